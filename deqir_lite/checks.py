@@ -1,0 +1,57 @@
+"""Argument checks that every layer shares: one clear line that names the argument."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+
+def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
+    """Raise ValueError unless ``value`` is one of ``known``; the message lists them."""
+    known = list(known)
+    if value not in known:
+        raise ValueError(f"{name}: unknown value {value!r}; known: {', '.join(map(str, known))}")
+
+
+def check_integer(name: str, value: Any, minimum: int) -> None:
+    """Raise ValueError unless ``value`` is an integer of at least ``minimum``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name}: got {value!r}; expected an integer >= {minimum}")
+
+
+def check_interval(name: str, value: Any, low: float, high: float) -> None:
+    """Raise ValueError unless ``low <= value <= high`` (a NaN never is)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise ValueError(f"{name}: got {value!r}; expected a number in [{low:g}, {high:g}]")
+
+
+def check_finite(name: str, x: torch.Tensor) -> None:
+    """Raise ValueError when ``x`` is not a real floating-point tensor, or holds NaN or infinity."""
+    if not isinstance(x, torch.Tensor):
+        raise ValueError(f"{name}: got {type(x).__name__}; expected a torch.Tensor")
+    if not x.is_floating_point():
+        raise ValueError(f"{name}: got dtype {x.dtype}; expected a floating-point dtype")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError(f"{name}: contains NaN or infinity; expected finite values")
+
+
+def check_images(name: str, x: torch.Tensor, in_range: bool = False) -> None:
+    """Raise ValueError unless ``x`` is a finite float tensor (B, 3, H, W).
+
+    With ``in_range`` the values must also lie in [-1, 1], the range of photos.
+    """
+    check_finite(name, x)
+    if x.ndim != 4 or x.shape[1] != 3 or 0 in x.shape:
+        raise ValueError(f"{name}: got shape {tuple(x.shape)}; expected (B, 3, H, W)")
+    if in_range and float(x.abs().max()) > 1 + 1e-6:
+        raise ValueError(
+            f"{name}: values span [{float(x.min()):.3g}, {float(x.max()):.3g}]; expected [-1, 1]"
+        )
+
+
+def check_divisible(name: str, size: tuple[int, int], factor: int) -> None:
+    """Raise ValueError unless both sides of ``size`` (H, W) are multiples of ``factor``."""
+    if size[0] % factor or size[1] % factor or 0 in size:
+        raise ValueError(
+            f"{name}: got size {size[0]}x{size[1]}; both sides must be multiples of {factor}"
+        )

@@ -1,0 +1,86 @@
+"""What a prior is: a noise predictor eps_theta(x_t, t), and how other predictions become one."""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from deqir_lite.checks import check_choice
+from deqir_lite.schedule import NoiseSchedule
+
+PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+
+
+@runtime_checkable
+class Prior(Protocol):
+    """A noise predictor with the schedule that it belongs to.
+
+    ``prior(x_t, t)``: noisy images x_t (B, 3, H, W) in the model's range (photos in [-1, 1])
+    and int64 timesteps t (B,), to the predicted noise eps (B, 3, H, W) (eps_theta of Prop. 1).
+    """
+
+    schedule: NoiseSchedule
+
+    def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor: ...
+
+
+def predict_x0(x_t: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
+    """x_{0|t} = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t), the x_{0|t} that Eq. 5 corrects."""
+    return (x_t - (1 - alpha_bar).sqrt() * eps) / alpha_bar.sqrt()
+
+
+def epsilon_from_x0(x_t: torch.Tensor, x0: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
+    """The noise that turns x_0 into x_t: inverse of :func:`predict_x0`."""
+    return (x_t - alpha_bar.sqrt() * x0) / (1 - alpha_bar).sqrt()
+
+
+def to_epsilon(
+    output: torch.Tensor, x_t: torch.Tensor, alpha_bar: torch.Tensor, prediction_type: str
+) -> torch.Tensor:
+    """Predicted noise from a model output of any prediction type.
+
+    ``epsilon``: the noise itself; ``v_prediction``: v = sqrt(abar) eps - sqrt(1 - abar) x_0,
+    so eps = sqrt(abar) v + sqrt(1 - abar) x_t; ``sample``: x_0. Names as in diffusers.
+    """
+    check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
+    if prediction_type == "epsilon":
+        return output
+    if prediction_type == "v_prediction":
+        return alpha_bar.sqrt() * output + (1 - alpha_bar).sqrt() * x_t
+    return epsilon_from_x0(x_t, output, alpha_bar)
+
+
+class ModelPrior:
+    """A prior from any callable model(x_t, t) -> output.
+
+    ``clip_x0`` clamps the implied x_0 to [-1, 1] and returns the noise that fits it. DDNM, DDRM
+    and the paper do not clip; DPS, DiffPIR, ILVR and RePaint do.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        schedule: NoiseSchedule,
+        prediction_type: str = "epsilon",
+        clip_x0: bool = False,
+    ) -> None:
+        check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
+        self.model = model
+        self.schedule = schedule
+        self.prediction_type = prediction_type
+        self.clip_x0 = clip_x0
+
+    def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
+        output = self.model(x_t, t)
+        if output.shape != x_t.shape:
+            raise ValueError(
+                f"model: returned shape {tuple(output.shape)} for x_t {tuple(x_t.shape)}; "
+                "expected the same shape"
+            )
+        alpha_bar = self.schedule.at(t, x_t)
+        eps = to_epsilon(output, x_t, alpha_bar, self.prediction_type)
+        if self.clip_x0:
+            x0 = predict_x0(x_t, eps, alpha_bar).clamp(-1, 1)
+            eps = epsilon_from_x0(x_t, x0, alpha_bar)
+        return eps

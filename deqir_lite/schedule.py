@@ -1,0 +1,184 @@
+"""Noise schedules, timestep grids and the coefficients of one DDIM step.
+
+A schedule is the table of alpha_bar over the N training timesteps (Eq. 2 of the paper). A
+chain keeps only T of them, its timestep grid; :func:`step_coefficients` lists what each of
+the T steps multiplies with.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from deqir_lite.checks import check_choice, check_integer, check_interval
+
+
+@dataclass(frozen=True)
+class NoiseSchedule:
+    """The table alpha_bar_t of the forward process q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I).
+
+    ``alpha_bar`` is a float64 tensor (N,), strictly decreasing in (0, 1); entry t belongs to
+    training timestep t = 0 .. N-1 (Eq. 2).
+    """
+
+    alpha_bar: torch.Tensor
+
+    def __post_init__(self) -> None:
+        table = self.alpha_bar
+        if table.ndim != 1 or table.dtype != torch.float64 or len(table) < 1:
+            raise ValueError(
+                f"alpha_bar: got {table.dtype} of shape {tuple(table.shape)}; expected float64 (N,)"
+            )
+        inside = bool(((table > 0) & (table < 1)).all())
+        if not inside or not bool((table.diff() < 0).all()):
+            raise ValueError("alpha_bar: expected strictly decreasing values inside (0, 1)")
+
+    @property
+    def num_train_timesteps(self) -> int:
+        """N, the number of training timesteps."""
+        return len(self.alpha_bar)
+
+    def at(self, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """alpha_bar_t for timesteps ``t`` (B,), shaped (B, 1, 1, ...) to multiply ``like`` (B, ...)."""
+        table = self.alpha_bar.to(device=like.device, dtype=like.dtype)
+        return table[t.to(like.device)].reshape(-1, *[1] * (like.ndim - 1))
+
+
+def linear_schedule(
+    num_train_timesteps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02
+) -> NoiseSchedule:
+    """beta_t linear in t, alpha_bar_t = prod (1 - beta); the schedule of DDPM and of the paper."""
+    check_integer("num_train_timesteps", num_train_timesteps, 1)
+    return _from_betas(
+        torch.linspace(beta_start, beta_end, num_train_timesteps, dtype=torch.float64)
+    )
+
+
+def scaled_linear_schedule(
+    num_train_timesteps: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012
+) -> NoiseSchedule:
+    """sqrt(beta_t) linear in t; the schedule of latent diffusion models."""
+    check_integer("num_train_timesteps", num_train_timesteps, 1)
+    roots = torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64)
+    return _from_betas(roots.square())
+
+
+def cosine_schedule(num_train_timesteps: int = 1000, max_beta: float = 0.999) -> NoiseSchedule:
+    """alpha_bar(t) = cos^2 of (t + .008)/1.008 pi/2, betas capped at ``max_beta`` (improved DDPM)."""
+    check_integer("num_train_timesteps", num_train_timesteps, 1)
+    time = torch.arange(num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
+    curve = torch.cos((time + 0.008) / 1.008 * math.pi / 2).square()
+    return _from_betas((1 - curve[1:] / curve[:-1]).clamp(max=max_beta))
+
+
+def _from_betas(betas: torch.Tensor) -> NoiseSchedule:
+    return NoiseSchedule(torch.cumprod(1 - betas, dim=0))
+
+
+SCHEDULES: dict[str, Callable[..., NoiseSchedule]] = {
+    "linear": linear_schedule,
+    "scaled_linear": scaled_linear_schedule,
+    "squaredcos_cap_v2": cosine_schedule,
+}
+"""Schedules by the names that diffusers uses in ``scheduler_config.json``."""
+
+
+def timestep_grid(
+    num_steps: int,
+    num_train_timesteps: int = 1000,
+    spacing: str = "uniform",
+    start: int | None = None,
+) -> torch.Tensor:
+    """The T retained timesteps tau_T > ... > tau_1, noisiest first, as an int64 tensor (T,).
+
+    ``uniform``: tau_k = floor(N / T) (k - 1), as in the paper and in DDNM; ``quadratic``: spaced as
+    squares, denser at low noise. ``start`` begins at an intermediate timestep instead of the
+    end of the table ("the proposition can be extended to start from the intermediate
+    state", Sec. 4.1): the grid then divides 0 .. start and its first entry is ``start``.
+
+    Raises ValueError when T is not in 1 .. N or the grid would repeat a timestep.
+    """
+    check_integer("num_steps", num_steps, 1)
+    check_choice("spacing", spacing, ("uniform", "quadratic"))
+    if start is not None:
+        check_integer("start", start, 0)
+        if start >= num_train_timesteps:
+            raise ValueError(f"start: got {start}; expected a timestep below {num_train_timesteps}")
+    available = num_train_timesteps if start is None else start + 1
+    if num_steps > available:
+        raise ValueError(f"num_steps: got {num_steps}; expected at most {available}")
+    index = torch.arange(num_steps, dtype=torch.float64)
+    fraction = index / max(num_steps - 1, 1)
+    stride = num_train_timesteps // num_steps
+    last = stride * (num_steps - 1) if start is None else start
+    grid = last * (fraction if spacing == "uniform" else fraction.square())
+    grid = grid.round().long()
+    if bool((grid.diff() < 1).any()):
+        raise ValueError(
+            f"num_steps: {num_steps} {spacing} steps over {available} timesteps repeat a timestep; "
+            "take fewer steps"
+        )
+    if start is not None and num_steps == 1:
+        grid = torch.tensor([start])
+    return grid.flip(0)
+
+
+@dataclass(frozen=True)
+class StepCoefficients:
+    """The numbers of a chain of T steps, in the order of the chain: noisiest first.
+
+    Step k = 0 .. T-1 goes from states[k] = x_{s+1} to states[k+1] = x_s with s = T-k-1. All
+    coefficients belong to the TARGET s, float64 tensors on the CPU:
+
+    * ``timesteps`` (T,) int64: tau_{s+1}, at which the network is asked,
+    * ``alpha_bar`` (T+1,): entry k belongs to states[k]; the last one, of x_0, is 1,
+    * ``c1`` (T,): eta sqrt(1 - abar_s), weight of the fresh noise xi,
+    * ``c2`` (T,): sqrt(1 - eta^2) sqrt(1 - abar_s), weight of the predicted noise eps (Prop. 1).
+    """
+
+    timesteps: torch.Tensor
+    alpha_bar: torch.Tensor
+    c1: torch.Tensor
+    c2: torch.Tensor
+    eta: float
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return len(self.timesteps)
+
+    @property
+    def source(self) -> torch.Tensor:
+        """alpha_bar_{s+1} of each step's start (T,)."""
+        return self.alpha_bar[:-1]
+
+    @property
+    def target(self) -> torch.Tensor:
+        """alpha_bar_s of each step's end (T,)."""
+        return self.alpha_bar[1:]
+
+
+def step_coefficients(
+    schedule: NoiseSchedule, timesteps: torch.Tensor, eta: float
+) -> StepCoefficients:
+    """Coefficients of the DDIM steps along ``timesteps`` (noisiest first), Proposition 1.
+
+    ``eta`` in [0, 1]: 0 is deterministic DDIM, 1 puts all of a step's noise into fresh draws.
+    alpha_bar_0 = 1, so c1 = c2 = 0 in the last step and its output is exactly consistent with y.
+    """
+    check_interval("eta", eta, 0.0, 1.0)
+    if timesteps.ndim != 1 or timesteps.is_floating_point() or len(timesteps) < 1:
+        raise ValueError(f"timesteps: got {timesteps!r}; expected a non-empty integer tensor (T,)")
+    inside = (timesteps >= 0) & (timesteps < schedule.num_train_timesteps)
+    if not bool(inside.all()) or not bool((timesteps.diff() < 0).all()):
+        raise ValueError(
+            "timesteps: expected strictly decreasing values in "
+            f"[0, {schedule.num_train_timesteps - 1}], got {timesteps.tolist()}"
+        )
+    last = torch.ones(1, dtype=torch.float64)
+    alpha_bar = torch.cat([schedule.alpha_bar[timesteps], last])
+    noise = (1 - alpha_bar[1:]).sqrt()
+    return StepCoefficients(
+        timesteps, alpha_bar, eta * noise, math.sqrt(1 - eta**2) * noise, float(eta)
+    )

@@ -1,0 +1,36 @@
+"""How well a prior denoises held-out photos: loss and one-step PSNR at fixed noise levels."""
+
+import torch
+
+from deqir_lite.priors.base import predict_x0
+from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.training.photos import random_crops
+from deqir_lite.training.recipe import v_target
+
+LEVELS = (20, 100, 250, 500, 750)
+"""Timesteps of the 1000-step linear schedule at which a prior is judged."""
+
+
+def validation_crops(photos: list[torch.Tensor], size: int, count: int = 64) -> torch.Tensor:
+    """The same crops (count, 3, size, size) at every call: validation must not move."""
+    return random_crops(photos, count, size, torch.Generator().manual_seed(1234))
+
+
+@torch.no_grad()
+def validate(prior: NetworkPrior, crops: torch.Tensor) -> dict[str, float]:
+    """Mean squared error of v over all levels, and PSNR (dB) of the one-step x_{0|t} per level."""
+    generator = torch.Generator().manual_seed(4321)
+    losses, result = [], {}
+    for level in LEVELS:
+        eps = torch.randn(crops.shape, generator=generator).to(crops)
+        t = torch.full((len(crops),), level, device=crops.device)
+        alpha_bar = prior.schedule.at(t, crops)
+        x_t = alpha_bar.sqrt() * crops + (1 - alpha_bar).sqrt() * eps
+        predicted = prior(x_t, t)
+        x0 = predict_x0(x_t, predicted, alpha_bar)
+        difference = v_target(x0, predicted, alpha_bar) - v_target(crops, eps, alpha_bar)
+        losses.append(float(difference.square().mean()))
+        # 4 = (peak-to-peak of [-1, 1])^2
+        mse = (x0.clamp(-1, 1) - crops).square().mean(dim=(1, 2, 3))
+        result[f"psnr_t{level}"] = float((10 * (4 / mse).log10()).mean())
+    return {"loss": sum(losses) / len(losses), **result}
