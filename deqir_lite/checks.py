@@ -55,3 +55,10 @@ def check_divisible(name: str, size: tuple[int, int], factor: int) -> None:
         raise ValueError(
             f"{name}: got size {size[0]}x{size[1]}; both sides must be multiples of {factor}"
         )
+
+
+def check_size(name: str, size: Any) -> None:
+    """Raise ValueError unless ``size`` is a pair (H, W) of positive integers."""
+    pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if not pair or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in size):
+        raise ValueError(f"{name}: got {size!r}; expected two positive integers (H, W)")

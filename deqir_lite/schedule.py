@@ -7,7 +7,7 @@ the T steps multiplies with.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -23,6 +23,9 @@ class NoiseSchedule:
     """
 
     alpha_bar: torch.Tensor
+    _tables: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         table = self.alpha_bar
@@ -39,10 +42,18 @@ class NoiseSchedule:
         """N, the number of training timesteps."""
         return len(self.alpha_bar)
 
-    def at(self, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        """alpha_bar_t for timesteps ``t`` (B,), shaped (B, 1, 1, ...) to multiply ``like`` (B, ...)."""
-        table = self.alpha_bar.to(device=like.device, dtype=like.dtype)
-        return table[t.to(like.device)].reshape(-1, *[1] * (like.ndim - 1))
+    def at(self, t: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(sqrt(abar_t), sqrt(1 - abar_t)) for timesteps ``t`` (B,), signal and noise level of x_t.
+
+        Both are shaped (B, 1, 1, ...) to multiply ``like`` (B, ...). The roots are taken in float64
+        first: in float32, 1 - abar would have lost half of its digits at low noise.
+        """
+        key = (like.device, like.dtype)
+        if key not in self._tables:
+            self._tables[key] = (self.alpha_bar.sqrt().to(like), (1 - self.alpha_bar).sqrt().to(like))
+        shape = [-1, *[1] * (like.ndim - 1)]
+        signal, noise = (table[t.to(like.device)].reshape(shape) for table in self._tables[key])
+        return signal, noise
 
 
 def linear_schedule(

@@ -24,18 +24,29 @@ class Prior(Protocol):
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor: ...
 
 
-def predict_x0(x_t: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
-    """x_{0|t} = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t), the x_{0|t} that Eq. 5 corrects."""
-    return (x_t - (1 - alpha_bar).sqrt() * eps) / alpha_bar.sqrt()
+def predict_x0(
+    x_t: torch.Tensor, eps: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
+    """x_{0|t} = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t), which Eq. 5 corrects.
+
+    ``signal`` = sqrt(abar_t) and ``noise`` = sqrt(1 - abar_t), as :meth:`NoiseSchedule.at` gives them.
+    """
+    return (x_t - noise * eps) / signal
 
 
-def epsilon_from_x0(x_t: torch.Tensor, x0: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
-    """The noise that turns x_0 into x_t: inverse of :func:`predict_x0`."""
-    return (x_t - alpha_bar.sqrt() * x0) / (1 - alpha_bar).sqrt()
+def epsilon_from_x0(
+    x_t: torch.Tensor, x0: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
+    """The noise that turns x_0 into x_t (Eq. 2): inverse of :func:`predict_x0`."""
+    return (x_t - signal * x0) / noise
 
 
 def to_epsilon(
-    output: torch.Tensor, x_t: torch.Tensor, alpha_bar: torch.Tensor, prediction_type: str
+    output: torch.Tensor,
+    x_t: torch.Tensor,
+    signal: torch.Tensor,
+    noise: torch.Tensor,
+    prediction_type: str,
 ) -> torch.Tensor:
     """Predicted noise from a model output of any prediction type.
 
@@ -46,8 +57,8 @@ def to_epsilon(
     if prediction_type == "epsilon":
         return output
     if prediction_type == "v_prediction":
-        return alpha_bar.sqrt() * output + (1 - alpha_bar).sqrt() * x_t
-    return epsilon_from_x0(x_t, output, alpha_bar)
+        return signal * output + noise * x_t
+    return epsilon_from_x0(x_t, output, signal, noise)
 
 
 class ModelPrior:
@@ -78,9 +89,9 @@ class ModelPrior:
                 f"model: returned shape {tuple(output.shape)} for x_t {tuple(x_t.shape)}; "
                 "expected the same shape"
             )
-        alpha_bar = self.schedule.at(t, x_t)
-        eps = to_epsilon(output, x_t, alpha_bar, self.prediction_type)
+        signal, noise = self.schedule.at(t, x_t)
+        eps = to_epsilon(output, x_t, signal, noise, self.prediction_type)
         if self.clip_x0:
-            x0 = predict_x0(x_t, eps, alpha_bar).clamp(-1, 1)
-            eps = epsilon_from_x0(x_t, x0, alpha_bar)
+            x0 = predict_x0(x_t, eps, signal, noise).clamp(-1, 1)
+            eps = epsilon_from_x0(x_t, x0, signal, noise)
         return eps

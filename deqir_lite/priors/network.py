@@ -46,8 +46,8 @@ class NetworkPrior(ModelPrior):
         if max_batch is not None:
             check_integer("max_batch", max_batch, 1)
         super().__init__(self._predict, schedule, prediction_type, clip_x0)
-        storage = torch.float64 if dtype == "float64" else torch.float32
-        self.unet = unet.to(dtype=storage, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        unet = unet.double() if dtype == "float64" else unet.float()
+        self.unet = unet.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self.unet.requires_grad_(False)
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch

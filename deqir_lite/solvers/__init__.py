@@ -1,0 +1,18 @@
+"""Solvers for the fixed-point system: Picard and Anderson acceleration."""
+
+from deqir_lite.solvers.anderson import MIXINGS, Anderson
+from deqir_lite.solvers.picard import Picard
+from deqir_lite.solvers.solve import ConvergenceWarning, solve
+from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
+
+__all__ = [
+    "MIXINGS",
+    "Anderson",
+    "ConvergenceWarning",
+    "Picard",
+    "Solution",
+    "Solver",
+    "SolverState",
+    "Trace",
+    "solve",
+]

@@ -77,6 +77,8 @@ def sample_timesteps(batch: int, steps: int, generator: torch.Generator) -> torc
     return (u * steps).long().clamp(max=steps - 1)
 
 
-def v_target(x0: torch.Tensor, eps: torch.Tensor, alpha_bar: torch.Tensor) -> torch.Tensor:
+def v_target(
+    x0: torch.Tensor, eps: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor
+) -> torch.Tensor:
     """v = sqrt(abar) eps - sqrt(1 - abar) x_0 (Salimans and Ho, 2022)."""
-    return alpha_bar.sqrt() * eps - (1 - alpha_bar).sqrt() * x0
+    return signal * eps - noise * x0

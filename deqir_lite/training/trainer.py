@@ -36,7 +36,7 @@ class Trainer:
         self.average = {k: v.detach().clone() for k, v in self.unet.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.unet.parameters(), recipe.peak_lr)
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.alpha_bar = recipe.schedule.alpha_bar.float()
+        self.schedule = recipe.schedule
         self.crops = validation_crops(self.held_out, recipe.crop).to(device)
         self.step, self.seconds = 0, 0.0
         self.history: list[dict[str, float]] = []
@@ -66,9 +66,9 @@ class Trainer:
         x0 = random_crops(self.training, recipe.batch, recipe.crop, self.generator)
         eps = torch.randn(x0.shape, generator=self.generator)
         t = sample_timesteps(recipe.batch, recipe.num_train_timesteps, self.generator)
-        alpha_bar = self.alpha_bar[t][:, None, None, None]
-        x_t = alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * eps
-        target = v_target(x0, eps, alpha_bar)
+        signal, noise = self.schedule.at(t, x0)
+        x_t = signal * x0 + noise * eps
+        target = v_target(x0, eps, signal, noise)
         x_t, target = (
             F.pixel_unshuffle(image.to(self.device), recipe.patch).to(
                 memory_format=torch.channels_last
@@ -96,8 +96,7 @@ class Trainer:
         """The prior with the moving average of the weights, as it will be saved."""
         unet = self.recipe.build_unet()
         unet.load_state_dict(self.average)
-        schedule = self.recipe.schedule
-        return NetworkPrior(unet, schedule, "v_prediction", dtype="bfloat16").to(self.device)
+        return NetworkPrior(unet, self.schedule, "v_prediction", dtype="bfloat16").to(self.device)
 
     def save(self) -> None:
         """Validate, then write checkpoint, prior, log and model card."""

@@ -24,11 +24,11 @@ def validate(prior: NetworkPrior, crops: torch.Tensor) -> dict[str, float]:
     for level in LEVELS:
         eps = torch.randn(crops.shape, generator=generator).to(crops)
         t = torch.full((len(crops),), level, device=crops.device)
-        alpha_bar = prior.schedule.at(t, crops)
-        x_t = alpha_bar.sqrt() * crops + (1 - alpha_bar).sqrt() * eps
+        signal, noise = prior.schedule.at(t, crops)
+        x_t = signal * crops + noise * eps
         predicted = prior(x_t, t)
-        x0 = predict_x0(x_t, predicted, alpha_bar)
-        difference = v_target(x0, predicted, alpha_bar) - v_target(crops, eps, alpha_bar)
+        x0 = predict_x0(x_t, predicted, signal, noise)
+        difference = v_target(x0, predicted, signal, noise) - v_target(crops, eps, signal, noise)
         losses.append(float(difference.square().mean()))
         # 4 = (peak-to-peak of [-1, 1])^2
         mse = (x0.clamp(-1, 1) - crops).square().mean(dim=(1, 2, 3))

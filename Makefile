@@ -1,0 +1,69 @@
+# make book    install, execute every chapter once, build the book strictly
+# make test    install, unit tests, every chapter, checks of the built pages
+# make serve   read the built book at http://localhost:8000
+# make lint    style, formatting, clean notebooks, types
+# make format  repair what lint finds, as far as that can be done automatically
+# make clean   remove everything built (the environment stays)
+
+VENV ?= .venv
+PORT ?= 8000
+# the first Python that is new enough; only used to create the environment
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := $(VENV)/bin
+NBSTRIPOUT := $(BIN)/nbstripout --keep-id --extra-keys metadata.language_info
+
+# the networks are small: more than four threads only get in each other's way
+OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
+	[ $$n -gt 4 ] && n=4; echo $$n)
+export OMP_NUM_THREADS
+export HF_HUB_OFFLINE := 1
+export JUPYTER_PREFER_ENV_PATH := 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+
+.PHONY: help install book test serve lint format clean
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+install: $(VENV)/.installed
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV); this takes a few minutes the first time."
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test,compare,dev]"
+	@touch $@
+
+book: install
+	$(BIN)/python book/_scripts/build.py execute
+	$(BIN)/python book/_scripts/build.py html
+
+test: install
+	$(BIN)/python -m pytest tests --ignore=tests/book
+	$(BIN)/python book/_scripts/build.py execute
+	$(BIN)/python book/_scripts/build.py html
+	$(BIN)/python -m pytest tests/book
+
+serve: _build/html/index.html
+	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+_build/html/index.html:
+	$(MAKE) book
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(NBSTRIPOUT) --verify book/*.ipynb
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(NBSTRIPOUT) book/*.ipynb
+
+clean:
+	rm -rf _build .nbexec dist .pytest_cache .hypothesis .mypy_cache .ruff_cache

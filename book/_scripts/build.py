@@ -1,0 +1,126 @@
+"""Execute every chapter once, then build the book from the outputs.
+
+    python book/_scripts/build.py execute   run the chapters as tests; results in .nbexec/
+    python book/_scripts/build.py html      strict build from these results into _build/html/
+
+A chapter is executed again when its notebook, the package, the data or the pinned versions
+have changed since it last passed. The build never executes anything by itself.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+EXECUTED = ROOT / ".nbexec"
+BUILD = ROOT / "_build"
+STAMPS = EXECUTED / "stamps.json"
+TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """Hash of the names and the contents of files."""
+    total = hashlib.sha256(sys.version.encode())
+    for path in sorted(paths):
+        total.update(str(path.relative_to(ROOT)).encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def chapters() -> dict[str, str]:
+    """Name of each chapter's notebook -> hash of all that its outputs depend on."""
+    shared = [ROOT / "constraints.txt", *(ROOT / "deqir_lite").rglob("*.py")]
+    shared += [path for path in (ROOT / "data").rglob("*") if path.is_file()]
+    common = digest(shared)
+    notebooks = sorted((ROOT / "book").glob("*.ipynb"))
+    return {path.name: common + digest([path]) for path in notebooks}
+
+
+def fresh(wanted: dict[str, str]) -> set[str]:
+    """The chapters that have passed with all of their inputs as they are now."""
+    stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
+    return {n for n, d in wanted.items() if stamps.get(n) == d and (EXECUTED / n).exists()}
+
+
+def execute() -> int:
+    """Run the chapters that have changed as tests and keep their outputs."""
+    wanted = chapters()
+    EXECUTED.mkdir(exist_ok=True)
+    for path in EXECUTED.glob("*.ipynb"):
+        if path.name not in wanted:
+            path.unlink()
+    passed = fresh(wanted)
+    stale = sorted(set(wanted) - passed)
+    if passed:
+        print(f"unchanged since they last passed: {', '.join(sorted(passed))}", flush=True)
+    if not stale:
+        return 0
+    for name in stale:
+        shutil.copy(ROOT / "book" / name, EXECUTED / name)
+    report = EXECUTED / "report.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "--durations=0"]
+    command += [f"--nbmake-timeout={TIMEOUT}", f"--junit-xml={report}"]
+    command += [f"{EXECUTED.name}/{name}" for name in stale]
+    code = subprocess.run(command, cwd=ROOT).returncode
+    if report.exists():
+        cases = ET.parse(report).iter("testcase")
+        passed |= {case.attrib["name"] for case in cases if len(case) == 0}
+    STAMPS.write_text(json.dumps({name: wanted[name] for name in sorted(passed)}, indent=1))
+    return code
+
+
+def seed_cache() -> None:
+    """Replace the execution cache of the build by the executed chapters."""
+    import nbformat
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+
+    folder = BUILD / ".jupyter_cache"
+    shutil.rmtree(folder, ignore_errors=True)
+    cache = get_cache(folder)
+    for name in chapters():
+        notebook = nbformat.read(EXECUTED / name, as_version=4)
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # times, which would change the cache's key
+        bundle = CacheBundleIn(notebook, f"book/{name}")
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def html() -> int:
+    """Build the pages; any warning, and any execution during the build, is a failure."""
+    missing = sorted(set(chapters()) - fresh(chapters()))
+    if missing:
+        print(f"error: not executed as they are now: {', '.join(missing)}", file=sys.stderr)
+        return 1
+    seed_cache()
+    shutil.rmtree(BUILD / "html", ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
+    command += ["--all", "-W", "--keep-going", "-n"]
+    executed = False
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            executed = executed or "Executing notebook" in line
+            print(line, end="", flush=True)
+    if process.returncode == 0 and executed:
+        print("error: the build executed a notebook itself; its cache did not match .nbexec/")
+        return 1
+    if process.returncode == 0:
+        print(f"\nThe book: {(BUILD / 'html' / 'index.html').as_uri()}")
+    return process.returncode
+
+
+if __name__ == "__main__":
+    commands = {"execute": execute, "html": html}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        sys.exit(f"usage: python book/_scripts/build.py {'|'.join(commands)}")
+    sys.exit(commands[sys.argv[1]]())

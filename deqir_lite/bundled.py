@@ -1,0 +1,79 @@
+"""Find the data that comes with the book: photos and priors.
+
+In a source checkout they lie in the top-level folder data/, in an installed wheel in
+deqir_lite/_data/; nothing else needs to know which.
+"""
+
+from pathlib import Path
+
+import torch
+
+from deqir_lite.checks import check_choice
+from deqir_lite.images import load_photo
+
+_PHOTO_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+def data_root() -> Path:
+    """Return the folder that holds the bundled data; FileNotFoundError when there is none."""
+    package = Path(__file__).resolve().parent
+    # The wheel's own folder first: beside an installed package, data/ may be anybody's.
+    for folder in (package / "_data", package.parent / "data"):
+        if (folder / "photos").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"bundled data: neither {package / '_data'} nor {package.parent / 'data'} holds photos; "
+        "reinstall the package or run from a source checkout"
+    )
+
+
+def data_path(name: str) -> Path:
+    """Return the bundled folder ``name``, for example "photos"; ValueError lists the known ones."""
+    root = data_root()
+    known = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] not in "._")
+    check_choice("name", name, known)
+    return root / name
+
+
+def _photos() -> dict[str, Path]:
+    folder = data_path("photos")
+    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _PHOTO_ENDINGS}
+
+
+def photo_names() -> list[str]:
+    """Return the names of the bundled photos, in alphabetical order."""
+    return list(_photos())
+
+
+def photo_path(name: str) -> Path:
+    """Return the file of the bundled photo ``name``; ValueError lists the known ones."""
+    photos = _photos()
+    check_choice("name", name, photos)
+    return photos[name]
+
+
+def load_bundled_photo(
+    name: str,
+    size: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> torch.Tensor:
+    """Read the bundled photo ``name`` as (1, 3, H, W) in [-1, 1]; the rest as in ``load_photo``."""
+    return load_photo(photo_path(name), size, dtype, device)
+
+
+def _priors() -> dict[str, Path]:
+    folder = data_root() / "priors"
+    return {p.parent.name: p.parent for p in sorted(folder.glob("*/config.json"))}
+
+
+def prior_names() -> list[str]:
+    """Return the names of the bundled priors: folders of data/priors with a config.json."""
+    return list(_priors())
+
+
+def prior_path(name: str) -> Path:
+    """Return the folder of the bundled prior ``name``; ValueError lists the known ones."""
+    priors = _priors()
+    check_choice("name", name, priors)
+    return priors[name]

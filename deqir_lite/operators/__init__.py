@@ -1,0 +1,49 @@
+"""Linear degradations y = A x with exact pseudo-inverses, projectors and singular values."""
+
+from deqir_lite.operators.base import LinearOperator
+from deqir_lite.operators.blur import (
+    SeparableBlur,
+    anisotropic_blur,
+    gaussian_blur,
+    gaussian_kernel,
+    uniform_blur,
+)
+from deqir_lite.operators.color import Grayscale
+from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
+from deqir_lite.operators.external import DeepinvOperator, measurement_from_unit_range
+from deqir_lite.operators.fourier import FFTBlur
+from deqir_lite.operators.kernels import motion_kernel
+from deqir_lite.operators.masking import Inpainting
+from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
+from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
+from deqir_lite.operators.sensing import WalshHadamard, walsh_hadamard
+from deqir_lite.operators.tasks import TASKS, Task, make_task
+
+__all__ = [
+    "TASKS",
+    "AveragePooling",
+    "BicubicDownsampling",
+    "DeepinvOperator",
+    "FFTBlur",
+    "Grayscale",
+    "Inpainting",
+    "LinearOperator",
+    "MaskedGrayscale",
+    "PooledMaskedGrayscale",
+    "SeparableBlur",
+    "Task",
+    "WalshHadamard",
+    "anisotropic_blur",
+    "box_mask",
+    "gaussian_blur",
+    "gaussian_kernel",
+    "make_task",
+    "measurement_from_unit_range",
+    "motion_kernel",
+    "random_mask",
+    "scratch_mask",
+    "stripe_mask",
+    "text_mask",
+    "uniform_blur",
+    "walsh_hadamard",
+]

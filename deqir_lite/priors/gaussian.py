@@ -1,0 +1,76 @@
+"""The Gaussian photo prior: x_0 ~ N(mean, Lam), stationary, with an exact denoiser."""
+
+import torch
+
+from deqir_lite.checks import check_images
+from deqir_lite.priors.spectrum import PhotoSpectrum
+from deqir_lite.schedule import NoiseSchedule, linear_schedule
+
+
+class GaussianPrior:
+    """Photos as a stationary Gaussian: Lam is one 3x3 colour covariance per spatial frequency.
+
+    In the basis of Fourier modes times the colour axes of each frequency Lam is diagonal, so
+    everything is an FFT, a 3x3 rotation and a multiplication. It works at any image size, and on any
+    device and dtype. With it every quantity of a restoration is known in closed form.
+    """
+
+    def __init__(self, spectrum: PhotoSpectrum, schedule: NoiseSchedule | None = None) -> None:
+        self.spectrum = spectrum
+        self.schedule = schedule or linear_schedule()
+        self._cache: dict[tuple[object, ...], tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """eps(x_t) = sqrt(1 - abar) (abar Lam + 1 - abar)^-1 (x_t - sqrt(abar) mean), exact.
+
+        x_t (B, 3, H, W), t (B,) int64.
+        """
+        signal, noise = self.schedule.at(t, x_t)
+        gain = noise / (signal.square() * self.eigenvalues(x_t) + noise.square())
+        return self.filter(x_t - signal * self.mean(x_t), gain)
+
+    def mean(self, like: torch.Tensor) -> torch.Tensor:
+        """The mean colour as (3, 1, 1) with the device and dtype of ``like``."""
+        return self.spectrum.mean.to(like)[:, None, None]
+
+    def eigenvalues(self, like: torch.Tensor) -> torch.Tensor:
+        """Variances (3, H, W // 2 + 1) of Lam in its eigenbasis, for images like (..., 3, H, W)."""
+        return self._eigenbasis(like)[0]
+
+    def wiener(self, v: torch.Tensor, alpha_bar: float) -> torch.Tensor:
+        """W v = sqrt(abar) Lam (abar Lam + 1 - abar)^-1 v: the Jacobian of the denoiser x_{0|t}(x_t)."""
+        eigenvalues = self.eigenvalues(v)
+        gain = alpha_bar**0.5 * eigenvalues / (alpha_bar * eigenvalues + (1 - alpha_bar))
+        return self.filter(v, gain)
+
+    def covariance(self, v: torch.Tensor, power: float = 1.0) -> torch.Tensor:
+        """Lam^power v for images v (B, 3, H, W); power 1/2 turns white noise into photo-like noise."""
+        return self.filter(v, self.eigenvalues(v).pow(power))
+
+    def sample(self, shape: tuple[int, int, int], generator: torch.Generator) -> torch.Tensor:
+        """Draws (B, 3, H, W), float64, for ``shape`` = (B, H, W)."""
+        batch, height, width = shape
+        white = torch.randn(batch, 3, height, width, generator=generator, dtype=torch.float64)
+        return self.mean(white) + self.covariance(white, 0.5)
+
+    def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        """Multiply v (B, 3, H, W) with ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
+        axes = self._eigenbasis(v)[1].to(v.dtype)
+        modes = torch.fft.rfft2(v, norm="ortho")
+        rotated = gain * (axes * modes[..., :, None, :, :]).sum(-4)
+        return torch.fft.irfft2(
+            (axes * rotated[..., None, :, :, :]).sum(-3), s=v.shape[-2:], norm="ortho"
+        )
+
+    def _eigenbasis(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(eigenvalues (3, H, Wr), axes (3 channels, 3 eigenvectors, H, Wr)) at the size of ``like``."""
+        key = (*like.shape[-2:], like.device, like.dtype)
+        if key not in self._cache:
+            check_images("x", like.detach().reshape(-1, *like.shape[-3:])[:1])
+            covariance = self.spectrum.at_size(like.shape[-2], like.shape[-1])
+            values, vectors = torch.linalg.eigh(covariance.permute(2, 3, 0, 1))
+            self._cache[key] = (
+                values.clamp(min=0).permute(2, 0, 1).to(like),
+                vectors.permute(2, 3, 0, 1).contiguous().to(like),
+            )
+        return self._cache[key]

@@ -1,0 +1,116 @@
+"""The second-order statistics of photos: a mean colour and a 3x3 covariance per spatial frequency.
+
+Photos are nearly stationary, so Fourier modes are nearly uncorrelated and all that is left is the
+covariance between the three colour channels of each mode. It falls roughly as 1/|f|^2 and hardly
+depends on the image size once frequencies are measured in cycles per pixel; a table for one size
+therefore serves every size.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+
+from deqir_lite.checks import check_divisible, check_interval
+
+_FLOOR = 0.3
+"""Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
+
+
+@dataclass(frozen=True)
+class PhotoSpectrum:
+    """``mean`` (3,) and ``covariance`` (3, 3, S, S): E[X_i X_j*] of the orthonormal 2-D Fourier
+    coefficients of S x S photos in [-1, 1], float64, symmetric positive semidefinite per frequency,
+    in the order of ``torch.fft.fft2``."""
+
+    mean: torch.Tensor
+    covariance: torch.Tensor
+
+    def at_size(self, height: int, width: int) -> torch.Tensor:
+        """The covariance (3, 3, height, width // 2 + 1) on the rfft2 grid of another image size.
+
+        The table divided by its power law is smooth: it is interpolated bilinearly in frequency
+        and multiplied with the power law of the new size.
+        """
+        side = self.covariance.shape[-1]
+        smooth = self.covariance / _power_law(side, side, self.covariance.device)
+        if (height, width) != (side, side):
+            smooth = _resample_frequencies(smooth, height, width)
+        full = smooth * _power_law(height, width, self.covariance.device)
+        return full[..., : width // 2 + 1]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file."""
+        tensors = {"mean": self.mean, "covariance": self.covariance.float()}
+        save_file({name: value.contiguous() for name, value in tensors.items()}, str(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "PhotoSpectrum":
+        """Read what :meth:`save` wrote; FileNotFoundError or ValueError in one line otherwise."""
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"spectrum: no file {path}")
+        try:
+            tensors = load_file(str(path))
+            return cls(tensors["mean"].double(), tensors["covariance"].double())
+        except Exception as error:  # safetensors errors have no public base class
+            raise ValueError(f"spectrum: {path} is corrupt ({error})") from error
+
+
+def _power_law(height: int, width: int, device: torch.device | None = None) -> torch.Tensor:
+    fy = torch.fft.fftfreq(height, dtype=torch.float64, device=device)[:, None]
+    fx = torch.fft.fftfreq(width, dtype=torch.float64, device=device)[None, :]
+    floor = _FLOOR / (height * width) ** 0.5
+    return 1 / (fy.square() + fx.square() + floor**2)
+
+
+def _resample_frequencies(table: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Bilinear interpolation of a periodic table (3, 3, S, S) at the fft frequencies of a new size."""
+    side = table.shape[-1]
+    ordered = torch.fft.fftshift(table, dim=(-2, -1)).reshape(1, 9, side, side)
+    periodic = F.pad(ordered, (0, 1, 0, 1), mode="circular")
+    # grid_sample wants -1 at the first and +1 at the last entry of the padded table
+    first, span = -(side // 2) / side, 1.0
+    y, x = (
+        2 * (torch.fft.fftfreq(n, dtype=torch.float64, device=table.device) - first) / span - 1
+        for n in (height, width)
+    )
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None]
+    sampled = F.grid_sample(periodic, grid, mode="bilinear", align_corners=True)
+    return sampled.reshape(3, 3, height, width)
+
+
+def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
+    """Fit to square photos (n, 3, S, S) in [-1, 1].
+
+    This is the stationary Gaussian closest to the photos' true covariance: the average periodogram, made
+    real and symmetric, since photos flipped left to right are as likely as the originals.
+    """
+    if photos.ndim != 4 or photos.shape[1] != 3 or photos.shape[2] != photos.shape[3]:
+        raise ValueError(f"photos: got shape {tuple(photos.shape)}; expected (n, 3, S, S)")
+    check_divisible("photos", (photos.shape[2], photos.shape[3]), 2)
+    photos = photos.double()
+    mean = photos.mean(dim=(0, 2, 3))
+    modes = torch.fft.fft2(photos - mean[:, None, None], norm="ortho")
+    cross = torch.einsum("nihw,njhw->ijhw", modes, modes.conj()).real / len(photos)
+    flipped = torch.roll(cross.flip(-1), 1, dims=-1)
+    return PhotoSpectrum(mean, (cross + flipped) / 2)
+
+
+def power_law_spectrum(
+    exponent: float = 2.0, deviation: float = 0.5, colour_correlation: float = 0.9, size: int = 64
+) -> PhotoSpectrum:
+    """A spectrum without any photo: power |f|^-exponent, the same at all angles.
+
+    ``deviation`` is the standard deviation of a pixel (in [-1, 1] units) at the reference ``size``,
+    ``colour_correlation`` the correlation between any two colour channels.
+    """
+    check_interval("exponent", exponent, 0.0, 4.0)
+    check_interval("colour_correlation", colour_correlation, 0.0, 1.0)
+    check_interval("deviation", deviation, 1e-6, 1e6)
+    power = _power_law(size, size).pow(exponent / 2)
+    power = deviation**2 * power / power.mean()
+    ones = torch.ones(3, 3, dtype=torch.float64)
+    colour = colour_correlation * ones + (1 - colour_correlation) * torch.eye(3).double()
+    return PhotoSpectrum(torch.zeros(3).double(), colour[:, :, None, None] * power)

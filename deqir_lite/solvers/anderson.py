@@ -1,0 +1,104 @@
+"""Anderson acceleration: the next iterate mixes the last few so that their residuals cancel.
+
+With iterates X_i and g_i = F(X_i) - X_i, differences to the newest iterate, and gamma the minimiser of
+|| g_k - sum_i gamma_i (g_k - g_{k-i}) ||, the next iterate is
+    X_{k+1} = X_k + beta g_k - sum_i gamma_i [ (X_k - X_{k-i}) + beta (g_k - g_{k-i}) ].
+The weights alpha = (1 - sum gamma, gamma_1, ..., gamma_m) sum to one (Alg. 1, lines 4 to 9). The three
+variants differ only in which states share one alpha, that is, over which of them the Gram
+matrices are summed.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.fixedpoint.system import FixedPointSystem
+from deqir_lite.solvers.picard import evaluate
+from deqir_lite.solvers.state import SolverState, initial_state
+
+MIXINGS = ("joint", "per-timestep", "triangular")
+
+
+@dataclass(frozen=True)
+class Anderson:
+    """Anderson acceleration over all states of a chain.
+
+    * ``mixing``: ``joint`` uses one alpha for the whole chain (Alg. 1 as printed), ``per-timestep`` one
+      for each state, ``triangular`` one for each state from the residuals of the noisier states
+      up to it, with a plain step for the first unfinished one; only the last keeps the bound of T
+      sweeps,
+    * ``memory`` m: how many earlier sweeps are mixed in,
+    * ``damping`` beta in (0, 1]: how much of the residual is added,
+    * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its Gram
+      matrix, so that it means the same at every image size.
+
+    Every image of a batch is mixed by itself.
+    """
+
+    mixing: str = "triangular"
+    memory: int = 3
+    damping: float = 1.0
+    regularization: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_choice("mixing", self.mixing, MIXINGS)
+        check_integer("memory", self.memory, 1)
+        check_interval("damping", self.damping, 1e-6, 1.0)
+        check_interval("regularization", self.regularization, 0.0, 1e6)
+
+    @property
+    def keeps_staircase(self) -> bool:
+        """True for triangular mixing only."""
+        return self.mixing == "triangular"
+
+    def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
+        """Begin at ``states`` (T+1, B, ...)."""
+        return initial_state(states)
+
+    def step(
+        self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0
+    ) -> SolverState:
+        """One sweep, then one mix of the active states."""
+        evaluated = evaluate(system, state, tolerance, self.keeps_staircase)
+        dropped = evaluated.first - state.first
+        x = state.states[evaluated.first + 1 :]
+        g = evaluated.output[evaluated.first + 1 :] - x
+        history = [(past_x[dropped:], past_g[dropped:]) for past_x, past_g in state.history]
+        if len(x) == 0 or not history:
+            return replace(evaluated, history=[(x, g), *history][: self.memory])
+        mixed, weights = self._mix(x, g, history)
+        states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
+        history = [(x, g), *history][: self.memory]
+        return replace(evaluated, states=states, weights=weights, history=history)
+
+    def _mix(
+        self, x: torch.Tensor, g: torch.Tensor, history: list[tuple[torch.Tensor, torch.Tensor]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
+        dx = torch.stack([x - past for past, _ in history])
+        dg = torch.stack([g - past for _, past in history])
+        gamma = self._coefficients(g, dg)
+        if self.keeps_staircase:  # the first unfinished state takes the plain step, which is exact
+            gamma = torch.cat([torch.zeros_like(gamma[:1]), gamma[1:]])
+        scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
+        mixed = x + self.damping * g - (scale * (dx + self.damping * dg)).sum(0)
+        if self.keeps_staircase:
+            mixed = torch.cat([(x + g)[:1], mixed[1:]])
+        newest = 1 - gamma.sum(-1, keepdim=True)
+        return mixed, torch.cat([newest, gamma], dim=-1)
+
+    def _coefficients(self, g: torch.Tensor, dg: torch.Tensor) -> torch.Tensor:
+        """gamma (n, B, m) of the regularised least-squares problems."""
+        flat = dg.flatten(3).movedim(0, 2)  # (n, B, m, d)
+        gram = flat @ flat.mT
+        right = flat @ g.flatten(2)[..., None]
+        if self.mixing == "joint":
+            gram, right = (v.sum(0, keepdim=True).expand_as(v) for v in (gram, right))
+        elif self.mixing == "triangular":
+            gram, right = gram.cumsum(0), right.cumsum(0)
+        memory = gram.shape[-1]
+        mean_diagonal = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+        ridge = self.regularization * mean_diagonal + torch.finfo(g.dtype).tiny
+        eye = torch.eye(memory, dtype=g.dtype, device=g.device)
+        return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]

@@ -1,0 +1,55 @@
+"""Picard iteration: the next iterate is F of the last one."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from deqir_lite.fixedpoint.system import FixedPointSystem
+from deqir_lite.solvers.state import SolverState, frozen_prefix, initial_state, relative_residual
+
+
+@dataclass(frozen=True)
+class Picard:
+    """X <- F(X).
+
+    F is strictly triangular in time, so from any start sweep j makes states[1..j] exact: at
+    most T sweeps, with no contraction needed. States known to be exact are not evaluated again.
+    """
+
+    @property
+    def keeps_staircase(self) -> bool:
+        """True."""
+        return True
+
+    def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
+        """Begin at ``states`` (T+1, B, ...)."""
+        return initial_state(states)
+
+    def step(
+        self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0
+    ) -> SolverState:
+        """One sweep."""
+        return evaluate(system, state, tolerance, staircase=True)
+
+
+def evaluate(
+    system: FixedPointSystem, state: SolverState, tolerance: float, staircase: bool
+) -> SolverState:
+    """Evaluate F once: new output, residuals, frozen prefix and counts; the next states are F."""
+    x, first = state.states, state.first
+    step_residual = system.residual(x, first)
+    relative = relative_residual(step_residual, x[first + 1 :])
+    residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.double().cpu()])
+    correction = system.model.correction(step_residual, first)
+    output = torch.cat([x[: first + 1], x[first + 1 :] + correction])
+    frozen = frozen_prefix(residual, first + 1 if staircase else first, tolerance)
+    return replace(
+        state,
+        states=output,
+        output=output,
+        residual=residual,
+        first=min(frozen, len(x) - 1),
+        sweeps=state.sweeps + 1,
+        nfe=state.nfe + relative.numel(),
+        weights=None,
+    )

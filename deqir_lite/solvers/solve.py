@@ -1,0 +1,95 @@
+"""Run a solver on a fixed-point system until it converges, and say so when it does not."""
+
+import math
+import warnings
+from collections.abc import Collection
+
+import torch
+from tqdm.auto import tqdm
+
+from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.fixedpoint.system import FixedPointSystem
+from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
+
+RECORDS = ("x0", "states")
+
+
+class ConvergenceWarning(UserWarning):
+    """A solve used up its sweeps, or diverged, before it met its stopping test."""
+
+
+def solve(
+    system: FixedPointSystem,
+    solver: Solver,
+    start: torch.Tensor,
+    max_sweeps: int | None = None,
+    tolerance: float = 1e-3,
+    pixel_tolerance: float | None = None,
+    record: Collection[str] = (),
+    show_progress: bool = False,
+) -> Solution:
+    """RootSolve (Eq. 11): sweep from ``start`` (T+1, B, ...) until all states agree with their steps.
+
+    Stops when every state's relative residual is at most ``tolerance``, or, where ``pixel_tolerance`` is
+    given, when no pixel of x_0 moves by more than that between two sweeps (in units of [-1, 1]). A
+    solver that keeps the staircase also ends after T sweeps, exactly. ``max_sweeps`` defaults
+    to T. ``record`` may name "x0" and "states", kept in the trace for every sweep.
+
+    Without convergence the result is the evaluated sweep with the smallest largest residual,
+    ``converged`` is False and a :class:`ConvergenceWarning` is given.
+    """
+    steps = system.chain.num_steps
+    max_sweeps = steps if max_sweeps is None else max_sweeps
+    check_integer("max_sweeps", max_sweeps, 1)
+    check_interval("tolerance", tolerance, 0.0, math.inf)
+    if pixel_tolerance is not None:
+        check_interval("pixel_tolerance", pixel_tolerance, 0.0, math.inf)
+    for name in record:
+        check_choice("record", name, RECORDS)
+    expected = (steps + 1, *system.chain.x_T.shape)
+    if start.shape != expected:
+        raise ValueError(f"start: got shape {tuple(start.shape)}; expected {expected}")
+
+    trace, state = Trace(), solver.init(system, start)
+    best, converged = (math.inf, start), False
+    for _ in tqdm(range(max_sweeps), disable=not show_progress, desc="sweeps"):
+        previous = state.output
+        trace.first.append(state.first)
+        state = solver.step(system, state, tolerance)
+        _record(trace, state, record)
+        worst = float(state.residual.max())
+        if not math.isfinite(worst):
+            break
+        if worst <= best[0]:
+            best = (worst, state.output)
+        converged = state.first == steps or (
+            pixel_tolerance is not None
+            and state.sweeps > 1
+            and float((state.output[-1] - previous[-1]).abs().max()) <= pixel_tolerance
+        )
+        if converged:
+            break
+    if not converged:
+        _warn(state, best[0], tolerance)
+    states = state.output if converged else best[1]
+    return Solution(states, state.sweeps, state.nfe, converged, trace)
+
+
+def _record(trace: Trace, state: SolverState, record: Collection[str]) -> None:
+    trace.residuals.append(state.residual)
+    trace.weights.append(state.weights)
+    if "x0" in record:
+        trace.x0.append(state.output[-1])
+    if "states" in record:
+        trace.states.append(state.output)
+
+
+def _warn(state: SolverState, best: float, tolerance: float) -> None:
+    worst = float(state.residual.max())
+    if math.isfinite(worst):
+        reason = f"largest relative residual {worst:.1e} (best {best:.1e}, wanted {tolerance:.1e})"
+    else:
+        reason = "the residual became infinite or NaN: the iteration diverged"
+    warnings.warn(
+        f"not converged after {state.sweeps} sweeps: {reason}", ConvergenceWarning, stacklevel=3
+    )

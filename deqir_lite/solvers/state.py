@@ -1,0 +1,117 @@
+"""What a solver carries from sweep to sweep, and what it leaves behind."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from deqir_lite.fixedpoint.system import FixedPointSystem
+
+
+@dataclass
+class Trace:
+    """Records of a solve, one entry per sweep.
+
+    * ``residuals``: (T, B) relative residual ||h(x_{s+1}) - x_s|| / ||x_s|| of each state, noisiest first,
+      where the sweep began; 0 for states that were solved and frozen by then,
+    * ``first``: how many states were frozen,
+    * ``weights``: mixing weights (n, B, m + 1) over the stored sweeps, newest first, of the n active
+      states (None for a plain sweep),
+    * ``x0`` and ``states``: the output of each sweep, only on request.
+    """
+
+    residuals: list[torch.Tensor] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    weights: list[torch.Tensor | None] = field(default_factory=list)
+    x0: list[torch.Tensor] = field(default_factory=list)
+    states: list[torch.Tensor] = field(default_factory=list)
+
+    def residual_table(self) -> torch.Tensor:
+        """Largest relative residual over the batch, (sweeps, T), float64 on the CPU."""
+        return torch.stack([r.amax(dim=1) for r in self.residuals])
+
+
+@dataclass
+class SolverState:
+    """Between two sweeps: what to evaluate next, and what the last sweep gave.
+
+    * ``states`` (T+1, B, ...): where the next sweep evaluates F,
+    * ``output`` (T+1, B, ...): F at the last evaluated states,
+    * ``residual`` (T, B): relative residuals at the last evaluated states, float64 on the CPU,
+    * ``first``: states[: first + 1] are solved and frozen,
+    * ``sweeps``, ``nfe``: sweeps done and single-image network evaluations spent,
+    * ``weights``: mixing weights of the last sweep, or None,
+    * ``history``: earlier (states, F - states) on the active rows, newest first (Anderson).
+    """
+
+    states: torch.Tensor
+    output: torch.Tensor
+    residual: torch.Tensor
+    first: int = 0
+    sweeps: int = 0
+    nfe: int = 0
+    weights: torch.Tensor | None = None
+    history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The result of a solve: ``states`` (T+1, B, 3, H, W) from x_T to x_0.
+
+    ``converged`` tells whether the stopping test was met; ``sweeps`` counts evaluations of F, ``nfe``
+    network evaluations of single images.
+    """
+
+    states: torch.Tensor
+    sweeps: int
+    nfe: int
+    converged: bool
+    trace: Trace
+
+    @property
+    def x0(self) -> torch.Tensor:
+        """The restored photos (B, 3, H, W)."""
+        return self.states[-1]
+
+
+class Solver(Protocol):
+    """One rule for the next iterate. ``init`` and ``step`` may be called by hand."""
+
+    @property
+    def keeps_staircase(self) -> bool:
+        """Whether sweep j makes states[j] exact, whatever the start."""
+        ...
+
+    def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
+        """A state before the first sweep, at ``states``."""
+        ...
+
+    def step(
+        self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0
+    ) -> SolverState:
+        """One sweep; freezes the leading states whose residual is at most ``tolerance``."""
+        ...
+
+
+def initial_state(states: torch.Tensor) -> SolverState:
+    """A solver state that has seen no sweep."""
+    shape = (len(states) - 1, states.shape[1])
+    residual = torch.full(shape, float("inf"), dtype=torch.float64)
+    return SolverState(states=states, output=states, residual=residual)
+
+
+def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+    """||r|| / ||x|| per state and image, (n, B)."""
+    size = states.flatten(2).norm(dim=2).clamp(min=torch.finfo(states.dtype).tiny)
+    return residual.flatten(2).norm(dim=2) / size
+
+
+def frozen_prefix(residual: torch.Tensor, first: int, tolerance: float) -> int:
+    """How many leading states are within ``tolerance`` for every image; never below ``first``.
+
+    ``residual`` (T, B).
+    """
+    within = (residual <= tolerance).all(dim=1).tolist()
+    while first < len(within) and within[first]:
+        first += 1
+    return first

@@ -1,0 +1,98 @@
+"""One restrained style for all figures, without touching matplotlib's global settings.
+
+Colours are those of Okabe and Ito that stand out on white, told apart by readers with any kind
+of colour vision; lines also differ in dash and marker. The background is opaque and white, so a
+figure reads the same in the book's dark mode.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+"""Blue, vermilion, green, purple, black, sky blue, orange (Okabe and Ito, 2008)."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
+
+INK = "#1a1a1a"
+GRID = "#d9d9d9"
+DPI = 100
+
+_SETTINGS: Any = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.labelsize": 10,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "axes.prop_cycle": cycler(color=COLORS, marker=MARKERS, linestyle=DASHES),
+}
+
+
+class BookFigure(Figure):
+    """A matplotlib figure that a notebook shows as it is, whatever its backend.
+
+    It does not belong to pyplot: a cell that ends with it shows it once, and nothing has to be
+    closed.
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with book_style():  # some settings only count when the figure is written
+            self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def book_style() -> Iterator[None]:
+    """Apply the style inside a ``with`` block, and restore all settings after it."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # a reader's own matplotlibrc must not change the book
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
+
+
+def new_figure(
+    width: float = 6.4, height: float = 3.6, nrows: int = 1, ncols: int = 1
+) -> tuple[BookFigure, Any]:
+    """Make a figure in the book's style.
+
+    Args:
+        width, height: in inches.
+        nrows, ncols: grid of axes.
+
+    Returns the figure and its axes as ``Figure.subplots`` does: one, or an array of them.
+    """
+    with book_style():
+        figure = BookFigure(figsize=(width, height), dpi=DPI, layout="constrained")
+        return figure, figure.subplots(nrows, ncols)
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes lie in, also when they lie in a subfigure."""
+    return ax.figure.canvas.figure

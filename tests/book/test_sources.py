@@ -1,0 +1,54 @@
+"""What can be checked in the sources of the book, before it is built."""
+
+import re
+
+import nbformat
+import pytest
+
+from .conftest import ROOT, notebooks, toc
+
+MAX_LINES = 30
+
+
+@pytest.fixture(params=notebooks())
+def source(request):
+    return nbformat.read(ROOT / f"{request.param}.ipynb", as_version=4)
+
+
+def test_every_document_is_in_the_table_of_contents():
+    on_disk = [*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+    assert {f"book/{path.stem}" for path in on_disk} == set(toc())
+    assert len(on_disk) == len(toc()), "a notebook and a page have the same name"
+
+
+def test_no_committed_outputs(source):
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs, f"outputs in the cell {cell.source[:60]!r}"
+            assert cell.execution_count is None
+
+
+def test_cells_are_short(source):
+    for cell in source.cells:
+        if cell.cell_type == "code":
+            lines = cell.source.count("\n") + 1
+            assert lines <= MAX_LINES, f"{lines} lines in the cell {cell.source[:60]!r}"
+
+
+def test_first_cell_is_the_title(source):
+    first = source.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"(\(.*\)=\n)?# \S", first.source)
+    titles = [c for c in source.cells if c.cell_type == "markdown" and c.source.startswith("# ")]
+    assert len(titles) <= 1, "one title per page"
+
+
+def test_equations_have_labels_that_can_be_referred_to(source):
+    for cell in source.cells:
+        if cell.cell_type == "markdown":
+            assert "\\label{" not in cell.source, "use $$ ... $$ (label); see CONTRIBUTING.md"
+
+
+def test_bundled_scripts_come_with_their_licences():
+    for name in ("mathjax", "widgets"):
+        assert (ROOT / "book" / "_assets" / name / "LICENSE").stat().st_size > 1000

@@ -1,0 +1,181 @@
+"""Independent cross-checks: deepinv's operators equal ours, and the adapter makes them ours."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from deqir_lite._torchvision import ensure_torchvision
+from deqir_lite.operators import (
+    BicubicDownsampling,
+    DeepinvOperator,
+    FFTBlur,
+    Grayscale,
+    Inpainting,
+    SeparableBlur,
+    gaussian_kernel,
+    measurement_from_unit_range,
+    random_mask,
+)
+
+ensure_torchvision()
+physics = pytest.importorskip(
+    "deepinv.physics", reason="deepinv is not installed (extra 'compare')", exc_type=ImportError
+)
+
+SIZE = (12, 8)
+# Neither symmetric nor nearly singular: a flipped kernel shows, and CG converges.
+ROW = torch.tensor([0.2, 0.7, 0.1], dtype=torch.float64)
+COLUMN = gaussian_kernel(3, 0.6)
+KERNEL = torch.outer(COLUMN, ROW)
+
+
+def images(size=SIZE, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(2, 3, *size, generator=generator, dtype=dtype)
+
+
+@pytest.fixture
+def pairs():
+    """Name -> our operator and deepinv's, in float64."""
+    mask = random_mask(SIZE, 0.6)
+    blur = physics.Blur(filter=KERNEL[None, None], padding="constant")
+    fft = physics.BlurFFT((3, *SIZE), filter=KERNEL[None, None])
+    inpainting = physics.Inpainting((3, *SIZE), mask=mask)
+    return {
+        "inpainting": (Inpainting(mask), inpainting.to(torch.float64)),
+        "grey": (Grayscale(), physics.Decolorize(srf="flat").to(torch.float64)),
+        "blur": (SeparableBlur(ROW, COLUMN, threshold=0), blur.to(torch.float64)),
+        # float64 by its kernel; Module.to would drop the imaginary part of its filter
+        "fft": (FFTBlur(KERNEL, threshold=0), fft),
+    }
+
+
+NAMES = ["inpainting", "grey", "blur", "fft"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_operator(pairs, name):
+    ours, theirs = pairs[name]
+    x = images()
+    y = ours(x)
+    torch.testing.assert_close(theirs.A(x), y, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(theirs.A_adjoint(y), ours.adjoint(y), rtol=1e-6, atol=1e-6)
+
+
+def test_fft_pinv_equals_deepinvs(pairs):
+    ours, theirs = pairs["fft"]
+    y = images()
+    torch.testing.assert_close(theirs.A_dagger(y), ours.pinv(y), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bicubic_equals_matlabs(factor):
+    x = images((32, 24))
+    theirs = physics.DownsamplingMatlab(factor=factor).A(x)
+    torch.testing.assert_close(theirs, BicubicDownsampling(factor)(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["inpainting", "blur", "fft"])
+def test_adapter_has_the_exact_pinv(pairs, name):
+    ours, theirs = pairs[name]
+    operator = DeepinvOperator(theirs, SIZE)
+    x = images()
+    y = torch.randn(2, *ours.measurement_shape(SIZE), dtype=torch.float64)  # not in range(A)
+    torch.testing.assert_close(operator.A(x), ours.A(x))
+    torch.testing.assert_close(operator.adjoint(y), ours.adjoint(y))
+    torch.testing.assert_close(operator.pinv(y), ours.pinv(y), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(
+        operator.null_projector(x), ours.null_projector(x), atol=1e-9, rtol=0
+    )
+
+
+def test_adapter_pinv_where_no_formula_is_at_hand(dense):
+    """A composition that is neither of full rank nor a projector, against numpy."""
+    size = (6, 4)
+    blur = physics.Blur(filter=KERNEL[None, None], padding="circular").to(torch.float64)
+    mask = physics.Inpainting((3, *size), mask=random_mask(size, 0.6)).to(torch.float64)
+    operator = DeepinvOperator(mask * blur, size)
+    a = dense(operator.A, (3, *size))
+    reference = np.linalg.pinv(a, rcond=1e-8)
+    assert np.linalg.matrix_rank(a) < len(a)
+    assert np.abs(dense(operator.pinv, (3, *size)) - reference).max() <= 1e-9
+    assert np.abs(dense(operator.range_projector, (3, *size)) - reference @ a).max() <= 1e-9
+
+
+@pytest.mark.parametrize("name", ["grey", "blur"])
+def test_adapter_gradient_is_the_transposed_pinv(pairs, name):
+    ours, theirs = pairs[name]
+    y = torch.randn(2, *ours.measurement_shape(SIZE), dtype=torch.float64, requires_grad=True)
+    gradients = []
+    for operator in (ours, DeepinvOperator(theirs, SIZE)):
+        loss = (operator.pinv(y) * images()).sum() + operator.pinv(y).square().sum()
+        gradients.append(torch.autograd.grad(loss, y)[0])
+    torch.testing.assert_close(*gradients, rtol=1e-8, atol=1e-8)
+
+
+def test_adapter_in_float32_and_per_image_convergence(pairs):
+    ours, theirs = pairs["inpainting"]
+    operator = DeepinvOperator(theirs.to(torch.float32), SIZE)
+    y = ours(images(dtype=torch.float32))
+    y[1] = 0  # converged from the start, beside one that is not
+    x = operator.pinv(y)
+    assert x.dtype == torch.float32
+    torch.testing.assert_close(x, y)
+
+
+def test_adapter_warns_when_cg_does_not_converge(pairs):
+    operator = DeepinvOperator(pairs["blur"][1], SIZE, max_iterations=2)
+    with pytest.warns(RuntimeWarning, match="CGLS stopped after 2 iterations"):
+        operator.pinv(operator(images()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        operator = DeepinvOperator(pairs["grey"][1], SIZE)
+        operator.pinv(torch.randn(1, 1, *SIZE, dtype=torch.float64))
+
+
+def test_adapter_has_no_svd(pairs):
+    operator = DeepinvOperator(pairs["grey"][1], SIZE)
+    x = images()
+    calls = [lambda: operator.vt(x), lambda: operator.v(x), lambda: operator.u(x)]
+    calls += [lambda: operator.ut(operator(x)), lambda: operator.singular_values(SIZE)]
+    for call in calls:
+        with pytest.raises(NotImplementedError, match="no singular value decomposition"):
+            call()
+
+
+def test_measurements_of_images_in_the_unit_range(pairs):
+    unit = torch.rand(2, 3, *SIZE, dtype=torch.float64)
+    for ours, theirs in pairs.values():
+        y = theirs.A(unit)
+        torch.testing.assert_close(
+            measurement_from_unit_range(ours, y), ours(2 * unit - 1), rtol=1e-6, atol=1e-6
+        )
+
+
+def test_adapter_errors(pairs):
+    with pytest.raises(ValueError, match="physics: got int; expected a deepinv LinearPhysics"):
+        DeepinvOperator(3, SIZE)
+    with pytest.raises(ValueError, match=r"^image_size: "):
+        DeepinvOperator(pairs["grey"][1], (0, 3))
+    with pytest.raises(ValueError, match=r"^max_iterations: "):
+        DeepinvOperator(pairs["grey"][1], SIZE, max_iterations=0)
+    operator = DeepinvOperator(pairs["grey"][1], SIZE)
+    assert repr(operator) == "DeepinvOperator(Decolorize, size=12x8)"
+    with pytest.raises(ValueError, match="x: got size 8x8; expected 12x8"):
+        operator(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ValueError, match="y: got shape"):
+        operator.pinv(torch.zeros(1, 3, *SIZE))
+
+
+def test_adapter_wants_a_single_tensor(pairs):
+    class Several:
+        def A(self, x):
+            return [x, x]
+
+        def A_adjoint(self, y):
+            return y[0]
+
+    with pytest.raises(ValueError, match="physics: measures a list; expected a single"):
+        DeepinvOperator(Several(), SIZE)

@@ -1,0 +1,270 @@
+"""Metrics against their definitions, written out a second time."""
+
+import math
+import socket
+import urllib.error
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from deqir_lite import metrics
+from deqir_lite._torchvision import ensure_torchvision
+from deqir_lite.metrics import (
+    LPIPSUnavailable,
+    consistency,
+    format_value,
+    lpips,
+    lpips_or_none,
+    lpips_weights_path,
+    psnr,
+    ssim,
+)
+
+
+def images(*shape, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(*shape, generator=generator, dtype=dtype) * 2 - 1
+
+
+def test_psnr_of_a_known_error():
+    x = torch.zeros(1, 3, 16, 16)
+    assert psnr(x + 0.2, x).item() == pytest.approx(20, abs=1e-5)  # 0.1 on [0, 1]
+
+
+def test_psnr_by_definition():
+    x, reference = images(3, 3, 9, 11), images(3, 3, 9, 11, seed=1)
+    mse = ((x - reference) / 2).square().mean(dim=(1, 2, 3))
+    value = psnr(x, reference)
+    assert value.shape == (3,)
+    assert value.dtype == torch.float64
+    torch.testing.assert_close(value, -10 * mse.log10())
+
+
+def test_psnr_clamps_and_is_infinite_for_equal_images():
+    x = torch.ones(1, 3, 8, 8)
+    assert psnr(x * 5, x).item() == math.inf
+    assert psnr(x, x * 5).item() == math.inf
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_border_is_left_out(metric):
+    x, reference = images(1, 3, 24, 30), images(1, 3, 24, 30, seed=1)
+    spoilt = x.clone()
+    spoilt[..., :4, :] = 1
+    spoilt[..., :, -4:] = -1
+    inside = metric(x[..., 4:-4, 4:-4], reference[..., 4:-4, 4:-4])
+    torch.testing.assert_close(metric(spoilt, reference, crop_border=4), inside)
+    assert metric(spoilt, reference) != metric(x, reference)
+
+
+def ssim_by_definition(x, y):
+    """Wang et al. (2004) in torch: one Gaussian window, valid positions only."""
+    x, y = (x + 1) / 2, (y + 1) / 2
+    line = torch.exp(-(torch.arange(-5, 6, dtype=torch.float64) ** 2) / (2 * 1.5**2))
+    window = torch.outer(line, line) / line.sum() ** 2
+
+    def mean(z):
+        return F.conv2d(z.flatten(0, 1)[:, None], window[None, None]).view(len(z), 3, -1)
+
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+    c1, c2 = 0.01**2, 0.03**2
+    value = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+    return value.mean(dim=(1, 2))
+
+
+def test_ssim_by_definition():
+    reference = F.interpolate(images(2, 3, 6, 7), (24, 28), mode="bilinear")
+    x = (reference + 0.2 * images(2, 3, 24, 28, seed=1)).clamp(-1, 1)
+    value = ssim(x, reference)
+    torch.testing.assert_close(value, ssim_by_definition(x, reference), atol=1e-12, rtol=0)
+    assert (value < 0.99).all()
+
+
+def test_ssim_of_equal_images_is_one():
+    x = images(1, 3, 16, 16)
+    assert ssim(x, x).item() == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_one_reference_serves_all_and_any_float_type(metric, dtype):
+    x, reference = images(2, 3, 16, 16).to(dtype), images(1, 3, 16, 16, seed=1).to(dtype)
+    both = metric(x, reference)
+    assert both[1] == metric(x[1:], reference)[0]
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, lpips])
+@pytest.mark.parametrize(
+    ("x", "reference", "message"),
+    [
+        (torch.zeros(3, 32, 32), torch.zeros(3, 32, 32), "x: got shape"),
+        (torch.zeros(2, 3, 32, 32), torch.zeros(2, 3, 32, 33), "reference: got shape"),
+        (torch.zeros(2, 3, 32, 32), torch.zeros(3, 3, 32, 32), "reference: got shape"),
+        (torch.full((1, 3, 32, 32), torch.nan), torch.zeros(1, 3, 32, 32), "x: contains NaN"),
+        (torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32).long(), "reference: got dtype"),
+    ],
+)
+def test_bad_images(metric, x, reference, message):
+    with pytest.raises(ValueError, match=message):
+        metric(x, reference)
+
+
+def test_too_small():
+    x = torch.zeros(1, 3, 18, 40)
+    with pytest.raises(ValueError, match=r"x: 18x40 pixels less a border of 4.* at least 11x11"):
+        ssim(x, x, crop_border=4)
+    with pytest.raises(ValueError, match="less a border of 9"):
+        psnr(x, x, crop_border=9)
+    with pytest.raises(ValueError, match="at least 32x32"):
+        lpips(x, x)
+    with pytest.raises(ValueError, match="crop_border: got -1"):
+        psnr(x, x, crop_border=-1)
+
+
+class Grey:
+    def A(self, x):
+        return x.mean(dim=1, keepdim=True)
+
+
+def test_consistency_is_the_norm_for_each_image():
+    x = images(2, 3, 4, 4)
+    y = Grey().A(x)
+    y[1, 0, 0, 0] += 3
+    y[1, 0, 1, 1] += 4
+    torch.testing.assert_close(
+        consistency(Grey(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
+    )
+    assert consistency(Grey(), x, y[:1]).shape == (2,)
+
+
+def test_consistency_refuses_other_shapes():
+    x = images(2, 3, 4, 4)
+    with pytest.raises(ValueError, match=r"y: got shape .* expected \(2, 1, 4, 4\)"):
+        consistency(Grey(), x, x)
+    with pytest.raises(ValueError, match="y: contains NaN"):
+        consistency(Grey(), x, torch.full((2, 1, 4, 4), torch.nan))
+
+
+@pytest.fixture
+def empty_hub(tmp_path, monkeypatch):
+    """A hub folder without weights, and a network that must not be asked."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    metrics._lpips_network.cache_clear()
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("asked the network")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr(torch.hub, "urlopen", refuse)
+    yield tmp_path / "hub" / "checkpoints"
+    metrics._lpips_network.cache_clear()
+
+
+@pytest.mark.parametrize("net", ["alex", "vgg", "squeeze"])
+def test_lpips_says_what_is_missing(empty_hub, net):
+    x = images(1, 3, 32, 32)
+    expected = empty_hub / metrics.LPIPS_BACKBONES[net]
+    assert lpips_weights_path(net) == expected
+    with pytest.raises(LPIPSUnavailable) as caught:
+        lpips(x, x, net=net)
+    assert str(expected) in str(caught.value)
+    assert f"https://download.pytorch.org/models/{expected.name}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert lpips_or_none(x, x, net=net) is None
+    assert format_value(lpips_or_none(x, x)) == "–"
+
+
+def test_lpips_unknown_network(empty_hub):
+    with pytest.raises(ValueError, match="net: unknown value 'resnet'; known: alex, vgg, squeeze"):
+        lpips(images(1, 3, 32, 32), images(1, 3, 32, 32), net="resnet")
+
+
+def test_lpips_failed_download_leaves_nothing(empty_hub, monkeypatch):
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "urlopen", offline)
+    x = images(1, 3, 32, 32)
+    with pytest.raises(LPIPSUnavailable, match=r"alexnet-owt-7be5be79.*no network"):
+        lpips(x, x, download=True)
+    assert list(empty_hub.iterdir()) == []
+    assert socket.getdefaulttimeout() is None
+
+
+def test_lpips_damaged_weights(empty_hub):
+    empty_hub.mkdir(parents=True)
+    lpips_weights_path().write_bytes(b"not weights")
+    with pytest.raises(LPIPSUnavailable, match=r"cannot read .*alexnet.*delete it"):
+        lpips(images(1, 3, 32, 32), images(1, 3, 32, 32))
+
+
+def test_weight_names_are_torchvisions():
+    ensure_torchvision()
+    models = pytest.importorskip("torchvision.models")
+    for net, weights in (
+        ("alex", models.AlexNet_Weights),
+        ("vgg", models.VGG16_Weights),
+        ("squeeze", models.SqueezeNet1_1_Weights),
+    ):
+        assert weights.IMAGENET1K_V1.url.endswith("/" + metrics.LPIPS_BACKBONES[net])
+
+
+def test_lpips_with_weights(empty_hub):
+    """A small file stands in for the trained weights: LPIPS must use what it holds."""
+    ensure_torchvision()
+    package = pytest.importorskip("lpips")
+    models = pytest.importorskip("torchvision.models")
+    with torch.device("meta"):
+        shapes = {k: v.shape for k, v in models.alexnet().state_dict().items()}
+    torch.manual_seed(0)
+    weights = {
+        # The classifier is not used: one zero, seen as a whole matrix, keeps the file small.
+        name: torch.zeros(1).expand(shape) if "classifier" in name else torch.randn(shape) * 0.05
+        for name, shape in shapes.items()
+    }
+    empty_hub.mkdir(parents=True)
+    torch.save(weights, lpips_weights_path())
+    assert lpips_weights_path().stat().st_size < 12e6
+
+    x, reference = images(2, 3, 48, 48), images(2, 3, 48, 48, seed=1)
+    value = lpips(x, reference)
+    assert value.shape == (2,)
+    assert (value > 0).all()
+    assert lpips(x, x).abs().max() == 0
+    torch.testing.assert_close(lpips(x, reference[:1])[0], value[0])
+    torch.testing.assert_close(lpips_or_none(x, reference), value)
+    torch.testing.assert_close(lpips(3 * x, reference), lpips((3 * x).clamp(-1, 1), reference))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        direct = package.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
+    for name, slice_ in direct.net.named_children():
+        for key, parameter in slice_.named_parameters():
+            assert name.startswith("slice")
+            parameter.data.copy_(weights[f"features.{key}"])
+    with torch.no_grad():
+        expected = direct(x.float(), reference.float()).flatten().double()
+    torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (math.nan, "–"),
+        (28.456, "28.46"),
+        (math.inf, "inf"),
+        (torch.tensor([1.0, 2.0]), "1.50"),
+    ],
+)
+def test_table_values(value, text):
+    assert format_value(value) == text
+
+
+def test_table_values_with_other_digits():
+    assert format_value(0.12345, ".3f") == "0.123"
