@@ -1,0 +1,41 @@
+"""Deep equilibrium diffusion restoration with parallel sampling."""
+
+from deqir_lite.bundled import load_bundled_photo, photo_names
+from deqir_lite.certificate import Certificate
+from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.images import load_photo, save_image
+from deqir_lite.metrics import consistency, lpips, psnr, ssim
+from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
+from deqir_lite.priors.load import load_gaussian, load_prior
+from deqir_lite.restoration import restore_parallel, restore_sequential
+from deqir_lite.solvers import Anderson, Picard, Solution
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "TASKS",
+    "Anderson",
+    "Certificate",
+    "GaussianMixturePrior",
+    "GaussianPrior",
+    "LinearOperator",
+    "ModelPrior",
+    "Picard",
+    "RestorationChain",
+    "Solution",
+    "consistency",
+    "load_bundled_photo",
+    "load_gaussian",
+    "load_photo",
+    "load_prior",
+    "lpips",
+    "make_chain",
+    "make_task",
+    "photo_names",
+    "psnr",
+    "restore_parallel",
+    "restore_sequential",
+    "save_image",
+    "ssim",
+]

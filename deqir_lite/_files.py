@@ -2,14 +2,18 @@
 
 import os
 import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, name: str = "path") -> Path:
-    """Write ``data`` to a temporary file beside ``path``, then move it there in one step.
+@contextmanager
+def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path]:
+    """Give the path of a temporary file beside ``path`` to write; at the end it takes its place.
 
-    A reader sees the old file or the whole new one; after an error nothing new is left behind.
-    ``name`` is the argument that error messages name.
+    A reader sees the old file or the whole new one; after an error the old one is untouched and
+    nothing new is left behind. ``name`` is the argument that error messages name.
 
     Raises FileNotFoundError when the folder does not exist, ValueError when ``path`` is a folder.
     """
@@ -21,9 +25,17 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, name: str = "pat
     # Not tempfile: its files are private to the user, and the finished one would stay so.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(data)
+        temporary.touch(exist_ok=False)
+        ordinary = stat.S_IMODE(temporary.stat().st_mode)
+        yield temporary
+        os.chmod(temporary, ordinary)  # safetensors, for one, makes its files private
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    return path
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes, name: str = "path") -> Path:
+    """Write ``data`` to ``path``, all or nothing; errors as in :func:`replacing`."""
+    with replacing(path, name) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)

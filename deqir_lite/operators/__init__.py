@@ -16,7 +16,7 @@ from deqir_lite.operators.kernels import motion_kernel
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
-from deqir_lite.operators.sensing import WalshHadamard, walsh_hadamard
+from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
 from deqir_lite.operators.tasks import TASKS, Task, make_task
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "box_mask",
     "gaussian_blur",
     "gaussian_kernel",
+    "hadamard_matrix",
     "make_task",
     "measurement_from_unit_range",
     "motion_kernel",
@@ -45,5 +46,4 @@ __all__ = [
     "stripe_mask",
     "text_mask",
     "uniform_blur",
-    "walsh_hadamard",
 ]

@@ -36,7 +36,8 @@ class Grayscale(LinearOperator):
         self._w = torch.tensor(_WEIGHTS[weights], dtype=torch.float64).reshape(1, 3, 1, 1)
 
     def _A(self, x: Tensor) -> Tensor:
-        return (self._constants.like("w", x, lambda: self._w) * x).sum(dim=1, keepdim=True)
+        red, green, blue = _WEIGHTS[self.weights]
+        return red * x[:, :1] + green * x[:, 1:2] + blue * x[:, 2:]
 
     def _adjoint(self, y: Tensor) -> Tensor:
         return self._constants.like("w", y, lambda: self._w) * y

@@ -1,5 +1,7 @@
 """Compressed sensing: a random part of an orthonormal transform of the image."""
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -11,10 +13,12 @@ from deqir_lite.operators.masks import check_ratio
 class WalshHadamard(LinearOperator):
     """A x = a random subset of the Walsh-Hadamard transform of each channel, (B, 3, m).
 
-    The rows of A are orthonormal, so A^+ = A^T, all singular values are 1, and V is the transform
-    itself. One subset of m = round(ratio * H * W) coefficients serves all channels. It always
-    holds the constant coefficient, which the published code leaves to chance: without it the
-    brightness of the whole image is unknown, and results would depend on the luck of the seed.
+    The transform of an image is H_h X H_w with Sylvester's matrices of the two sides, which is
+    that of the flattened image in natural order. The rows of A are orthonormal, so A^+ = A^T, all
+    singular values are 1, and V is the transform itself. One subset of m = round(ratio * H * W)
+    coefficients serves all channels. It always holds the constant one, which the published code
+    leaves to chance: without it the brightness of the whole image is unknown, and results would
+    depend on the luck of the seed.
 
     Args:
         image_size: (H, W), with H * W a power of two.
@@ -47,7 +51,13 @@ class WalshHadamard(LinearOperator):
         self._chosen = torch.cat([torch.zeros(1, dtype=torch.long), chosen.sort().values])
 
     def _vt(self, x: Tensor) -> Tensor:
-        return walsh_hadamard(x.flatten(2)).reshape(x.shape)
+        # Two small matrix products: the log2(H W) rounds of sums and differences of the fast
+        # transform need fewer operations, but each is a pass over memory, and they are slower.
+        height, width = (
+            self._constants.like(("H", n), x, functools.partial(hadamard_matrix, n))
+            for n in self._size
+        )
+        return height @ x @ width
 
     _v = _vt
 
@@ -89,17 +99,16 @@ class WalshHadamard(LinearOperator):
         return f"WalshHadamard(size={h}x{w}, ratio={self.ratio:g}, seed={self.seed})"
 
 
-def walsh_hadamard(x: Tensor) -> Tensor:
-    """The orthonormal Walsh-Hadamard transform of the last axis, natural order; its own inverse.
+def hadamard_matrix(n: int) -> Tensor:
+    """Sylvester's orthonormal Hadamard matrix, float64 (n, n): symmetric, its own inverse.
 
-    log2(n) rounds of sums and differences, O(n log n). ValueError: n is no power of two.
+    H_1 = 1, H_2n = H_2 x H_n (Kronecker). ValueError: n is no power of two.
     """
-    n = x.shape[-1]
-    if n < 1 or n & (n - 1):
-        raise ValueError(f"x: got a last axis of length {n}; expected a power of two")
-    step = 1
-    while step < n:
-        a, b = x.reshape(*x.shape[:-1], n // (2 * step), 2, step).unbind(-2)
-        x = torch.stack((a + b, a - b), dim=-2).flatten(-3)
-        step *= 2
-    return x / n**0.5
+    check_integer("n", n, 1)
+    if n & (n - 1):
+        raise ValueError(f"n: got {n}; expected a power of two")
+    h = torch.ones(1, 1, dtype=torch.float64)
+    h2 = torch.tensor([[1, 1], [1, -1]], dtype=torch.float64)
+    while len(h) < n:
+        h = torch.kron(h2, h)
+    return h / n**0.5

@@ -90,7 +90,8 @@ class SeparableOperator(LinearOperator):
         return self._sandwich("A^+", y, self._image_size(tuple(y.shape[1:])))
 
     def _range_projector(self, x: Tensor) -> Tensor:
-        # Not pinv(A(x)): dividing by small singular values would magnify float32 rounding.
+        # Not pinv(A(x)): that takes twice the products, and dividing by small singular values
+        # would magnify the rounding of float32.
         return self._sandwich("R", x, _size(x))
 
 

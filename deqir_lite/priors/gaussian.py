@@ -2,7 +2,6 @@
 
 import torch
 
-from deqir_lite.checks import check_images
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -66,11 +65,15 @@ class GaussianPrior:
         """(eigenvalues (3, H, Wr), axes (3 channels, 3 eigenvectors, H, Wr)) at the size of ``like``."""
         key = (*like.shape[-2:], like.device, like.dtype)
         if key not in self._cache:
-            check_images("x", like.detach().reshape(-1, *like.shape[-3:])[:1])
-            covariance = self.spectrum.at_size(like.shape[-2], like.shape[-1])
-            values, vectors = torch.linalg.eigh(covariance.permute(2, 3, 0, 1))
-            self._cache[key] = (
-                values.clamp(min=0).permute(2, 0, 1).to(like),
-                vectors.permute(2, 3, 0, 1).contiguous().to(like),
-            )
+            if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
+                raise ValueError(f"x: got shape {tuple(like.shape)}; expected (..., 3, H, W)")
+            # Made under inference_mode, a cached tensor could never be differentiated through.
+            with torch.inference_mode(False), torch.no_grad():
+                covariance = self.spectrum.at_size(like.shape[-2], like.shape[-1])
+                values, vectors = torch.linalg.eigh(covariance.permute(2, 3, 0, 1))
+                # Not .to(like): ``like`` may be a tracer of torch.func.
+                self._cache[key] = (
+                    values.clamp(min=0).permute(2, 0, 1).to(like.device, like.dtype),
+                    vectors.permute(2, 3, 0, 1).contiguous().to(like.device, like.dtype),
+                )
         return self._cache[key]

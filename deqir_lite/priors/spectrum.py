@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from deqir_lite.checks import check_divisible, check_interval
+from deqir_lite._files import replacing
+from deqir_lite.checks import check_divisible, check_finite, check_images, check_integer, check_interval
 
 _FLOOR = 0.3
 """Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
@@ -27,6 +28,16 @@ class PhotoSpectrum:
 
     mean: torch.Tensor
     covariance: torch.Tensor
+
+    def __post_init__(self) -> None:
+        check_finite("mean", self.mean)
+        check_finite("covariance", self.covariance)
+        side = self.covariance.shape[-1]
+        if self.mean.shape != (3,) or self.covariance.shape != (3, 3, side, side):
+            raise ValueError(
+                f"mean {tuple(self.mean.shape)}, covariance {tuple(self.covariance.shape)}: "
+                "expected (3,) and (3, 3, S, S)"
+            )
 
     def at_size(self, height: int, width: int) -> torch.Tensor:
         """The covariance (3, 3, height, width // 2 + 1) on the rfft2 grid of another image size.
@@ -44,7 +55,8 @@ class PhotoSpectrum:
     def save(self, path: str | Path) -> None:
         """Write a safetensors file."""
         tensors = {"mean": self.mean, "covariance": self.covariance.float()}
-        save_file({name: value.contiguous() for name, value in tensors.items()}, str(path))
+        with replacing(path) as temporary:
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
 
     @classmethod
     def load(cls, path: str | Path) -> "PhotoSpectrum":
@@ -87,7 +99,8 @@ def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
     This is the stationary Gaussian closest to the photos' true covariance: the average periodogram, made
     real and symmetric, since photos flipped left to right are as likely as the originals.
     """
-    if photos.ndim != 4 or photos.shape[1] != 3 or photos.shape[2] != photos.shape[3]:
+    check_images("photos", photos)
+    if photos.shape[2] != photos.shape[3]:
         raise ValueError(f"photos: got shape {tuple(photos.shape)}; expected (n, 3, S, S)")
     check_divisible("photos", (photos.shape[2], photos.shape[3]), 2)
     photos = photos.double()
@@ -109,6 +122,7 @@ def power_law_spectrum(
     check_interval("exponent", exponent, 0.0, 4.0)
     check_interval("colour_correlation", colour_correlation, 0.0, 1.0)
     check_interval("deviation", deviation, 1e-6, 1e6)
+    check_integer("size", size, 1)
     power = _power_law(size, size).pow(exponent / 2)
     power = deviation**2 * power / power.mean()
     ones = torch.ones(3, 3, dtype=torch.float64)

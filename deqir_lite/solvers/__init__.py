@@ -2,11 +2,13 @@
 
 from deqir_lite.solvers.anderson import MIXINGS, Anderson
 from deqir_lite.solvers.picard import Picard
+from deqir_lite.solvers.registry import SOLVERS, make_solver
 from deqir_lite.solvers.solve import ConvergenceWarning, solve
 from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
 
 __all__ = [
     "MIXINGS",
+    "SOLVERS",
     "Anderson",
     "ConvergenceWarning",
     "Picard",
@@ -14,5 +16,6 @@ __all__ = [
     "Solver",
     "SolverState",
     "Trace",
+    "make_solver",
     "solve",
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from deqir_lite.training.checkpoint import write_atomically
+from deqir_lite._files import write_atomically
 from deqir_lite.training.validation import LEVELS
 
 if TYPE_CHECKING:
@@ -85,4 +85,4 @@ def write_card(folder: Path, trainer: "Trainer", data_note: str) -> None:
         rule="|".join("---" for _ in LEVELS),
         psnr=" | ".join(f"{scores[f'psnr_t{level}']:.1f}" for level in LEVELS),
     )
-    write_atomically(folder / "README.md", lambda path: path.write_text(text))  # type: ignore[arg-type, return-value]
+    write_atomically(folder / "README.md", text.encode())

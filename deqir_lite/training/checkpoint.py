@@ -1,35 +1,30 @@
 """Saving a training run so that nothing is lost: every file is written whole or not at all."""
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
+from deqir_lite._files import replacing, write_atomically
+
 STATE_FILE = "training.pt"
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write(temporary)`` and rename the result to ``path``; on failure ``path`` is untouched."""
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+STATE_KEYS = frozenset(
+    ("recipe", "unet", "average", "optimizer", "generator", "step", "seconds", "history")
+)
+"""What a checkpoint holds."""
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON, atomically."""
-    write_atomically(path, lambda p: p.write_text(json.dumps(value, indent=1) + "\n"))  # type: ignore[arg-type, return-value]
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def save_state(folder: Path, state: dict[str, Any]) -> None:
     """Write everything that a resumed run needs."""
-    write_atomically(folder / STATE_FILE, lambda path: torch.save(state, path))
+    with replacing(folder / STATE_FILE) as temporary:
+        torch.save(state, temporary)
 
 
 def load_state(folder: Path) -> dict[str, Any]:
@@ -38,18 +33,20 @@ def load_state(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"resume: {folder} holds no {STATE_FILE}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises half a dozen unrelated types
-        raise ValueError(f"resume: {path} is corrupt ({str(error).splitlines()[0]})") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"resume: {path} is corrupt ({reason})") from error
+    if not isinstance(state, dict) or not state.keys() >= STATE_KEYS:
+        raise ValueError(f"resume: {path} is no checkpoint of a training run")
+    return state
 
 
 def export_prior(folder: Path, unet: Any, weights: dict[str, torch.Tensor]) -> None:
     """Write a diffusers folder: config.json, half-precision safetensors, scheduler_config.json."""
     half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    write_atomically(
-        folder / "diffusion_pytorch_model.safetensors",
-        lambda path: save_file(half, path, metadata={"format": "pt"}),
-    )
+    with replacing(folder / "diffusion_pytorch_model.safetensors") as temporary:
+        save_file(half, temporary, metadata={"format": "pt"})
     config = {key: value for key, value in unet.config.items() if key != "_name_or_path"}
     write_json(folder / "config.json", {"_class_name": "UNet2DModel", **config})
 

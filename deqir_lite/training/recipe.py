@@ -35,6 +35,14 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("patch", "crop", "batch", "warmup", "num_train_timesteps"):
             check_integer(name, getattr(self, name), 1)
+        if not self.channels:
+            raise ValueError("channels: got none; expected one number per level, finest first")
+        for width in self.channels:
+            check_integer("channels", width, 16)
+            if width % 16:
+                raise ValueError(f"channels: got {width}; expected multiples of 16")
+        check_interval("peak_lr", self.peak_lr, 0.0, 1.0)
+        check_integer("seed", self.seed, 0)
         check_interval("ema_decay", self.ema_decay, 0.0, 1.0)
         divisor = self.patch * 2 ** (len(self.channels) - 1)
         if self.crop % divisor:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_integer
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.photos import load_photos, random_crops
@@ -46,5 +47,5 @@ def fit_photo_spectrum(
     card = _CARD.format(
         crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
     )
-    (folder / "README.md").write_text(card)
+    write_atomically(folder / "README.md", card.encode())
     return spectrum

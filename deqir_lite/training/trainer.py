@@ -47,16 +47,18 @@ class Trainer:
         saved = self.seconds
         with tqdm(total=round(budget), initial=round(self.seconds), unit="s",
                   disable=not show_progress) as bar:  # fmt: skip
-            while self.seconds < budget:
-                start = time.perf_counter()
-                loss = self.train_step(self.seconds / budget)
-                self.seconds += time.perf_counter() - start
-                bar.set_postfix(step=self.step, loss=f"{loss:.4f}", refresh=False)
-                bar.update(round(min(self.seconds, budget)) - bar.n)
-                if self.seconds - saved > SAVE_EVERY:
-                    saved = self.seconds
-                    self.save()
-        self.save()
+            try:
+                while self.seconds < budget:
+                    start = time.perf_counter()
+                    loss = self.train_step(self.seconds / budget)
+                    self.seconds += time.perf_counter() - start
+                    bar.set_postfix(step=self.step, loss=f"{loss:.4f}", refresh=False)
+                    bar.update(round(min(self.seconds, budget)) - bar.n)
+                    if self.seconds - saved > SAVE_EVERY:
+                        saved = self.seconds
+                        self.save()
+            finally:  # also when interrupted: the run can be resumed from here
+                self.save()
 
     def train_step(self, progress: float) -> float:
         """One optimiser step on one batch of crops; returns the loss."""

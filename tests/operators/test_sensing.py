@@ -6,23 +6,36 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deqir_lite.operators import WalshHadamard, walsh_hadamard
+from deqir_lite.operators import WalshHadamard, hadamard_matrix
 
 
-def hadamard(n):
-    """Sylvester's construction."""
-    h = np.ones((1, 1))
-    while len(h) < n:
-        h = np.block([[h, h], [h, -h]])
-    return h / np.sqrt(n)
+def fast_transform(x):
+    """The fast transform: log2(n) rounds of sums and differences along the last axis."""
+    n = x.shape[-1]
+    step = 1
+    while step < n:
+        pairs = x.reshape(*x.shape[:-1], n // (2 * step), 2, step)
+        a, b = pairs[..., 0, :], pairs[..., 1, :]
+        x = np.stack([a + b, a - b], axis=-2).reshape(x.shape)
+        step *= 2
+    return x / np.sqrt(n)
 
 
-@pytest.mark.parametrize("n", [1, 2, 8, 64])
-def test_fast_transform_is_sylvesters_matrix(n):
-    x = torch.randn(3, 2, n, dtype=torch.float64)
-    expected = x.numpy() @ hadamard(n)
-    np.testing.assert_allclose(walsh_hadamard(x).numpy(), expected, atol=1e-12)
-    torch.testing.assert_close(walsh_hadamard(walsh_hadamard(x)), x)
+@pytest.mark.parametrize("size", [(1, 1), (2, 4), (8, 8), (16, 2)])
+def test_transform_is_the_fast_walsh_hadamard_transform(size):
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    operator = WalshHadamard(size, ratio=1)
+    expected = fast_transform(x.flatten(2).numpy())
+    np.testing.assert_allclose(operator(x).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(operator.vt(x).flatten(2).numpy(), expected, atol=1e-12)
+
+
+def test_hadamard_matrix():
+    expected = torch.tensor([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
+    torch.testing.assert_close(hadamard_matrix(4), expected.double() / 2)
+    for n in (6, 0, 2.0):
+        with pytest.raises(ValueError, match=r"^n: got"):
+            hadamard_matrix(n)
 
 
 @settings(max_examples=10, deadline=None)
@@ -58,8 +71,6 @@ def test_everything_measured_is_everything_known():
 def test_sizes_that_are_no_power_of_two(size):
     with pytest.raises(ValueError, match=r"^image_size: got .* must be a power of two"):
         WalshHadamard(size)
-    with pytest.raises(ValueError, match="x: got a last axis of length 6"):
-        walsh_hadamard(torch.zeros(6))
 
 
 @pytest.mark.parametrize("ratio", [0, -0.5, 1.01, float("nan"), "half", True])

@@ -1,0 +1,12 @@
+"""The command line: ``deqir-lite verify | restore | train | fit-gaussian | info``."""
+
+from deqir_lite.cli.app import app
+from deqir_lite.cli.info import info
+from deqir_lite.cli.restore import restore
+from deqir_lite.cli.train import fit_gaussian, train
+from deqir_lite.cli.verify import verify
+
+for command in (restore, verify, train, fit_gaussian, info):
+    app.command()(command)
+
+__all__ = ["app"]

@@ -1,0 +1,47 @@
+"""``deqir-lite train`` and ``deqir-lite fit-gaussian``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deqir_lite.cli.app import choose_device, one_line_errors
+
+Photos = Annotated[Path, typer.Option(help="Folder of training photos, searched at all depths.")]
+Out = Annotated[Path, typer.Option(help="Folder for the result; made if it does not exist.")]
+Note = Annotated[str, typer.Option(help="For the model card: which photos, under which licence.")]
+
+
+@one_line_errors
+def train(
+    photos: Photos,
+    out: Out,
+    minutes: Annotated[float, typer.Option(help="Time budget in minutes, earlier runs included.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    batch: Annotated[int, typer.Option(help="Crops per step.")] = 32,
+    seed: Annotated[int, typer.Option(help="Seed of weights, crops and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    data_note: Note = "",
+) -> None:
+    """Train a photo prior on a folder of photos."""
+    from deqir_lite.training.recipe import Recipe
+    from deqir_lite.training.trainer import train_prior
+
+    recipe = Recipe(batch=batch, seed=seed)
+    folder = train_prior(photos, out, minutes, recipe, choose_device(device), resume, data_note)
+    typer.echo(f"prior written to {folder}; use it with --prior {folder}")
+
+
+@one_line_errors
+def fit_gaussian(
+    photos: Photos,
+    out: Out,
+    crops: Annotated[int, typer.Option(help="How many random crops to average over.")] = 20000,
+    seed: Annotated[int, typer.Option(help="Seed of the crops.")] = 0,
+    data_note: Note = "",
+) -> None:
+    """Fit the Gaussian photo prior to a folder of photos."""
+    from deqir_lite.training.statistics import fit_photo_spectrum
+
+    fit_photo_spectrum(photos, out, crops, seed=seed, data_note=data_note)
+    typer.echo(f"spectrum written to {out}")
