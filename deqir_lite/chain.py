@@ -1,8 +1,8 @@
 """A restoration chain: everything that is fixed while one photo is restored.
 
-States are stored noisiest first: ``states[0]`` = x_T and ``states[k]`` = x_{T-k}, so ``states[T]`` = x_0,
-the restored photo. All draws of noise are made when the chain is made; sequential and parallel
-sampling therefore see the same chain.
+States are stored noisiest first: ``states[0]`` = x_T and ``states[k]`` = x_{T-k}, so that
+``states[T]`` = x_0 is the restored photo. All draws of noise are made when the chain is made;
+sequential and parallel sampling therefore see the same chain.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from tqdm.auto import tqdm
 
-from deqir_lite.checks import check_finite, check_integer
+from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
 from deqir_lite.consistency.range_null import MeasurementOperator, RangeNullConsistency
 from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import StepCoefficients, step_coefficients, timestep_grid
@@ -41,24 +41,26 @@ class RestorationChain:
         return self.coefficients.num_steps
 
     def with_prior(self, prior: Prior) -> "RestorationChain":
-        """The same chain (noise, measurement, coefficients) under another prior."""
+        """The same chain (noise, measurement, coefficients) under another prior.
+
+        Raises ValueError when the priors were made for different noise schedules.
+        """
+        if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
+            raise ValueError("prior: its noise schedule differs from that of the chain")
         return replace(self, prior=prior)
 
     def with_x_T(self, x_T: torch.Tensor) -> "RestorationChain":
         """The same chain from another initial noise (B, 3, H, W)."""
-        if x_T.shape != self.x_T.shape:
-            raise ValueError(
-                f"x_T: got shape {tuple(x_T.shape)}; expected {tuple(self.x_T.shape)}"
-            )
+        check_like("x_T", x_T, self.x_T.shape, self.x_T)
         return replace(self, x_T=x_T)
 
     def per_step(self, values: torch.Tensor) -> torch.Tensor:
-        """Per-step numbers (n,) shaped (n, 1, 1, ...) on the chain's device, to scale (n, B, ...)."""
+        """Per-step numbers (n,) shaped (n, 1, ...) on the chain's device, to scale (n, B, ...)."""
         values = values.to(device=self.x_T.device, dtype=self.x_T.dtype)
         return values.reshape(-1, *[1] * self.x_T.ndim)
 
     def predict_noise(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """eps_theta of the states[first], states[first+1], ... (n, B, 3, H, W), in ONE batched call."""
+        """eps_theta of states[first], states[first+1], ... (n, B, 3, H, W), in ONE batched call."""
         n, batch = states.shape[:2]
         t = self.coefficients.timesteps[first : first + n].to(states.device)
         eps = self.prior(states.flatten(0, 1), t.repeat_interleave(batch))
@@ -106,13 +108,14 @@ def make_chain(
     ``num_steps`` is T, ``eta`` in [0, 1] the share of fresh noise, ``seed`` decides x_T and xi. The
     draws are made on the CPU in float64 and then moved to y's device and dtype, so that one
     seed names the same chain everywhere. ``spacing`` and ``start`` as in
-    :func:`deqir_lite.schedule.timestep_grid`; with ``start`` the chain begins at an intermediate step,
-    from sqrt(abar) A^+ y plus noise.
+    :func:`deqir_lite.schedule.timestep_grid`; with ``start`` the chain begins at an intermediate
+    step, from sqrt(abar) A^+ y plus noise.
 
     Raises ValueError for bad arguments, NaN, or shapes that the operator refuses.
     """
     check_integer("seed", seed, 0)
     check_finite("y", y)
+    check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     schedule = prior.schedule
     timesteps = timestep_grid(num_steps, schedule.num_train_timesteps, spacing, start)
     coefficients = step_coefficients(schedule, timesteps, eta)

@@ -49,6 +49,17 @@ def check_images(name: str, x: torch.Tensor, in_range: bool = False) -> None:
         )
 
 
+def check_like(name: str, x: torch.Tensor, shape: Iterable[int], like: torch.Tensor) -> None:
+    """Raise ValueError unless ``x`` has the given shape, and the dtype and device of ``like``."""
+    expected = tuple(shape)
+    if x.shape != expected:
+        raise ValueError(f"{name}: got shape {tuple(x.shape)}; expected {expected}")
+    if x.dtype != like.dtype or x.device != like.device:
+        raise ValueError(
+            f"{name}: got {x.dtype} on {x.device}; expected {like.dtype} on {like.device}"
+        )
+
+
 def check_divisible(name: str, size: tuple[int, int], factor: int) -> None:
     """Raise ValueError unless both sides of ``size`` (H, W) are multiples of ``factor``."""
     if size[0] % factor or size[1] % factor or 0 in size:

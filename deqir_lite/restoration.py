@@ -33,10 +33,12 @@ def restore_parallel(
 ) -> Solution:
     """Solve for all states of the chain at once (Eqs. 8 to 11).
 
-    * ``form``: the linear model of a sweep, ``noise`` (Proposition 1), ``data``, ``gaussian`` or ``jacobi``,
+    * ``form``: the linear model of a sweep, ``noise`` (Proposition 1), ``data``, ``gaussian`` or
+      ``jacobi``,
     * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
-    * ``start``: ``noise``, ``measurement``, ``gaussian``, or states (T+1, B, 3, H, W) of an earlier solve; by
-      default the Gaussian chain for the Gaussian form and the noised A^+ y for the others,
+    * ``start``: ``noise``, ``measurement``, ``gaussian``, or states (T+1, B, 3, H, W) of an
+      earlier solve; by default the Gaussian chain for the Gaussian form and the noised A^+ y for
+      the others,
     * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default the bundled one.
 
     The other arguments are those of :func:`deqir_lite.solvers.solve`.

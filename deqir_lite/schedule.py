@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import torch
 
-from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_finite, check_integer, check_interval
 
 
 @dataclass(frozen=True)
 class NoiseSchedule:
-    """The table alpha_bar_t of the forward process q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I).
+    """The table alpha_bar_t of the forward process q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t)
+    I).
 
     ``alpha_bar`` is a float64 tensor (N,), strictly decreasing in (0, 1); entry t belongs to
     training timestep t = 0 .. N-1 (Eq. 2).
@@ -29,6 +30,7 @@ class NoiseSchedule:
 
     def __post_init__(self) -> None:
         table = self.alpha_bar
+        check_finite("alpha_bar", table)
         if table.ndim != 1 or table.dtype != torch.float64 or len(table) < 1:
             raise ValueError(
                 f"alpha_bar: got {table.dtype} of shape {tuple(table.shape)}; expected float64 (N,)"
@@ -50,7 +52,11 @@ class NoiseSchedule:
         """
         key = (like.device, like.dtype)
         if key not in self._tables:
-            self._tables[key] = (self.alpha_bar.sqrt().to(like), (1 - self.alpha_bar).sqrt().to(like))
+            # Made under inference_mode, a cached tensor could never be used in training again.
+            with torch.inference_mode(False), torch.no_grad():
+                roots = self.alpha_bar.sqrt(), (1 - self.alpha_bar).sqrt()
+                signal, noise = (root.to(like.dtype).to(like.device) for root in roots)
+                self._tables[key] = (signal, noise)
         shape = [-1, *[1] * (like.ndim - 1)]
         signal, noise = (table[t.to(like.device)].reshape(shape) for table in self._tables[key])
         return signal, noise
@@ -76,7 +82,7 @@ def scaled_linear_schedule(
 
 
 def cosine_schedule(num_train_timesteps: int = 1000, max_beta: float = 0.999) -> NoiseSchedule:
-    """alpha_bar(t) = cos^2 of (t + .008)/1.008 pi/2, betas capped at ``max_beta`` (improved DDPM)."""
+    """alpha_bar(t) = cos^2((t + .008)/1.008 pi/2), betas at most ``max_beta`` (improved DDPM)."""
     check_integer("num_train_timesteps", num_train_timesteps, 1)
     time = torch.arange(num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
     curve = torch.cos((time + 0.008) / 1.008 * math.pi / 2).square()
@@ -179,8 +185,11 @@ def step_coefficients(
     alpha_bar_0 = 1, so c1 = c2 = 0 in the last step and its output is exactly consistent with y.
     """
     check_interval("eta", eta, 0.0, 1.0)
-    if timesteps.ndim != 1 or timesteps.is_floating_point() or len(timesteps) < 1:
-        raise ValueError(f"timesteps: got {timesteps!r}; expected a non-empty integer tensor (T,)")
+    if timesteps.ndim != 1 or timesteps.dtype != torch.int64 or len(timesteps) < 1:
+        raise ValueError(
+            f"timesteps: got {timesteps.dtype} of shape {tuple(timesteps.shape)}; "
+            "expected int64 (T,), not empty"
+        )
     inside = (timesteps >= 0) & (timesteps < schedule.num_train_timesteps)
     if not bool(inside.all()) or not bool((timesteps.diff() < 0).all()):
         raise ValueError(

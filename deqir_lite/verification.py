@@ -1,7 +1,7 @@
 """The claim that carries the method, measured: the parallel sample is the sequential sample.
 
-Every operator, eta, form and solver is compared in float64 on small images, under a prior whose steps
-are neither linear nor separable, so that no form can be right by accident.
+Every operator, eta, form and solver is compared in float64 on small images, under a prior whose
+steps are neither linear nor separable, so that no form can be right by accident.
 """
 
 import itertools
@@ -27,7 +27,7 @@ TOLERANCE = 1e-10
 
 @dataclass(frozen=True)
 class Comparison:
-    """One parallel solve against its sequential chain; ``error`` is max |difference| over all states."""
+    """One parallel solve against its chain; ``error`` is max |difference| over all states."""
 
     task: str
     eta: float
@@ -46,8 +46,8 @@ class Comparison:
 def bent_prior(gaussian: GaussianPrior, bend: float = 0.2) -> ModelPrior:
     """A nonlinear stand-in for a network: Gaussian noise prediction plus a bounded cross-talk.
 
-    eps(x) = eps_G(x) + bend tanh(2 S eps_G(x)), S shifting pixels. Not a denoiser of anything, which
-    Proposition 1 does not ask for: it holds for every eps.
+    eps(x) = eps_G(x) + bend tanh(2 S eps_G(x)), S shifting pixels. Not a denoiser of anything,
+    which Proposition 1 does not ask for: it holds for every eps.
     """
 
     def model(x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

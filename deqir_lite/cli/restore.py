@@ -109,7 +109,9 @@ def _measure(
         return operator, operator.A(picture)
     probe = make_task(task, (64, 64), seed).measurement_shape((64, 64))
     if len(probe) != 3:
-        raise ValueError(f"measured: the measurements of {task} are no picture that a file can hold")
+        raise ValueError(
+            f"measured: the measurements of {task} are no picture that a file can hold"
+        )
     factor = 64 // probe[-1]
     operator = make_task(task, (size[0] * factor, size[1] * factor), seed)
     y = picture.mean(dim=1, keepdim=True) if probe[0] == 1 else picture

@@ -18,6 +18,8 @@ from deqir_lite.verification import (
     VERIFIED_FORMS,
     Comparison,
     to_json,
+)
+from deqir_lite.verification import (
     verify as run_verification,
 )
 
@@ -45,8 +47,8 @@ def verify(
     missed = [result for result in results if not result.passed]
     typer.echo(
         f"{len(results) - len(missed)} of {len(results)} comparisons within {TOLERANCE:.0e}; "
-        f"largest difference {worst.error:.1e} ({worst.task}, eta {worst.eta:g}, {worst.form} form, "
-        f"{worst.solver}); {time.perf_counter() - start:.0f} s"
+        f"largest difference {worst.error:.1e} ({worst.task}, eta {worst.eta:g}, "
+        f"{worst.form} form, {worst.solver}); {time.perf_counter() - start:.0f} s"
     )
     if json is not None:
         write_atomically(json, to_json(results).encode(), name="json")

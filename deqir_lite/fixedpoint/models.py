@@ -9,6 +9,7 @@ which is Newton's method with L in the place of the Jacobian. Every L has the sa
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import torch
 
@@ -119,7 +120,8 @@ FORMS = ("noise", "data", "gaussian", "jacobi")
 def make_model(
     form: str, chain: RestorationChain, gaussian: GaussianPrior | None = None
 ) -> LinearModel:
-    """The linear model of the given name: ``noise`` (Proposition 1), ``data``, ``gaussian``, ``jacobi``.
+    """The linear model of the given name: ``noise`` (Proposition 1), ``data``, ``gaussian``,
+    ``jacobi``.
 
     The Gaussian form needs ``gaussian``, a :class:`GaussianPrior` with the chain's schedule.
     """
@@ -128,5 +130,6 @@ def make_model(
         if gaussian is None:
             raise ValueError("gaussian: got None; the Gaussian form needs a GaussianPrior")
         return GaussianFormModel(chain, gaussian)
+    models: dict[str, Callable[[RestorationChain], LinearModel]]
     models = {"noise": NoiseFormModel, "data": DataFormModel, "jacobi": JacobiModel}
     return models[form](chain)

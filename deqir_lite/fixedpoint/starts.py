@@ -35,7 +35,7 @@ def gaussian_start(chain: RestorationChain, gaussian: GaussianPrior) -> torch.Te
 def make_start(
     name: str, chain: RestorationChain, gaussian: GaussianPrior | None = None
 ) -> torch.Tensor:
-    """The start of the given name: ``noise`` (all x_T, the paper's), ``measurement`` or ``gaussian``."""
+    """The start of a name: ``noise`` (all x_T, the paper's), ``measurement`` or ``gaussian``."""
     check_choice("start", name, STARTS)
     if name == "gaussian":
         if gaussian is None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint.models import LinearModel
@@ -32,11 +33,17 @@ class FixedPointSystem:
         return torch.cat([states[: first + 1], states[first + 1 :] + correction])
 
     def jvp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        """J_F v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same states.
+        """J_F v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same
+        states.
 
         v and the result are (T, B, 3, H, W). J_F is strictly block lower triangular in time.
+
+        u -> J_F^T u is linear, and its transpose is J_F. So two reverse passes do what forward mode
+        cannot do in networks: it is not implemented for their attention and normalisation layers.
         """
-        return torch.func.jvp(self._function(states), (states[1:],), (v,))[1]
+        with sdpa_kernel(SDPBackend.MATH):  # the fast attention kernels have no second derivative
+            pullback = torch.func.vjp(self._function(states), states[1:])[1]
+            return torch.func.vjp(lambda u: pullback(u)[0], torch.zeros_like(v))[1](v)[0]
 
     def vjp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """J_F^T v at ``states``, shapes as in :meth:`jvp`."""

@@ -29,7 +29,8 @@ def predict_x0(
 ) -> torch.Tensor:
     """x_{0|t} = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t), which Eq. 5 corrects.
 
-    ``signal`` = sqrt(abar_t) and ``noise`` = sqrt(1 - abar_t), as :meth:`NoiseSchedule.at` gives them.
+    ``signal`` = sqrt(abar_t) and ``noise`` = sqrt(1 - abar_t), as :meth:`NoiseSchedule.at` gives
+    them.
     """
     return (x_t - noise * eps) / signal
 

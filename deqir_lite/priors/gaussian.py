@@ -10,8 +10,8 @@ class GaussianPrior:
     """Photos as a stationary Gaussian: Lam is one 3x3 colour covariance per spatial frequency.
 
     In the basis of Fourier modes times the colour axes of each frequency Lam is diagonal, so
-    everything is an FFT, a 3x3 rotation and a multiplication. It works at any image size, and on any
-    device and dtype. With it every quantity of a restoration is known in closed form.
+    everything is an FFT, a 3x3 rotation and a multiplication. It works at any image size, and on
+    any device and dtype. With it every quantity of a restoration is known in closed form.
     """
 
     def __init__(self, spectrum: PhotoSpectrum, schedule: NoiseSchedule | None = None) -> None:
@@ -37,13 +37,13 @@ class GaussianPrior:
         return self._eigenbasis(like)[0]
 
     def wiener(self, v: torch.Tensor, alpha_bar: float) -> torch.Tensor:
-        """W v = sqrt(abar) Lam (abar Lam + 1 - abar)^-1 v: the Jacobian of the denoiser x_{0|t}(x_t)."""
+        """W v = sqrt(abar) Lam (abar Lam + 1 - abar)^-1 v: the Jacobian of x_{0|t}(x_t)."""
         eigenvalues = self.eigenvalues(v)
         gain = alpha_bar**0.5 * eigenvalues / (alpha_bar * eigenvalues + (1 - alpha_bar))
         return self.filter(v, gain)
 
     def covariance(self, v: torch.Tensor, power: float = 1.0) -> torch.Tensor:
-        """Lam^power v for images v (B, 3, H, W); power 1/2 turns white noise into photo-like noise."""
+        """Lam^power v for v (B, 3, H, W); power 1/2 turns white noise into photo-like noise."""
         return self.filter(v, self.eigenvalues(v).pow(power))
 
     def sample(self, shape: tuple[int, int, int], generator: torch.Generator) -> torch.Tensor:
@@ -53,7 +53,7 @@ class GaussianPrior:
         return self.mean(white) + self.covariance(white, 0.5)
 
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-        """Multiply v (B, 3, H, W) with ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
+        """Multiply v (B, 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
         axes = self._eigenbasis(v)[1].to(v.dtype)
         modes = torch.fft.rfft2(v, norm="ortho")
         rotated = gain * (axes * modes[..., :, None, :, :]).sum(-4)
@@ -62,7 +62,7 @@ class GaussianPrior:
         )
 
     def _eigenbasis(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(eigenvalues (3, H, Wr), axes (3 channels, 3 eigenvectors, H, Wr)) at the size of ``like``."""
+        """Eigenvalues (3, H, Wr) and axes (3 channels, 3 eigenvectors, H, Wr) for this size."""
         key = (*like.shape[-2:], like.device, like.dtype)
         if key not in self._cache:
             if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
@@ -73,7 +73,7 @@ class GaussianPrior:
                 values, vectors = torch.linalg.eigh(covariance.permute(2, 3, 0, 1))
                 # Not .to(like): ``like`` may be a tracer of torch.func.
                 self._cache[key] = (
-                    values.clamp(min=0).permute(2, 0, 1).to(like.device, like.dtype),
-                    vectors.permute(2, 3, 0, 1).contiguous().to(like.device, like.dtype),
+                    values.clamp(min=0).permute(2, 0, 1).to(like.dtype).to(like.device),
+                    vectors.permute(2, 3, 0, 1).contiguous().to(like.dtype).to(like.device),
                 )
         return self._cache[key]

@@ -44,6 +44,9 @@ class GaussianPosterior:
         check_interval("sigma_y", sigma_y, 0.0, float("inf"))
         self.prior, self.sigma_y, self.tolerance = prior, sigma_y, tolerance
         self._shape = operator.pinv(y).shape
+        self.y: torch.Tensor
+        self.forward: LinearMap
+        self.backward: LinearMap
         if sigma_y > 0:
             self.y, self.forward, self.backward = y, operator.A, operator.adjoint
         else:

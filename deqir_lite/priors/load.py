@@ -25,8 +25,8 @@ def load_prior(
     """A prior by name.
 
     ``name``: a bundled prior ("photo64", "gaussian"), a diffusers folder with config.json, weights
-    and scheduler_config.json, or a hub id of the form owner/name. ``dtype`` is the precision inside a
-    network: float32, float64 or bfloat16.
+    and scheduler_config.json, or a hub id of the form owner/name. ``dtype`` is the precision
+    inside a network: float32, float64 or bfloat16.
 
     Raises FileNotFoundError or ValueError when nothing of that name can be loaded.
     """

@@ -4,16 +4,16 @@ import math
 
 import torch
 
-from deqir_lite.checks import check_finite
+from deqir_lite.checks import check_finite, check_interval
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
 
 class GaussianMixturePrior:
     """x_0 ~ sum_k weights_k N(means_k, covariances_k) in d dimensions.
 
-    ``weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), symmetric positive definite. Inputs may
-    have any shape (B, ...) with d entries each: points of the plane for pictures of trajectories,
-    small images for tests.
+    ``weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), symmetric positive definite.
+    Inputs may have any shape (B, ...) with d entries each: points of the plane for pictures of
+    trajectories, small images for tests.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class GaussianMixturePrior:
     ) -> None:
         for name, value in (("weights", weights), ("means", means), ("covariances", covariances)):
             check_finite(name, value)
-        count, dim = means.shape
-        if weights.shape != (count,) or covariances.shape != (count, dim, dim):
+        count, dim = means.shape if means.ndim == 2 else (0, 0)
+        if count < 1 or weights.shape != (count,) or covariances.shape != (count, dim, dim):
             raise ValueError(
                 f"weights {tuple(weights.shape)}, means {tuple(means.shape)}, covariances "
                 f"{tuple(covariances.shape)}: expected (K,), (K, d), (K, d, d)"
@@ -35,20 +35,30 @@ class GaussianMixturePrior:
             raise ValueError("weights: expected positive numbers")
         self.weights = weights.double() / weights.double().sum()
         self.means = means.double()
+        symmetric = torch.allclose(covariances, covariances.mT)
         self.variances, self.axes = torch.linalg.eigh(covariances.double())
-        if not bool((self.variances > 0).all()):
+        if not symmetric or not bool((self.variances > 0).all()):
             raise ValueError("covariances: expected symmetric positive definite matrices")
         self.schedule = schedule or linear_schedule()
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps(x_t) = -sqrt(1 - abar) grad log p_t(x_t), exact; x_t (B, ...), t (B,)."""
-        flat = x_t.flatten(1)
+        flat = self._flatten(x_t)
         signal, noise = self.schedule.at(t, flat)
         offset, variance = self._whiten(flat, signal, noise)
         share = torch.softmax(self._log_density(offset, variance), dim=1)
         # (abar Sigma_k + 1 - abar)^-1 (x - sqrt(abar) mu_k), summed over the components
         pull = torch.einsum("bk,kij,bkj->bi", share, self.axes.to(flat), offset / variance)
         return (noise * pull).view_as(x_t)
+
+    def _flatten(self, x: torch.Tensor) -> torch.Tensor:
+        flat = x.flatten(1)
+        if flat.shape[1] != self.means.shape[1]:
+            raise ValueError(
+                f"x_t: got shape {tuple(x.shape)}; expected (B, ...) with {self.means.shape[1]} "
+                "entries each"
+            )
+        return flat
 
     def _whiten(
         self, x: torch.Tensor, signal: torch.Tensor, noise: torch.Tensor
@@ -66,7 +76,7 @@ class GaussianMixturePrior:
 
     def log_density(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """log p_t(x_t) (B,): the density whose gradient is the score."""
-        flat = x_t.flatten(1)
+        flat = self._flatten(x_t)
         offset, variance = self._whiten(flat, *self.schedule.at(t, flat))
         log_p = torch.logsumexp(self._log_density(offset, variance), dim=1)
         return log_p - flat.shape[1] / 2 * math.log(2 * math.pi)
@@ -87,18 +97,22 @@ class GaussianMixturePrior:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """p(x_0 | y) for y = matrix x_0 + N(0, sigma_y^2 I), again a mixture.
 
-        ``matrix`` (p, d), ``y`` (p,). Returns weights (K,), means (K, d) and covariances (K, d, d); the
-        covariances are singular where sigma_y = 0. Rows of ``matrix`` must be linearly
+        ``matrix`` (p, d), ``y`` (p,). Returns weights (K,), means (K, d) and covariances (K, d,
+        d); the covariances are singular where sigma_y = 0. Rows of ``matrix`` must be linearly
         independent if there is no noise.
         """
         check_finite("matrix", matrix)
         check_finite("y", y)
-        if matrix.ndim != 2 or matrix.shape[1] != self.means.shape[1] or y.shape != matrix.shape[:1]:
+        check_interval("sigma_y", sigma_y, 0.0, math.inf)
+        columns = self.means.shape[1]
+        if matrix.ndim != 2 or matrix.shape[1] != columns or y.shape != matrix.shape[:1]:
             raise ValueError(
                 f"matrix {tuple(matrix.shape)}, y {tuple(y.shape)}: expected (p, "
                 f"{self.means.shape[1]}) and (p,)"
             )
         a, y, prior = matrix.double(), y.double(), self.covariances()
+        if sigma_y == 0 and int(torch.linalg.matrix_rank(a)) < len(a):
+            raise ValueError("matrix: its rows are linearly dependent; that needs sigma_y > 0")
         cross = prior @ a.T
         evidence = a @ cross + sigma_y**2 * torch.eye(len(y), dtype=torch.float64)
         gain = torch.linalg.solve(evidence, cross.mT).mT

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_integer
@@ -35,7 +34,7 @@ class NetworkPrior(ModelPrior):
 
     def __init__(
         self,
-        unet: nn.Module,
+        unet: UNet2DModel,
         schedule: NoiseSchedule,
         prediction_type: str = "epsilon",
         clip_x0: bool = False,
@@ -47,7 +46,7 @@ class NetworkPrior(ModelPrior):
             check_integer("max_batch", max_batch, 1)
         super().__init__(self._predict, schedule, prediction_type, clip_x0)
         unet = unet.double() if dtype == "float64" else unet.float()
-        self.unet = unet.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.unet = unet.to(memory_format=torch.channels_last).eval()
         self.unet.requires_grad_(False)
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch
@@ -55,7 +54,7 @@ class NetworkPrior(ModelPrior):
 
     @property
     def size_divisor(self) -> int:
-        """Image sides must be multiples of this: unshuffle factor times the U-Net's downsampling."""
+        """Image sides must be multiples of this: unshuffle factor times downsampling."""
         return self.patch * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
     def _predict(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -142,14 +141,19 @@ def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
     if not root.exists():
         return _hub_scheduler_config(str(source))
     path = (
-        root / (_subfolder(root, "scheduler", "scheduler_config.json") or "") / "scheduler_config.json"
+        root
+        / (_subfolder(root, "scheduler", "scheduler_config.json") or "")
+        / "scheduler_config.json"
     )
     if not path.is_file():
         raise FileNotFoundError(f"prior: {root} holds no scheduler_config.json")
     try:
-        return json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+        config = json.loads(path.read_text())
+    except ValueError as error:  # also bytes that are no text
         raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"prior: {path} holds no JSON object")
+    return config
 
 
 def _hub_scheduler_config(hub_id: str) -> dict[str, Any]:
@@ -166,17 +170,27 @@ def _hub_scheduler_config(hub_id: str) -> dict[str, Any]:
 def _load_unet(source: str | Path) -> UNet2DModel:
     root = Path(source)
     subfolder = _subfolder(root, "unet", "config.json")
+    if root.exists():
+        _check_folder(root / (subfolder or ""))
     try:
         return UNet2DModel.from_pretrained(
             str(source), subfolder=subfolder, torch_dtype=torch.float32, low_cpu_mem_usage=False
         )
-    except OSError as error:
-        raise FileNotFoundError(
-            f"prior: {source} holds no complete UNet2DModel (config.json and weights): "
-            f"{str(error).splitlines()[0]}"
-        ) from error
-    except Exception as error:  # safetensors, json and shape errors have no common base
+    except Exception as error:  # files, safetensors, json and shapes: no common base
+        if not root.exists():
+            raise FileNotFoundError(
+                f"prior: the hub did not deliver {str(source)!r} ({type(error).__name__})"
+            ) from error
+        reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"prior: the weights or config in {source} are corrupt or of another architecture: "
-            f"{str(error).splitlines()[0]}"
+            f"{reason}"
         ) from error
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise FileNotFoundError unless ``folder`` holds the files of a UNet2DModel."""
+    weights = [f"diffusion_pytorch_model.{ending}" for ending in ("safetensors", "bin")]
+    for names in (["config.json"], weights):
+        if not any((folder / name).is_file() for name in names):
+            raise FileNotFoundError(f"prior: {folder} holds no {names[0]}")

@@ -14,7 +14,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from deqir_lite._files import replacing
-from deqir_lite.checks import check_divisible, check_finite, check_images, check_integer, check_interval
+from deqir_lite.checks import (
+    check_divisible,
+    check_finite,
+    check_images,
+    check_integer,
+    check_interval,
+)
 
 _FLOOR = 0.3
 """Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
@@ -78,7 +84,7 @@ def _power_law(height: int, width: int, device: torch.device | None = None) -> t
 
 
 def _resample_frequencies(table: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Bilinear interpolation of a periodic table (3, 3, S, S) at the fft frequencies of a new size."""
+    """Interpolate a periodic table (3, 3, S, S) bilinearly at the frequencies of a new size."""
     side = table.shape[-1]
     ordered = torch.fft.fftshift(table, dim=(-2, -1)).reshape(1, 9, side, side)
     periodic = F.pad(ordered, (0, 1, 0, 1), mode="circular")
@@ -96,8 +102,9 @@ def _resample_frequencies(table: torch.Tensor, height: int, width: int) -> torch
 def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
     """Fit to square photos (n, 3, S, S) in [-1, 1].
 
-    This is the stationary Gaussian closest to the photos' true covariance: the average periodogram, made
-    real and symmetric, since photos flipped left to right are as likely as the originals.
+    This is the stationary Gaussian closest to the photos' true covariance: the average
+    periodogram, made real and symmetric, since photos flipped left to right are as likely as the
+    originals.
     """
     check_images("photos", photos)
     if photos.shape[2] != photos.shape[3]:

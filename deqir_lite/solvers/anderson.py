@@ -1,10 +1,10 @@
 """Anderson acceleration: the next iterate mixes the last few so that their residuals cancel.
 
-With iterates X_i and g_i = F(X_i) - X_i, differences to the newest iterate, and gamma the minimiser of
-|| g_k - sum_i gamma_i (g_k - g_{k-i}) ||, the next iterate is
+With iterates X_i and g_i = F(X_i) - X_i, differences to the newest iterate, and gamma the
+minimiser of || g_k - sum_i gamma_i (g_k - g_{k-i}) ||, the next iterate is
     X_{k+1} = X_k + beta g_k - sum_i gamma_i [ (X_k - X_{k-i}) + beta (g_k - g_{k-i}) ].
-The weights alpha = (1 - sum gamma, gamma_1, ..., gamma_m) sum to one (Alg. 1, lines 4 to 9). The three
-variants differ only in which states share one alpha, that is, over which of them the Gram
+The weights alpha = (1 - sum gamma, gamma_1, ..., gamma_m) sum to one (Alg. 1, lines 4 to 9). The
+three variants differ only in which states share one alpha, that is, over which of them the Gram
 matrices are summed.
 """
 
@@ -24,14 +24,14 @@ MIXINGS = ("joint", "per-timestep", "triangular")
 class Anderson:
     """Anderson acceleration over all states of a chain.
 
-    * ``mixing``: ``joint`` uses one alpha for the whole chain (Alg. 1 as printed), ``per-timestep`` one
-      for each state, ``triangular`` one for each state from the residuals of the noisier states
-      up to it, with a plain step for the first unfinished one; only the last keeps the bound of T
-      sweeps,
+    * ``mixing``: ``joint`` uses one alpha for the whole chain (Alg. 1 as printed),
+      ``per-timestep`` one for each state, ``triangular`` one for each state from the residuals of
+      the noisier states up to it, with a plain step for the first unfinished one; only the last
+      keeps the bound of T sweeps,
     * ``memory`` m: how many earlier sweeps are mixed in,
     * ``damping`` beta in (0, 1]: how much of the residual is added,
-    * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its Gram
-      matrix, so that it means the same at every image size.
+    * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its
+      Gram matrix, so that it means the same at every image size.
 
     Every image of a batch is mixed by itself.
     """
@@ -53,8 +53,8 @@ class Anderson:
         return self.mixing == "triangular"
 
     def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
-        """Begin at ``states`` (T+1, B, ...)."""
-        return initial_state(states)
+        """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""
+        return initial_state(system, states)
 
     def step(
         self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0

@@ -22,8 +22,8 @@ class Picard:
         return True
 
     def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
-        """Begin at ``states`` (T+1, B, ...)."""
-        return initial_state(states)
+        """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""
+        return initial_state(system, states)
 
     def step(
         self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0

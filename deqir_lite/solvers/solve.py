@@ -28,12 +28,13 @@ def solve(
     record: Collection[str] = (),
     show_progress: bool = False,
 ) -> Solution:
-    """RootSolve (Eq. 11): sweep from ``start`` (T+1, B, ...) until all states agree with their steps.
+    """RootSolve (Eq. 11): sweep from ``start`` (T+1, B, ...) until the states form a chain.
 
-    Stops when every state's relative residual is at most ``tolerance``, or, where ``pixel_tolerance`` is
-    given, when no pixel of x_0 moves by more than that between two sweeps (in units of [-1, 1]). A
-    solver that keeps the staircase also ends after T sweeps, exactly. ``max_sweeps`` defaults
-    to T. ``record`` may name "x0" and "states", kept in the trace for every sweep.
+    Stops when every state's relative residual is at most ``tolerance``, or, where
+    ``pixel_tolerance`` is given, when no pixel of x_0 moves by more than that between two sweeps
+    (in units of [-1, 1]). A solver that keeps the staircase also ends after T sweeps, exactly.
+    ``max_sweeps`` defaults to T. ``record`` may name "x0" and "states", kept in the trace for
+    every sweep. ``start[0]`` does not matter: x_T belongs to the chain.
 
     Without convergence the result is the evaluated sweep with the smallest largest residual,
     ``converged`` is False and a :class:`ConvergenceWarning` is given.
@@ -46,10 +47,6 @@ def solve(
         check_interval("pixel_tolerance", pixel_tolerance, 0.0, math.inf)
     for name in record:
         check_choice("record", name, RECORDS)
-    expected = (steps + 1, *system.chain.x_T.shape)
-    if start.shape != expected:
-        raise ValueError(f"start: got shape {tuple(start.shape)}; expected {expected}")
-
     trace, state = Trace(), solver.init(system, start)
     best, converged = (math.inf, start), False
     for _ in tqdm(range(max_sweeps), disable=not show_progress, desc="sweeps"):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import torch
 
+from deqir_lite.checks import check_like
 from deqir_lite.fixedpoint.system import FixedPointSystem
 
 
@@ -12,11 +13,11 @@ from deqir_lite.fixedpoint.system import FixedPointSystem
 class Trace:
     """Records of a solve, one entry per sweep.
 
-    * ``residuals``: (T, B) relative residual ||h(x_{s+1}) - x_s|| / ||x_s|| of each state, noisiest first,
-      where the sweep began; 0 for states that were solved and frozen by then,
+    * ``residuals``: (T, B) relative residual ||h(x_{s+1}) - x_s|| / ||x_s|| of each state,
+      noisiest first, where the sweep began; 0 for states that were solved and frozen by then,
     * ``first``: how many states were frozen,
-    * ``weights``: mixing weights (n, B, m + 1) over the stored sweeps, newest first, of the n active
-      states (None for a plain sweep),
+    * ``weights``: mixing weights (n, B, m + 1) over the stored sweeps, newest first, of the n
+      active states (None for a plain sweep),
     * ``x0`` and ``states``: the output of each sweep, only on request.
     """
 
@@ -58,8 +59,8 @@ class SolverState:
 class Solution:
     """The result of a solve: ``states`` (T+1, B, 3, H, W) from x_T to x_0.
 
-    ``converged`` tells whether the stopping test was met; ``sweeps`` counts evaluations of F, ``nfe``
-    network evaluations of single images.
+    ``converged`` tells whether the stopping test was met; ``sweeps`` counts evaluations of F,
+    ``nfe`` network evaluations of single images.
     """
 
     states: torch.Tensor
@@ -93,8 +94,14 @@ class Solver(Protocol):
         ...
 
 
-def initial_state(states: torch.Tensor) -> SolverState:
-    """A solver state that has seen no sweep."""
+def initial_state(system: FixedPointSystem, states: torch.Tensor) -> SolverState:
+    """A solver state that has seen no sweep, with the chain's own x_T in ``states[0]``.
+
+    Raises ValueError when ``states`` has not the shape, dtype or device of the chain's states.
+    """
+    x_T = system.chain.x_T
+    check_like("start", states, (system.chain.num_steps + 1, *x_T.shape), x_T)
+    states = torch.cat([x_T[None], states[1:]])
     shape = (len(states) - 1, states.shape[1])
     residual = torch.full(shape, float("inf"), dtype=torch.float64)
     return SolverState(states=states, output=states, residual=residual)

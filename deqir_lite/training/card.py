@@ -22,7 +22,7 @@ parameters, channels {channels}. Load it with `NetworkPrior.load(folder)`.
 
 | | |
 |---|---|
-| data | {count} photos, crops of {crop}x{crop} pixels at several scales, with flips; {held_out} more held out |
+| data | {count} photos ({held_out} more held out), {crop}x{crop} crops at many scales, flips |
 | schedule | linear, {timesteps} steps |
 | steps | {step} of batch {batch} ({crops:,} crops) |
 | time | {minutes:.0f} minutes |
@@ -45,8 +45,8 @@ x_{{0|t}} against the photo:
 
 It is small and has seen few photos. It knows edges, smooth shading and simple texture; it does not
 know faces, text or objects, and it will not invent them convincingly. It was trained on
-{crop}x{crop} crops: at larger sizes it has no idea of the whole scene. Do not use it where a made-up
-detail could do harm.
+{crop}x{crop} crops: at larger sizes it has no idea of the whole scene. Do not use it where a
+made-up detail could do harm.
 """
 
 

@@ -14,9 +14,9 @@ SPECTRUM_FILE = "spectrum.safetensors"
 _CARD = """# Gaussian photo prior
 
 Mean colour and 3x3 colour covariance per spatial frequency of photographs, fitted with
-`deqir-lite fit-gaussian` to {crops} crops of {size}x{size} pixels, at several scales, from {photos} photos.
-Load it with `PhotoSpectrum.load(folder / "{file}")`. It has no edges and no objects: it knows only
-that photos are smooth and that their colours go together.
+`deqir-lite fit-gaussian` to {crops} crops of {size}x{size} pixels, at several scales, from
+{photos} photos. Load it with `PhotoSpectrum.load(folder / "{file}")`. It has no edges and no
+objects: it knows only that photos are smooth and that their colours go together.
 
 {note}
 """
@@ -30,16 +30,15 @@ def fit_photo_spectrum(
     seed: int = 0,
     data_note: str = "",
 ) -> PhotoSpectrum:
-    """Fit a :class:`PhotoSpectrum` to random crops of the photos in a folder and write it to ``out``.
+    """Fit a :class:`PhotoSpectrum` to random crops of the photos in a folder and write it to
+    ``out``.
 
     Crops are drawn as in training, so that the Gaussian prior and the network know the same photos.
     """
     check_integer("crops", crops, 100)
     pictures = load_photos(photos, minimum=size)
     generator = torch.Generator().manual_seed(seed)
-    sample = torch.cat(
-        [random_crops(pictures, 100, size, generator) for _ in range(crops // 100)]
-    )
+    sample = torch.cat([random_crops(pictures, 100, size, generator) for _ in range(crops // 100)])
     spectrum = fit_spectrum(sample)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)

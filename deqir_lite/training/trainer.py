@@ -32,7 +32,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.device = recipe, folder, device
         self.training, self.held_out = split_photos(photos)
-        self.unet = recipe.build_unet().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.unet = recipe.build_unet().to(device, memory_format=torch.channels_last)
         self.average = {k: v.detach().clone() for k, v in self.unet.state_dict().items()}
         self.optimizer = torch.optim.AdamW(self.unet.parameters(), recipe.peak_lr)
         self.generator = torch.Generator().manual_seed(recipe.seed)

@@ -86,6 +86,36 @@ def test_truncation_drops_singular_values_from_a_itself():
     assert (s == 0).sum() > (whole_fft.singular_values((32, 32)) == 0).sum()
 
 
+def test_exact_zeros_are_not_inverted_without_a_threshold(make_case, check_pinv, check_svd):
+    operator = uniform_blur(threshold=0)  # singular for this size
+    case = make_case(operator, (8, 16))
+    assert (operator.singular_values((8, 16)) == 0).any()
+    check_pinv(case)
+    check_svd(case)
+    fft = FFTBlur([[1.0, 2.0, 1.0]], threshold=0)  # no response at the highest frequency
+    case = make_case(fft, (2, 6))
+    assert (fft.singular_values((2, 6)) == 0).any()
+    check_pinv(case)
+    check_svd(case)
+
+
+def test_threshold_never_separates_a_frequency_from_its_conjugate():
+    """|h(f)| and |h(-f)| differ by rounding; a threshold between them must not drop only one."""
+
+    def at_minus_f(h):
+        return h.flip(-2, -1).roll((1, 1), (-2, -1))
+
+    size, kernel = (64, 48), torch.randn(3, 3, dtype=torch.float64)
+    wrapped = torch.zeros(size, dtype=torch.float64)
+    wrapped[:3, :3] = kernel
+    h = torch.fft.fft2(wrapped.roll((-1, -1), (0, 1))).abs()
+    between = h[h > at_minus_f(h)]
+    assert len(between) > 5
+    for threshold in between[:: len(between) // 5].tolist():
+        kept = FFTBlur(kernel, threshold=threshold).singular_values(size) > 0
+        assert torch.equal(kept, at_minus_f(kept))
+
+
 def published_matrix(kernel, n):
     """The published loop over the taps, whose range ends one too early."""
     matrix = np.zeros((n, n))

@@ -104,13 +104,14 @@ def test_gradients_are_the_transposed_maps(case):
     torch.testing.assert_close(gradient, torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
 
 
-def test_first_use_under_inference_mode_does_not_spoil_training():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_first_use_under_inference_mode_does_not_spoil_training(dtype):
     for name in TASKS:
         operator = make_task(name, (16, 8))
         with torch.inference_mode():
-            operator.null_projector(torch.randn(1, 3, 16, 8))
-            operator.pinv(operator(torch.randn(1, 3, 16, 8)))
-        x = torch.randn(1, 3, 16, 8, requires_grad=True)
+            operator.null_projector(torch.randn(1, 3, 16, 8, dtype=dtype))
+            operator.pinv(operator(torch.randn(1, 3, 16, 8, dtype=dtype)))
+        x = torch.randn(1, 3, 16, 8, dtype=dtype, requires_grad=True)
         operator.pinv(operator(operator.null_projector(x))).square().sum().backward()
         assert x.grad is not None
 

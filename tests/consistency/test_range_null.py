@@ -1,0 +1,56 @@
+"""Eq. 5: the measured part from y, the rest from the prior."""
+
+import pytest
+import torch
+
+from deqir_lite.consistency import RangeNullConsistency
+from deqir_lite.operators import TASKS, Inpainting, make_task
+
+SIZE = (8, 8)
+
+
+def randn(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.fixture(params=["sr2", "deblur-gaussian", "colorization", "inpaint-random", "sensing"])
+def operator(request):
+    return make_task(request.param, SIZE)
+
+
+def test_is_the_closest_photo_that_explains_y(operator):
+    """A x0^ = y, and the change x0^ - x_0 has no part in the null space."""
+    x0, y = randn(2, 3, *SIZE), operator.A(randn(2, 3, *SIZE, seed=1))
+    corrected = RangeNullConsistency(operator, y)(x0)
+    torch.testing.assert_close(operator.A(corrected), y, rtol=0, atol=1e-10)
+    change = corrected - x0
+    torch.testing.assert_close(operator.range_projector(change), change, rtol=0, atol=1e-9)
+
+
+def test_steps_are_corrected_together_as_alone(operator):
+    y = operator.A(randn(2, 3, *SIZE, seed=1))
+    consistency, stack = RangeNullConsistency(operator, y), randn(4, 2, 3, *SIZE)
+    for function in (consistency, consistency.null):
+        alone = torch.stack([function(x0) for x0 in stack])
+        torch.testing.assert_close(function(stack), alone, rtol=0, atol=1e-12)
+
+
+def test_each_image_keeps_its_own_mask():
+    masks = (randn(2, 1, *SIZE, seed=2) > 0).double()
+    y = Inpainting(masks).A(randn(2, 3, *SIZE, seed=1))
+    stack = randn(3, 2, 3, *SIZE)
+    got = RangeNullConsistency(Inpainting(masks), y)(stack)
+    torch.testing.assert_close(got, y + (1 - masks) * stack)
+
+
+def test_a_correction_changes_nothing_twice(operator):
+    consistency = RangeNullConsistency(operator, operator.A(randn(1, 3, *SIZE, seed=1)))
+    once = consistency(randn(1, 3, *SIZE))
+    torch.testing.assert_close(consistency(once), once, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_measurements_of_another_shape(task):
+    operator = make_task(task, (16, 16))
+    with pytest.raises(ValueError, match=r"^y: got"):
+        RangeNullConsistency(operator, torch.zeros(1, 7, 3, 3))

@@ -1,0 +1,209 @@
+"""Schedules and grids against diffusers, and the coefficients of Proposition 1."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deqir_lite._torchvision import ensure_torchvision
+from deqir_lite.schedule import (
+    SCHEDULES,
+    NoiseSchedule,
+    cosine_schedule,
+    linear_schedule,
+    step_coefficients,
+    timestep_grid,
+)
+
+LINEAR = linear_schedule()
+
+
+@pytest.fixture(scope="module")
+def diffusers():
+    ensure_torchvision()
+    import diffusers
+
+    return diffusers
+
+
+@pytest.mark.parametrize(
+    ("name", "betas"),
+    [
+        ("linear", {}),
+        ("linear", {"beta_start": 1e-3, "beta_end": 0.03}),
+        ("scaled_linear", {"beta_start": 0.00085, "beta_end": 0.012}),
+        ("squaredcos_cap_v2", {}),
+    ],
+)
+@pytest.mark.parametrize("steps", [1000, 37])
+def test_tables_are_those_of_diffusers(diffusers, name, betas, steps):
+    for scheduler in (diffusers.DDPMScheduler, diffusers.DDIMScheduler):
+        reference = scheduler(num_train_timesteps=steps, beta_schedule=name, **betas)
+        table = SCHEDULES[name](steps, **betas).alpha_bar
+        assert table.dtype == torch.float64
+        torch.testing.assert_close(
+            table, reference.alphas_cumprod.double(), rtol=2e-5, atol=1e-9
+        )
+
+
+def test_default_betas_of_latent_diffusion(diffusers):
+    reference = diffusers.DDPMScheduler(
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012
+    )
+    torch.testing.assert_close(
+        SCHEDULES["scaled_linear"]().alpha_bar, reference.alphas_cumprod.double(), rtol=2e-5, atol=0
+    )
+
+
+def test_linear_table_is_the_product_of_one_minus_beta():
+    product = 1.0
+    for t in range(1000):
+        product *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999)
+        assert math.isclose(LINEAR.alpha_bar[t], product, rel_tol=1e-12)
+
+
+def test_cosine_betas_are_capped():
+    table = cosine_schedule(1000).alpha_bar
+    assert table[-1] > 0
+    assert math.isclose(float(1 - table[-1] / table[-2]), 0.999, rel_tol=1e-12)
+
+
+def test_signal_and_noise_level_keep_float32_precision_at_low_noise():
+    like = torch.zeros(2, 3, 4, 4)
+    signal, noise = LINEAR.at(torch.tensor([0, 999]), like)
+    assert signal.shape == noise.shape == (2, 1, 1, 1)
+    assert signal.dtype == noise.dtype == torch.float32
+    assert math.isclose(noise[0], 0.01, rel_tol=1e-6)  # sqrt(1 - (1 - 1e-4))
+    torch.testing.assert_close(signal.square() + noise.square(), torch.ones(2, 1, 1, 1))
+    signal, noise = LINEAR.at(torch.tensor([7]), like.double()[:1])
+    assert signal.item() == LINEAR.alpha_bar[7].sqrt()
+    assert noise.item() == (1 - LINEAR.alpha_bar[7]).sqrt()
+
+
+def test_first_use_under_inference_mode_does_not_spoil_training():
+    schedule, t = linear_schedule(), torch.tensor([3])
+    with torch.inference_mode():
+        schedule.at(t, torch.zeros(1, 2))
+    weight = torch.ones(1, 2, requires_grad=True)
+    (schedule.at(t, weight)[0] * weight).sum().backward()
+    assert weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        torch.tensor([0.9, 0.5]),
+        torch.tensor([[0.9, 0.5]]).double(),
+        torch.tensor([]).double(),
+        torch.tensor([0.9, 0.9]).double(),
+        torch.tensor([0.5, 0.9]).double(),
+        torch.tensor([1.0, 0.5]).double(),
+        torch.tensor([0.5, 0.0]).double(),
+        torch.tensor([0.5, math.nan]).double(),
+    ],
+)
+def test_impossible_tables(table):
+    with pytest.raises(ValueError, match=r"^alpha_bar: [^\n]*$"):
+        NoiseSchedule(table)
+
+
+@pytest.mark.parametrize("make", list(SCHEDULES.values()))
+@pytest.mark.parametrize("steps", [0, -1, 2.5, True])
+def test_bad_number_of_training_timesteps(make, steps):
+    with pytest.raises(ValueError, match=r"^num_train_timesteps: got .* integer >= 1$"):
+        make(steps)
+
+
+@given(st.integers(1, 300), st.integers(0, 900))
+def test_uniform_grid_is_multiples_of_the_stride(num_steps, more):
+    available = num_steps + more
+    grid = timestep_grid(num_steps, available)
+    stride = available // num_steps
+    assert grid.dtype == torch.int64
+    assert grid.tolist() == [k * stride for k in reversed(range(num_steps))]
+
+
+@pytest.mark.parametrize("num_steps", [1, 7, 20, 100, 1000])
+def test_uniform_grid_is_that_of_ddim(diffusers, num_steps):
+    scheduler = diffusers.DDIMScheduler(timestep_spacing="leading", steps_offset=0)
+    scheduler.set_timesteps(num_steps)
+    assert timestep_grid(num_steps).tolist() == scheduler.timesteps.tolist()
+
+
+def test_quadratic_grid():
+    grid = timestep_grid(10, spacing="quadratic")
+    assert grid.tolist() == [round(900 * (k / 9) ** 2) for k in reversed(range(10))]
+
+
+@given(st.integers(1, 25), st.sampled_from(["uniform", "quadratic"]), st.integers(700, 999))
+def test_grid_from_an_intermediate_timestep(num_steps, spacing, start):
+    grid = timestep_grid(num_steps, spacing=spacing, start=start)
+    assert len(grid) == num_steps
+    assert grid[0] == start
+    assert (grid.diff() < 0).all()
+    if num_steps > 1:
+        assert grid[-1] == 0
+        power = {"uniform": 1, "quadratic": 2}[spacing]
+        fraction = torch.arange(num_steps - 1, -1, -1).double() / (num_steps - 1)
+        assert ((grid - start * fraction**power).abs() <= 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_steps": 0}, "num_steps: got 0"),
+        ({"num_steps": -3}, "num_steps: got -3"),
+        ({"num_steps": 2.0}, "num_steps: got 2.0"),
+        ({"num_steps": 1001}, "num_steps: got 1001; expected at most 1000"),
+        ({"num_steps": 12, "start": 10}, "num_steps: got 12; expected at most 11"),
+        ({"num_steps": 100, "spacing": "quadratic"}, "repeat a timestep"),
+        ({"num_steps": 5, "spacing": "cubic"}, "spacing: .*known: uniform, quadratic"),
+        ({"num_steps": 5, "start": -1}, "start: got -1"),
+        ({"num_steps": 5, "start": 1000}, "start: got 1000; expected a timestep below 1000"),
+    ],
+)
+def test_bad_grids(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        timestep_grid(**arguments)
+
+
+@given(st.integers(1, 60), st.floats(0, 1))
+def test_coefficients_belong_to_the_target_of_each_step(num_steps, eta):
+    grid = timestep_grid(num_steps)
+    c = step_coefficients(LINEAR, grid, eta)
+    assert c.num_steps == len(c.c1) == len(c.c2) == num_steps
+    assert len(c.alpha_bar) == num_steps + 1
+    for k in range(num_steps):
+        reached = LINEAR.alpha_bar[grid[k + 1]] if k + 1 < num_steps else torch.tensor(1.0).double()
+        assert c.source[k] == LINEAR.alpha_bar[grid[k]]
+        assert c.target[k] == reached
+        assert math.isclose(c.c1[k], eta * math.sqrt(1 - reached), abs_tol=1e-15)
+        assert math.isclose(c.c1[k] ** 2 + c.c2[k] ** 2, 1 - reached, rel_tol=1e-13, abs_tol=1e-15)
+    assert c.alpha_bar[-1] == 1
+    assert c.c1[-1] == c.c2[-1] == 0
+
+
+@pytest.mark.parametrize("eta", [-0.01, 1.01, math.nan, math.inf, "0.5", None, True])
+def test_bad_eta(eta):
+    with pytest.raises(ValueError, match=r"^eta: got .*expected a number in \[0, 1\]$"):
+        step_coefficients(LINEAR, timestep_grid(3), eta)
+
+
+@pytest.mark.parametrize(
+    "timesteps",
+    [
+        torch.tensor([0, 500]),
+        torch.tensor([500, 500]),
+        torch.tensor([1000, 0]),
+        torch.tensor([5, -1]),
+        torch.tensor([5.0, 1.0]),
+        torch.tensor([True]),
+        torch.tensor([[5], [1]]),
+        torch.tensor([], dtype=torch.int64),
+    ],
+)
+def test_bad_timesteps(timesteps):
+    with pytest.raises(ValueError, match=r"^timesteps: [^\n]*$"):
+        step_coefficients(LINEAR, timesteps, 0.0)
