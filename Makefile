@@ -56,13 +56,15 @@ _build/html/index.html:
 
 lint: install
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --exclude "*.ipynb" .
+	$(BIN)/ruff format --check --line-length 78 book/*.ipynb  # as wide as a page of the book
 	$(NBSTRIPOUT) --verify book/*.ipynb
 	$(BIN)/mypy
 
 format: install
 	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff format --exclude "*.ipynb" .
+	$(BIN)/ruff format --line-length 78 book/*.ipynb
 	$(NBSTRIPOUT) book/*.ipynb
 
 clean:

@@ -28,6 +28,9 @@ _FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".tiff": ("TIFF", {}),
 }
 
+PICTURE_ENDINGS = tuple(_FORMATS)
+"""What the name of a saved picture may end in."""
+
 
 def load_photo(
     path: str | os.PathLike[str],

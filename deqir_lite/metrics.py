@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
@@ -68,6 +67,8 @@ def psnr(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torc
     Raises:
         ValueError: other shapes, NaN, or a border that leaves nothing.
     """
+    from skimage.metrics import peak_signal_noise_ratio  # imports scipy.stats: half a second
+
     values = []
     for image, original in _pairs(x, reference, crop_border, smallest=1):
         with np.errstate(divide="ignore"):  # equal images: log of 1 / 0
@@ -85,6 +86,8 @@ def ssim(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torc
 
     Args, returns and errors as for ``psnr``; images must have 11 pixels a side at least.
     """
+    from skimage.metrics import structural_similarity
+
     values = [
         structural_similarity(
             original,

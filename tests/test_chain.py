@@ -29,9 +29,8 @@ def rows(chain, i):
     """The chain of the i-th image of a batch alone, with its own noise."""
     operator, pinv_y = chain.consistency.operator, chain.consistency.pinv_y[i : i + 1]
     consistency = RangeNullConsistency(operator, operator.A(pinv_y))
-    return RestorationChain(
-        chain.prior, chain.coefficients, consistency, chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
-    )
+    x_T, noise = chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
+    return RestorationChain(chain.prior, chain.coefficients, consistency, x_T, noise)
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +203,7 @@ def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_pr
     assert torch.equal(chain_for().x_T, chain.x_T)
     with pytest.raises(ValueError, match=r"^prior: its noise schedule differs"):
         chain.with_prior(GaussianPrior(gaussian_prior.spectrum, cosine_schedule()))
-    with pytest.raises(ValueError, match=r"^x_T: got shape \(1, 3, 4, 4\); expected \(1, 3, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"^x_T: got shape \(1, 3, 4, 4\); expected \(1, 3, 8"):
         chain.with_x_T(torch.zeros(1, 3, 4, 4).double())
     with pytest.raises(ValueError, match=r"^x_T: got torch.float32"):
         chain.with_x_T(chain.x_T.float())

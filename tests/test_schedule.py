@@ -43,9 +43,7 @@ def test_tables_are_those_of_diffusers(diffusers, name, betas, steps):
         reference = scheduler(num_train_timesteps=steps, beta_schedule=name, **betas)
         table = SCHEDULES[name](steps, **betas).alpha_bar
         assert table.dtype == torch.float64
-        torch.testing.assert_close(
-            table, reference.alphas_cumprod.double(), rtol=2e-5, atol=1e-9
-        )
+        torch.testing.assert_close(table, reference.alphas_cumprod.double(), rtol=2e-5, atol=1e-9)
 
 
 def test_default_betas_of_latent_diffusion(diffusers):

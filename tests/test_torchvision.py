@@ -20,8 +20,8 @@ def fail_with(monkeypatch, error):
 
 def test_torchvision_can_be_imported_in_a_fresh_process():
     program = (
-        "from deqir_lite._torchvision import ensure_torchvision as f; first = f(); import torchvision;"
-        "from torchvision.transforms import functional; assert f() is first"
+        "from deqir_lite._torchvision import ensure_torchvision as f; first = f();"
+        "import torchvision; from torchvision.transforms import functional; assert f() is first"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 

@@ -1,6 +1,7 @@
 """What all commands share: the application, one-line errors, devices."""
 
 import functools
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 import torch
 import typer
 
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_integer
 
 app = typer.Typer(
     help="Restore photos with a diffusion model, all timesteps at once.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -30,14 +32,22 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
                 warnings.showwarning = _print_warning
                 return command(*args, **kwargs)
         except (ValueError, OSError) as error:
-            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            reason = _one_line(error) or type(error).__name__
+            typer.echo(f"error: {reason}", err=True)
+            raise typer.Exit(2) from error
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            typer.echo("error: out of memory; work on a smaller size or a smaller batch", err=True)
             raise typer.Exit(2) from error
 
     return wrapped
 
 
 def _print_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
-    typer.echo(f"warning: {message}", err=True)
+    typer.echo(f"warning: {_one_line(message)}", err=True)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
 
 
 def choose_device(name: str) -> torch.device:
@@ -51,9 +61,35 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_timesteps(timesteps: int, longest: int) -> None:
+    """Refuse a chain of no step, or of more steps than the schedule of the prior has."""
+    check_integer("timesteps", timesteps, 1)
+    if timesteps > longest:
+        raise ValueError(
+            f"timesteps: got {timesteps}; expected at most {longest}, the length of the schedule"
+        )
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what no torch.Generator takes."""
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"seed: got {seed}; expected an integer in [0, 2^63)")
+
+
 def check_writable(name: str, path: Path) -> None:
-    """Refuse early, before hours of work, a file whose folder does not exist."""
+    """Refuse early, before the work, a file that cannot be written afterwards."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
     if path.is_dir():
         raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
+    if not os.access(path.parent, os.W_OK):
+        raise PermissionError(f"{name}: no permission to write in {str(path.parent)!r}")
+
+
+def check_folder(name: str, path: Path) -> None:
+    """Refuse early a folder that cannot be made because a file has its name."""
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise NotADirectoryError(f"{name}: {str(place)!r} is a file; expected a folder")
+            return

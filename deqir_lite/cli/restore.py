@@ -1,7 +1,9 @@
 """``deqir-lite restore``."""
 
-import json
+import math
 import time
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,50 +11,93 @@ import torch
 import typer
 
 from deqir_lite._files import write_atomically
-from deqir_lite.chain import RestorationChain, make_chain
-from deqir_lite.checks import check_choice, check_integer, check_interval
-from deqir_lite.cli.app import check_writable, choose_device, one_line_errors
+from deqir_lite._json import to_json
+from deqir_lite.chain import make_chain
+from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
+from deqir_lite.cli.app import (
+    check_seed,
+    check_timesteps,
+    check_writable,
+    choose_device,
+    one_line_errors,
+)
 from deqir_lite.fixedpoint import FORMS
-from deqir_lite.images import load_photo, save_image, side_by_side
-from deqir_lite.metrics import consistency, psnr, ssim
+from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
+from deqir_lite.metrics import SSIM_WINDOW, consistency, format_value, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors.load import load_prior
 from deqir_lite.restoration import restore_parallel, restore_sequential
-from deqir_lite.solvers import SOLVERS, Solution
+from deqir_lite.solvers import SOLVERS
 
 METHODS = ("deqir", "sequential")
 DTYPES = ("float32", "bfloat16", "float64")
 
+_PHOTO, _CHAIN, _SOLVER, _OUTPUT = "Photo", "Chain", "Solver (--method deqir)", "Output"
+
+
+def _option(panel: str, help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
 
 @one_line_errors
 def restore(
-    photo: Annotated[Path, typer.Argument(help="The photo.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The restored picture (PNG or JPEG).")],
-    task: Annotated[str, typer.Option(help=f"One of: {', '.join(TASKS)}.")] = "sr4",
-    method: Annotated[str, typer.Option(help="deqir (parallel) or sequential.")] = "deqir",
-    timesteps: Annotated[int, typer.Option(help="T, the length of the chain.")] = 20,
-    sweeps: Annotated[int | None, typer.Option(help="At most so many sweeps; default T.")] = None,
-    eta: Annotated[float, typer.Option(help="Share of fresh noise, 0 to 1.")] = 0.85,
-    solver: Annotated[str, typer.Option(help=f"{', '.join(SOLVERS)}.")] = "anderson-triangular",
-    form: Annotated[str, typer.Option(help=f"Linear model: {', '.join(FORMS)}.")] = "gaussian",
-    tolerance: Annotated[float, typer.Option(help="Relative residual to stop at.")] = 1e-3,
-    seed: Annotated[int, typer.Option(help="Seed of the noise and of random masks.")] = 0,
-    size: Annotated[
-        int | None, typer.Option(help="Crop to a square and shrink to this many pixels first.")
-    ] = None,
+    photo: Annotated[
+        Path, typer.Argument(help="The photo, of 8 pixels a side at least.", readable=False)
+    ],
+    out: Annotated[
+        Path,
+        _option(_OUTPUT, f"The restored picture ({_names(PICTURE_ENDINGS)}).", "-o", "--out"),
+    ],
+    report: Annotated[Path | None, _option(_OUTPUT, "Also write the numbers as JSON.")] = None,
+    task: Annotated[str, _option(_PHOTO, f"The degradation: {_names(TASKS)}.")] = "sr4",
     measured: Annotated[
-        bool, typer.Option("--measured", help="PHOTO is degraded already: take it as y.")
+        bool,
+        _option(
+            _PHOTO,
+            "PHOTO is degraded already: it is y itself, for sr4 for example the small picture. "
+            "Masks are those that --seed draws.",
+            "--measured",
+        ),
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="Precision inside the network.")] = "float32",
+    size: Annotated[
+        int | None,
+        _option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
+    ] = None,
+    seed: Annotated[int, _option(_PHOTO, "Seed of the chain's noise and of random masks.")] = 0,
+    method: Annotated[
+        str, _option(_CHAIN, "deqir (all timesteps at once) or sequential (step by step).")
+    ] = "deqir",
+    timesteps: Annotated[int, _option(_CHAIN, "T, the length of the chain.")] = 20,
+    eta: Annotated[float, _option(_CHAIN, "Share of fresh noise in each step, 0 to 1.")] = 0.85,
     prior: Annotated[
-        str, typer.Option(help="photo64, gaussian, a diffusers folder or a hub id.")
+        str,
+        _option(
+            _CHAIN,
+            "photo64, gaussian, a folder made by train or fit-gaussian, or a diffusers folder or "
+            "hub id (owner/name).",
+        ),
     ] = "photo64",
-    report: Annotated[Path | None, typer.Option(help="Also write the numbers as JSON.")] = None,
+    device: Annotated[str, _option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
+    dtype: Annotated[str, _option(_CHAIN, f"Inside the network: {_names(DTYPES)}.")] = "float32",
+    max_batch: Annotated[
+        int | None,
+        _option(_CHAIN, "Images through the network at once; fewer need less memory. Default all."),
+    ] = None,
+    sweeps: Annotated[int | None, _option(_SOLVER, "At most so many sweeps; default T.")] = None,
+    form: Annotated[str, _option(_SOLVER, f"Linear model: {_names(FORMS)}.")] = "gaussian",
+    solver: Annotated[str, _option(_SOLVER, f"One of {_names(SOLVERS)}.")] = "anderson-triangular",
+    tolerance: Annotated[
+        float, _option(_SOLVER, "Largest relative residual of any state to stop at.")
+    ] = 1e-3,
 ) -> None:
     """Degrade a photo and restore it, or restore one that is degraded already.
 
     Writes the restored picture to OUT and, beside it, OUT-side-by-side.png.
+    Prints the quality of the pseudo-inverse and of the restored picture, and the cost.
     """
     check_choice("task", task, TASKS)
     check_choice("method", method, METHODS)
@@ -60,17 +105,23 @@ def restore(
     check_choice("solver", solver, SOLVERS)
     check_choice("dtype", dtype, DTYPES)
     check_interval("eta", eta, 0.0, 1.0)
+    check_interval("tolerance", tolerance, 0.0, math.inf)
     check_integer("timesteps", timesteps, 1)
-    check_integer("seed", seed, 0)
-    if sweeps is not None:
-        check_integer("sweeps", sweeps, 1)
-    check_writable("out", out)
-    if report is not None:
-        check_writable("report", report)
+    check_seed(seed)
+    for name, value in (("sweeps", sweeps), ("max-batch", max_batch)):
+        if value is not None:
+            check_integer(name, value, 1)
+    if measured and size is not None:
+        raise ValueError("size: got it with --measured; a measurement is taken as it is")
+    beside = out.with_name(f"{out.stem}-side-by-side.png")
+    _check_outputs(photo, out, beside, report)
     place = choose_device(device)
-    picture = load_photo(photo, size, device=place)
-    operator, y = _measure(picture, task, seed, measured)
-    chain = make_chain(load_prior(prior, place, dtype), operator, y, timesteps, eta, seed)
+    picture = load_photo(photo, size)
+    model = load_prior(prior, place, dtype, max_batch)
+    check_timesteps(timesteps, model.schedule.num_train_timesteps)
+    divisor = getattr(model, "size_divisor", 1)
+    operator, y = _measure(picture.to(place), task, seed, measured, divisor)
+    chain = make_chain(model, operator, y, timesteps, eta, seed)
 
     start = time.perf_counter()
     if method == "sequential":
@@ -82,79 +133,124 @@ def restore(
     restored = solution.x0.clamp(-1, 1).cpu()  # waits for the device: the time below is whole
     seconds = time.perf_counter() - start
 
+    parallel = method == "deqir"
     before = chain.consistency.pinv_y.clamp(-1, 1).cpu()
-    truth = None if measured else picture.cpu()
-    numbers = _numbers(truth, before, solution, chain, y, seconds)
-    numbers |= {"task": task, "method": method, "timesteps": timesteps, "eta": eta, "seed": seed,
-                "form": form if method == "deqir" else None, "device": str(place),
-                "solver": solver if method == "deqir" else None, "prior": prior}  # fmt: skip
-    pictures, labels = [before, restored], ["pseudo-inverse", "restored"]
-    if truth is not None:
-        pictures, labels = [truth, *pictures], ["photo", *labels]
-    beside = out.with_name(f"{out.stem}-side-by-side.png")
-    save_image(out, restored)
-    save_image(beside, side_by_side(pictures, labels))
-    if report is not None:
-        write_atomically(report, (json.dumps(numbers, indent=1) + "\n").encode(), name="report")
-    _print(numbers, out, beside)
-
-
-def _measure(
-    picture: torch.Tensor, task: str, seed: int, measured: bool
-) -> tuple[LinearOperator, torch.Tensor]:
-    """The operator and y: the degraded photo, or the photo itself read as a measurement."""
-    size = (int(picture.shape[-2]), int(picture.shape[-1]))
-    if not measured:
-        operator = make_task(task, size, seed)
-        return operator, operator.A(picture)
-    probe = make_task(task, (64, 64), seed).measurement_shape((64, 64))
-    if len(probe) != 3:
-        raise ValueError(
-            f"measured: the measurements of {task} are no picture that a file can hold"
-        )
-    factor = 64 // probe[-1]
-    operator = make_task(task, (size[0] * factor, size[1] * factor), seed)
-    y = picture.mean(dim=1, keepdim=True) if probe[0] == 1 else picture
-    if factor == 1:  # holes and a truncated spectrum: only the measurable part of the file counts
-        y = operator.A(operator.pinv(y))
-    return operator, y
-
-
-def _numbers(
-    truth: torch.Tensor | None,
-    before: torch.Tensor,
-    solution: Solution,
-    chain: RestorationChain,
-    y: torch.Tensor,
-    seconds: float,
-) -> dict[str, Any]:
-    operator = chain.consistency.operator
-    assert isinstance(operator, LinearOperator)
     numbers: dict[str, Any] = {
+        "photo": str(photo),
+        "task": task,
+        "measured": measured,
+        "size": list(restored.shape[-2:]),
+        "seed": seed,
+        "method": method,
+        "timesteps": timesteps,
+        "eta": eta,
+        "prior": prior,
+        "device": str(place),
+        "dtype": dtype,
+        "form": form if parallel else None,
+        "solver": solver if parallel else None,
+        "tolerance": tolerance if parallel else None,
         "sweeps": solution.sweeps,
         "nfe": solution.nfe,
         "converged": solution.converged,
         "seconds": seconds,
         "consistency": float(consistency(operator, solution.x0, y).mean()),
     }
-    if truth is not None:
-        after = solution.x0.clamp(-1, 1).cpu()
-        numbers |= {
-            "psnr_before": float(psnr(before, truth).mean()),
-            "psnr_after": float(psnr(after, truth).mean()),
-            "ssim_before": float(ssim(before, truth).mean()),
-            "ssim_after": float(ssim(after, truth).mean()),
-        }
-    return numbers
+    if not measured:
+        numbers |= _quality(picture, before, restored)
+    shown = side_by_side(
+        [picture, before, restored],
+        ["measured" if measured else "photo", "pseudo-inverse", "restored"],
+    )
+    save_image(out, restored)
+    save_image(beside, shown)
+    if report is not None:
+        write_atomically(report, to_json(numbers).encode(), name="report")
+    _print(numbers)
+    typer.echo(f"{out}\n{beside}" + (f"\n{report}" if report is not None else ""))
 
 
-def _print(numbers: dict[str, Any], out: Path, beside: Path) -> None:
-    if "psnr_after" in numbers:
-        typer.echo(f"PSNR  {numbers['psnr_before']:6.2f} dB -> {numbers['psnr_after']:6.2f} dB")
-        typer.echo(f"SSIM  {numbers['ssim_before']:6.3f}    -> {numbers['ssim_after']:6.3f}")
+def _check_outputs(photo: Path, out: Path, beside: Path, report: Path | None) -> None:
+    """Refuse, before the work, what could not be written or would overwrite the photo."""
+    check_choice("ending of out", out.suffix.lower(), PICTURE_ENDINGS)
+    files = {photo.resolve(): "the photo"}
+    for name, path in (("out", out), ("out", beside), ("report", report)):
+        if path is None:
+            continue
+        check_writable(name, path)
+        if path.resolve() in files:
+            raise ValueError(f"{name}: {str(path)!r} is {files[path.resolve()]}; take another name")
+        files[path.resolve()] = "another output of this command"
+
+
+def _measure(
+    picture: torch.Tensor, task: str, seed: int, measured: bool, divisor: int
+) -> tuple[LinearOperator, torch.Tensor]:
+    """The operator and y: the degraded photo, or the photo itself read as a measurement.
+
+    ``divisor`` is what the prior needs the sides of the restored picture to be multiples of.
+    """
+    height, width = (int(n) for n in picture.shape[-2:])
+    factor = 1
+    if measured:
+        channels, *grid = make_task(task, (64, 64), seed).measurement_shape((64, 64))
+        if len(grid) != 2:
+            raise ValueError(f"measured: no picture file can hold what {task} measures")
+        factor = 64 // grid[0]
+        if channels == 1:
+            picture = picture.mean(dim=1, keepdim=True)
+        advice = "crop the file, or take --prior gaussian, which restores any size"
+    else:
+        fitting = max(2 ** int(math.log2(min(height, width))), divisor)
+        advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
+    size = (height * factor, width * factor)
+    try:
+        operator = make_task(task, size, seed)
+        check_divisible("size of the restored picture", size, divisor)
+    except ValueError as error:
+        raise ValueError(f"{error}; {advice}") from error
+    if not measured:
+        return operator, operator.A(picture)
+    _warn_of_rounding(operator, task, size)
+    return operator, operator.A(operator.pinv(picture))  # only what A can produce is a measurement
+
+
+def _warn_of_rounding(operator: LinearOperator, task: str, size: tuple[int, int]) -> None:
+    """Say so when one of the 255 steps of an 8-bit file can fill the whole range in A^+ y."""
+    values = operator.singular_values(size)
+    condition = float(values.max() / values[values > 0].min())
+    if condition > 255:
+        warnings.warn(
+            f"measured: undoing {task} enlarges errors of y up to {condition:.0f} times, also the "
+            "rounding in an 8-bit file; expect noise",
+            stacklevel=2,
+        )
+
+
+def _quality(
+    truth: torch.Tensor, before: torch.Tensor, after: torch.Tensor
+) -> dict[str, float | None]:
+    """PSNR and SSIM of the pseudo-inverse and of the restored picture; None where too small."""
+    large = min(truth.shape[-2:]) >= SSIM_WINDOW
+    return {
+        "psnr_before": float(psnr(before, truth)),
+        "psnr_after": float(psnr(after, truth)),
+        "ssim_before": float(ssim(before, truth)) if large else None,
+        "ssim_after": float(ssim(after, truth)) if large else None,
+    }
+
+
+def _print(numbers: dict[str, Any]) -> None:
+    for name, digits, unit in (("psnr", ".2f", " dB"), ("ssim", ".3f", "")):
+        if f"{name}_after" in numbers:
+            before, after = (
+                format_value(numbers[f"{name}_{when}"], digits) for when in ("before", "after")
+            )
+            typer.echo(f"{name.upper()}  {before:>6}{unit} -> {after:>6}{unit}")
+    done = "sweeps" if numbers["method"] == "deqir" else "steps"
     typer.echo(
-        f"{numbers['sweeps']} sweeps, {numbers['nfe']} network evaluations (nfe), "
-        f"{numbers['seconds']:.2f} s, ||A x - y|| = {numbers['consistency']:.1e}"
+        f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
+        f"{numbers['nfe']} network evaluations (nfe), {numbers['seconds']:.2f} s, "
+        f"||A x - y|| = {numbers['consistency']:.1e}"
         + ("" if numbers["converged"] else ", NOT converged")
     )
-    typer.echo(f"{out}\n{beside}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deqir_lite.cli.app import choose_device, one_line_errors
+from deqir_lite.cli.app import check_folder, check_seed, choose_device, one_line_errors
 
 Photos = Annotated[Path, typer.Option(help="Folder of training photos, searched at all depths.")]
 Out = Annotated[Path, typer.Option(help="Folder for the result; made if it does not exist.")]
@@ -23,12 +23,19 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     data_note: Note = "",
 ) -> None:
-    """Train a photo prior on a folder of photos."""
-    from deqir_lite.training.recipe import Recipe
+    """Train a photo prior on a folder of photos.
+
+    OUT receives the prior, a model card, a log, and what --resume needs. Stop it with Ctrl-C at
+    any time: the run is saved, and can be resumed.
+    """
+    check_seed(seed)
+    check_folder("out", out)
+    place = choose_device(device)
+    from deqir_lite.training.recipe import Recipe  # imports diffusers, which takes seconds
     from deqir_lite.training.trainer import train_prior
 
     recipe = Recipe(batch=batch, seed=seed)
-    folder = train_prior(photos, out, minutes, recipe, choose_device(device), resume, data_note)
+    folder = train_prior(photos, out, minutes, recipe, place, resume, data_note)
     typer.echo(f"prior written to {folder}; use it with --prior {folder}")
 
 
@@ -41,7 +48,9 @@ def fit_gaussian(
     data_note: Note = "",
 ) -> None:
     """Fit the Gaussian photo prior to a folder of photos."""
+    check_seed(seed)
+    check_folder("out", out)
     from deqir_lite.training.statistics import fit_photo_spectrum
 
     fit_photo_spectrum(photos, out, crops, seed=seed, data_note=data_note)
-    typer.echo(f"spectrum written to {out}")
+    typer.echo(f"prior written to {out}; use it with --prior {out}")

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from deqir_lite._files import write_atomically
-from deqir_lite.cli.app import check_writable, one_line_errors
+from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.cli.app import check_timesteps, check_writable, one_line_errors
 from deqir_lite.operators import TASKS
+from deqir_lite.schedule import linear_schedule
 from deqir_lite.verification import (
     ETAS,
     TOLERANCE,
@@ -22,6 +22,9 @@ from deqir_lite.verification import (
 from deqir_lite.verification import (
     verify as run_verification,
 )
+
+_LISTED = 10
+"""So many misses are named one by one."""
 
 
 @one_line_errors
@@ -37,18 +40,30 @@ def verify(
 
     Every task, eta, form and solver. Exit code 1 when one of them differs.
     """
+    tasks = list(dict.fromkeys(task or TASKS))
+    for name in tasks:
+        check_choice("task", name, TASKS)
+    check_timesteps(timesteps, linear_schedule().num_train_timesteps)
+    check_integer("size", size, 1)
     if json is not None:
         check_writable("json", json)
     start = time.perf_counter()
-    results = run_verification(task or tuple(TASKS), num_steps=timesteps, size=size,
-                               show_progress=True)  # fmt: skip
-    Console(width=110).print(_table(results, timesteps, size))
-    worst = max(results, key=lambda result: result.error)
-    missed = [result for result in results if not result.passed]
+    results = run_verification(tasks, num_steps=timesteps, size=size, show_progress=True)
+    seconds = time.perf_counter() - start
     typer.echo(
-        f"{len(results) - len(missed)} of {len(results)} comparisons within {TOLERANCE:.0e}; "
-        f"largest difference {worst.error:.1e} ({worst.task}, eta {worst.eta:g}, "
-        f"{worst.form} form, {worst.solver}); {time.perf_counter() - start:.0f} s"
+        f"max |parallel - sequential| over all states and solvers "
+        f"(T = {timesteps}, {size}x{size} pixels, float64)\n"
+    )
+    typer.echo("\n".join(_table(results)) + "\n")
+    missed = [result for result in results if not result.passed]
+    for result in missed[:_LISTED]:
+        typer.echo(f"MISS {_describe(result)}")
+    if len(missed) > _LISTED:
+        typer.echo(f"MISS and {len(missed) - _LISTED} more")
+    typer.echo(
+        f"{len(results) - len(missed)} of {len(results)} comparisons within {TOLERANCE:.0e}, "
+        f"in {seconds:.0f} s\n"
+        f"largest difference: {_describe(max(results, key=lambda result: result.error))}"
     )
     if json is not None:
         write_atomically(json, to_json(results).encode(), name="json")
@@ -56,22 +71,27 @@ def verify(
         raise typer.Exit(1)
 
 
-def _table(results: Sequence[Comparison], timesteps: int, size: int) -> Table:
-    table = Table(
-        title=f"max |parallel - sequential| over all {timesteps} states and all solvers, float64, "
-        f"{size}x{size}"
-    )
-    table.add_column("task")
-    for form in VERIFIED_FORMS:
-        for eta in ETAS:
-            table.add_column(f"{form}\neta {eta:g}", justify="right")
-    for task in dict.fromkeys(result.task for result in results):
+def _table(results: Sequence[Comparison]) -> list[str]:
+    """One line per task, one column per form and eta, at most 80 wide; "!" marks a miss."""
+    tasks = list(dict.fromkeys(result.task for result in results))
+    width = max(len(name) for name in [*tasks, "task eta"])
+    titles = "   ".join(f"{form + ' form':^{6 * len(ETAS) - 1}}" for form in VERIFIED_FORMS)
+    etas = "  ".join("".join(f"{eta:5g} " for eta in ETAS) for _ in VERIFIED_FORMS)
+    lines = [f"{'':<{width}}  {titles}", f"{'task':<{width - 3}}eta  {etas}"]
+    for task in tasks:
         cells = []
         for form in VERIFIED_FORMS:
+            cells.append("  ")
             for eta in ETAS:
                 group = [r for r in results if (r.task, r.form, r.eta) == (task, form, eta)]
-                error = max(r.error for r in group)
-                style = "" if all(r.passed for r in group) else "[bold red]MISS [/]"
-                cells.append(f"{style}{error:.0e}")
-        table.add_row(task, *cells)
-    return table
+                mark = " " if all(r.passed for r in group) else "!"
+                cells.append(f"{max(r.error for r in group):5.0e}{mark}")
+        lines.append(f"{task:<{width}}{''.join(cells)}")
+    return [line.rstrip() for line in lines]
+
+
+def _describe(result: Comparison) -> str:
+    return (
+        f"{result.error:.1e} ({result.task}, eta {result.eta:g}, {result.form} form, "
+        f"{result.solver})"
+    )

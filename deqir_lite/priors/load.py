@@ -11,33 +11,42 @@ from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule
 
 GAUSSIAN = "gaussian"
+SPECTRUM_FILE = "spectrum.safetensors"
+"""What makes a folder a Gaussian photo prior."""
 
 
 def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
     """The bundled Gaussian photo prior, with the linear schedule unless another one is given."""
-    spectrum = PhotoSpectrum.load(data_path("priors") / GAUSSIAN / "spectrum.safetensors")
-    return GaussianPrior(spectrum, schedule)
+    file = data_path("priors") / GAUSSIAN / SPECTRUM_FILE
+    return GaussianPrior(PhotoSpectrum.load(file), schedule)
 
 
 def load_prior(
-    name: str | Path = "photo64", device: torch.device | str = "cpu", dtype: str = "float32"
+    name: str | Path = "photo64",
+    device: torch.device | str = "cpu",
+    dtype: str = "float32",
+    max_batch: int | None = None,
 ) -> Prior:
     """A prior by name.
 
-    ``name``: a bundled prior ("photo64", "gaussian"), a diffusers folder with config.json, weights
-    and scheduler_config.json, or a hub id of the form owner/name. ``dtype`` is the precision
-    inside a network: float32, float64 or bfloat16.
+    * ``name``: a bundled prior ("photo64", "gaussian"); the folder of a fitted Gaussian prior; a
+      diffusers folder with config.json, weights and scheduler_config.json; or a diffusers hub id
+      of the form owner/name,
+    * ``device``, ``dtype`` (float32, float64 or bfloat16, inside the network) and ``max_batch``
+      (images through the network at once) count for networks only.
 
     Raises FileNotFoundError or ValueError when nothing of that name can be loaded.
     """
     if str(name) == GAUSSIAN:
         return load_gaussian()
+    if (Path(name) / SPECTRUM_FILE).is_file():
+        return GaussianPrior(PhotoSpectrum.load(Path(name) / SPECTRUM_FILE))
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
 
-    source = prior_path(str(name)) if str(name) in prior_names() else name
-    if source is name and not Path(name).exists() and str(name).count("/") != 1:
+    source = prior_path(str(name)) if str(name) in prior_names() else Path(name)
+    if not source.exists() and str(name).count("/") != 1:
         raise FileNotFoundError(
             f"prior: {str(name)!r} is no folder, no hub id (owner/name) and no bundled prior "
-            f"({', '.join([GAUSSIAN, *prior_names()])})"
+            f"({', '.join([*prior_names(), GAUSSIAN])})"
         )
-    return NetworkPrior.load(source, device, dtype)
+    return NetworkPrior.load(source, device, dtype, max_batch=max_batch)

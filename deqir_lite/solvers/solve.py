@@ -48,7 +48,7 @@ def solve(
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
-    best, converged = (math.inf, start), False
+    best, converged = (math.inf, state.states), False
     for _ in tqdm(range(max_sweeps), disable=not show_progress, desc="sweeps"):
         previous = state.output
         trace.first.append(state.first)

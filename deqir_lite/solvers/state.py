@@ -108,8 +108,9 @@ def initial_state(system: FixedPointSystem, states: torch.Tensor) -> SolverState
 
 
 def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-    """||r|| / ||x|| per state and image, (n, B)."""
-    size = states.flatten(2).norm(dim=2).clamp(min=torch.finfo(states.dtype).tiny)
+    """||r|| / ||x|| per state and image, (n, B); relative to ||x + r|| where x = 0."""
+    size, stepped = (v.flatten(2).norm(dim=2) for v in (states, states + residual))
+    size = torch.where(size > 0, size, stepped).clamp(min=torch.finfo(states.dtype).tiny)
     return residual.flatten(2).norm(dim=2) / size
 
 

@@ -49,8 +49,7 @@ def split_photos(
     """(training, validation): each ``every``-th photo is held out; with few photos, one is."""
     if len(photos) < 2:
         raise ValueError(f"photos: got {len(photos)}; training needs at least 2, one is held out")
-    step = min(every, len(photos))
-    held_out = set(range(0, len(photos), step))
+    held_out = set(range(0, len(photos), every))
     training = [photo for i, photo in enumerate(photos) if i not in held_out]
     return training, [photos[i] for i in sorted(held_out)]
 

@@ -33,8 +33,10 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("patch", "crop", "batch", "warmup", "num_train_timesteps"):
+        for name in ("patch", "crop", "batch", "warmup"):
             check_integer(name, getattr(self, name), 1)
+        # with fewer steps the linear schedule would not end in pure noise
+        check_integer("num_train_timesteps", self.num_train_timesteps, 1000)
         if not self.channels:
             raise ValueError("channels: got none; expected one number per level, finest first")
         for width in self.channels:

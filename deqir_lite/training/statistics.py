@@ -6,10 +6,9 @@ import torch
 
 from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_integer
+from deqir_lite.priors.load import SPECTRUM_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.photos import load_photos, random_crops
-
-SPECTRUM_FILE = "spectrum.safetensors"
 
 _CARD = """# Gaussian photo prior
 

@@ -1,6 +1,7 @@
 """The training loop of a photo prior, measured in minutes, resumable at any time."""
 
 import dataclasses
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def train_prior(
     Raises ValueError for bad settings or an empty folder, FileNotFoundError for missing ones,
     FileExistsError when ``out`` holds a run already and ``resume`` is not set.
     """
-    if not minutes > 0:
+    if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
     folder, recipe = Path(out), recipe or Recipe()
     if not resume and (folder / checkpoint.STATE_FILE).exists():

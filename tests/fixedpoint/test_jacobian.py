@@ -17,7 +17,7 @@ def system(request, chain_for, gaussian_prior):
 
 
 def randn(system, seed, extra=0):
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(1000 + seed)
     x_T = system.chain.x_T
     shape = (system.chain.num_steps + extra, *x_T.shape)
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(x_T)

@@ -86,7 +86,8 @@ def test_each_image_is_conditioned_by_itself(make_fitted_prior):
 def test_conjugate_gradients_say_when_they_fail():
     matrix = torch.diag(torch.linspace(1, 1e6, 50).double())
     b = torch.ones(2, 50).double()
-    with pytest.raises(RuntimeError, match=r"relative residual .* after 3 iterations; wanted 1.0e-10"):
+    message = r"relative residual .* after 3 iterations; wanted 1.0e-10"
+    with pytest.raises(RuntimeError, match=message):
         conjugate_gradients(lambda v: v @ matrix, b, 1e-10, 3)
     x = conjugate_gradients(lambda v: v @ matrix, torch.stack([b[0], 0 * b[1]]), 1e-10, 500)
     torch.testing.assert_close(x[0] @ matrix, b[0], rtol=0, atol=1e-8)
@@ -95,8 +96,9 @@ def test_conjugate_gradients_say_when_they_fail():
 
 @pytest.mark.parametrize("sigma_y", [-0.1, float("nan"), "0.1"])
 def test_bad_noise_level(gaussian_prior, sigma_y):
+    operator = make_task("pool2", (4, 4))
     with pytest.raises(ValueError, match=r"^sigma_y: got"):
-        GaussianPosterior(gaussian_prior, make_task("pool2", (4, 4)), torch.zeros(1, 3, 2, 2), sigma_y)
+        GaussianPosterior(gaussian_prior, operator, torch.zeros(1, 3, 2, 2), sigma_y)
 
 
 def test_bad_measurement(gaussian_prior):

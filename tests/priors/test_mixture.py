@@ -54,10 +54,9 @@ def test_samples_follow_the_density(mixture_prior):
     draws = mixture_prior.sample(40000, torch.Generator().manual_seed(0))
     mean = mixture_prior.weights @ mixture_prior.means
     torch.testing.assert_close(draws.mean(0), mean, rtol=0, atol=0.02)
-    second = torch.einsum(
-        "k,kij->ij", mixture_prior.weights,
-        mixture_prior.covariances() + mixture_prior.means[:, :, None] * mixture_prior.means[:, None],
-    )  # fmt: skip
+    means = mixture_prior.means
+    squares = mixture_prior.covariances() + means[:, :, None] * means[:, None]
+    second = torch.einsum("k,kij->ij", mixture_prior.weights, squares)
     torch.testing.assert_close(draws.T @ draws / len(draws), second, rtol=0, atol=0.03)
 
 

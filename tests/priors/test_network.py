@@ -58,7 +58,8 @@ def test_loaded_prior_is_the_saved_network_on_unshuffled_images(saved, inputs):
 
 
 def test_layout_of_a_pipeline_with_subfolders(folder, saved, inputs):
-    for name, files in {"unet": ["config.json", WEIGHTS], "scheduler": ["scheduler_config.json"]}.items():
+    layout = {"unet": ["config.json", WEIGHTS], "scheduler": ["scheduler_config.json"]}
+    for name, files in layout.items():
         (folder / name).mkdir()
         for file in files:
             (folder / file).rename(folder / name / file)
@@ -165,7 +166,11 @@ def other_architecture(folder):
         (lambda f: (f / "config.json").write_text("{"), ValueError, "corrupt"),
         (other_architecture, ValueError, "corrupt or of another architecture"),
         (lambda f: (f / "scheduler_config.json").write_text("{"), ValueError, "not valid JSON"),
-        (lambda f: (f / "scheduler_config.json").write_bytes(b"\xff"), ValueError, "not valid JSON"),
+        (
+            lambda f: (f / "scheduler_config.json").write_bytes(b"\xff"),
+            ValueError,
+            "not valid JSON",
+        ),
         (lambda f: (f / "scheduler_config.json").write_text("[]"), ValueError, "no JSON object"),
         (
             lambda f: (f / "scheduler_config.json").write_text('{"beta_schedule": "warp"}'),
@@ -194,9 +199,9 @@ def test_a_hub_that_does_not_answer(monkeypatch, tmp_path):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(diffusers.DDPMScheduler, "from_pretrained", offline)
-    with pytest.raises(FileNotFoundError, match=r"no folder 'owner/name'.*hub did not deliver") as e:
+    with pytest.raises(FileNotFoundError, match="no folder 'owner/name'.*did not deliver") as error:
         NetworkPrior.load("owner/name")
-    assert "\n" not in str(e.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("channels", "factor"), [(3, 1), (12, 2), (27, 3), (48, 4)])

@@ -1,0 +1,392 @@
+"""``deqir-lite restore``: what it writes and prints, and what it refuses."""
+
+import importlib
+import json
+import os
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deqir_lite import TASKS, load_photo, make_task, psnr, save_image, ssim
+
+module = importlib.import_module("deqir_lite.cli.restore")  # the package's name is the function
+
+
+@pytest.fixture
+def refuses(refused, folder, photo):
+    """(options..., message=...): a restoration that is refused."""
+
+    def check(*options, message, photo=photo, out=folder / "out.png", prior="gaussian"):
+        refused("restore", photo, "-o", out, "--prior", prior, *options, message=message)
+
+    return check
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Anything that loads a prior fails: what is refused must be refused before that."""
+
+    def fail(*arguments):
+        raise AssertionError("a prior was loaded")
+
+    monkeypatch.setattr(module, "load_prior", fail)
+
+
+def pixels(path):
+    return np.asarray(Image.open(path)).astype(int)
+
+
+# --- what it does ---
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task(restore, folder, photo, task):
+    result = restore("--task", task, "--report", folder / "report.json")
+    assert result.exit_code == 0, result.output
+    assert {p.name for p in folder.iterdir()} == {"out.png", "out-side-by-side.png", "report.json"}
+    assert pixels(folder / "out.png").shape == (32, 32, 3)
+    panel, gap, caption = 192, 8, 40
+    sheet = pixels(folder / "out-side-by-side.png")
+    assert sheet.shape == (panel + gap + caption, 3 * panel + 4 * gap, 3)
+
+    numbers = json.loads((folder / "report.json").read_text())
+    assert list(numbers) == [
+        *("photo", "task", "measured", "size", "seed", "method", "timesteps", "eta", "prior"),
+        *("device", "dtype", "form", "solver", "tolerance", "sweeps", "nfe", "converged"),
+        *("seconds", "consistency", "psnr_before", "psnr_after", "ssim_before", "ssim_after"),
+    ]
+    assert numbers["task"] == task
+    assert numbers["size"] == [32, 32]
+    assert numbers["converged"] is True
+    assert numbers["sweeps"] == 1  # the Gaussian form is exact under the Gaussian prior
+    assert numbers["nfe"] == 5
+    assert numbers["seconds"] > 0
+    assert numbers["consistency"] < 1e-3
+
+    truth = load_photo(photo)
+    restored, operator = load_photo(folder / "out.png"), make_task(task, (32, 32))
+    before = operator.pinv(operator.A(truth)).clamp(-1, 1)
+    assert numbers["psnr_after"] == pytest.approx(float(psnr(restored, truth)), abs=0.05)
+    assert numbers["ssim_after"] == pytest.approx(float(ssim(restored, truth)), abs=0.005)
+    assert numbers["psnr_before"] == pytest.approx(float(psnr(before, truth)), abs=1e-3)
+    assert numbers["ssim_before"] == pytest.approx(float(ssim(before, truth)), abs=1e-4)
+
+    for name, digits, unit in (("psnr", 2, " dB"), ("ssim", 3, "")):
+        line = next(x for x in result.stdout.splitlines() if x.startswith(name.upper()))
+        shown = re.findall(r"\d+\.\d+", line)
+        assert shown == [f"{numbers[f'{name}_{when}']:.{digits}f}" for when in ("before", "after")]
+        assert line.count(" dB") == 2 * bool(unit)
+    assert "1 sweep, 5 network evaluations (nfe), " in result.stdout
+    assert result.stdout.splitlines()[-3:] == [
+        str(folder / name) for name in ("out.png", "out-side-by-side.png", "report.json")
+    ]
+
+
+def test_inpainting_improves_the_photo(restore, folder):
+    restore("--task", "inpaint-random", "--report", folder / "report.json")
+    numbers = json.loads((folder / "report.json").read_text())
+    assert numbers["psnr_after"] > numbers["psnr_before"] + 2
+    assert numbers["ssim_after"] > numbers["ssim_before"] + 0.1
+
+
+@pytest.mark.parametrize("task", ["sr2", "deblur-gaussian", "inpaint-text", "old-photo"])
+@pytest.mark.parametrize("solver", ["picard", "anderson-triangular", "anderson-joint"])
+def test_both_methods_give_the_same_picture(restore, folder, task, solver):
+    options = ("--task", task, "--eta", 0.15, "--seed", 3)
+    parallel, sequential = folder / "parallel.png", folder / "sequential.png"
+    result = restore(*options, "--form", "noise", "--solver", solver, "--sweeps", 40,
+                     "--tolerance", 1e-5, out=parallel)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    result = restore(*options, "--method", "sequential", out=sequential)
+    assert "5 steps, 5 network evaluations (nfe), " in result.stdout
+    assert abs(pixels(parallel) - pixels(sequential)).max() <= 1
+
+
+def test_defaults():
+    defaults = module.restore.__wrapped__.__defaults__
+    names = module.restore.__wrapped__.__code__.co_varnames[2 : 2 + len(defaults)]
+    values = dict(zip(names, defaults, strict=True))
+    assert (values["timesteps"], values["eta"], values["method"]) == (20, 0.85, "deqir")
+    assert (values["form"], values["solver"]) == ("gaussian", "anderson-triangular")
+    assert values["prior"] == "photo64"
+
+
+def test_the_seed_decides(restore, folder):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        restore("--task", "pool4", "--seed", seed, out=folder / f"{name}.png")
+    a, b, c = (pixels(folder / f"{name}.png") for name in "abc")
+    assert (a == b).all()
+    assert (a != c).any()
+
+
+def test_size_crops_and_shrinks(restore, folder, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    wide = save_image(tmp_path / "wide.png", torch.rand(3, 40, 61, generator=generator))
+    result = restore("--size", 16, "--task", "sr4", photo=wide)
+    assert result.exit_code == 0, result.output
+    assert pixels(folder / "out.png").shape == (16, 16, 3)
+
+
+def test_photos_need_not_be_square(restore, folder, tmp_path):
+    wide = save_image(tmp_path / "wide.png", torch.zeros(3, 16, 40))
+    result = restore("--task", "sr8", photo=wide)
+    assert result.exit_code == 0, result.output
+    assert pixels(folder / "out.png").shape == (16, 40, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "I;16", "CMYK"])
+def test_photos_of_other_kinds(restore, folder, photo, tmp_path, mode):
+    other = tmp_path / "other.tif"
+    if mode == "I;16":
+        values = np.linspace(0, 65535, 1024).astype(np.uint16).reshape(32, 32)
+        Image.fromarray(values).save(other)
+    else:
+        Image.open(photo).convert(mode).save(other.with_suffix(".tif" if mode != "P" else ".png"))
+        other = next(tmp_path.glob("other.*"))
+    result = restore("--task", "sr2", photo=other)
+    assert result.exit_code == 0, result.output
+    assert pixels(folder / "out.png").shape == (32, 32, 3)
+
+
+def test_a_photo_too_small_for_ssim(restore, folder, tmp_path):
+    small = save_image(tmp_path / "small.png", torch.zeros(3, 8, 8))
+    result = restore("--task", "sr2", "--report", folder / "report.json", photo=small)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"SSIM +– +-> +–\n", result.stdout)
+    assert json.loads((folder / "report.json").read_text())["ssim_after"] is None
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".TIFF"])
+def test_endings(restore, folder, ending):
+    assert restore("--task", "sr2", out=folder / f"out{ending}").exit_code == 0
+    assert pixels(folder / f"out{ending}").shape == (32, 32, 3)
+    assert (folder / "out-side-by-side.png").is_file()
+
+
+def test_a_run_that_does_not_converge_says_so(restore, folder):
+    result = restore("--task", "inpaint-box", "--form", "noise", "--sweeps", 1,
+                     "--report", folder / "report.json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "warning: not converged after 1 sweeps: largest relative residual" in result.stderr
+    assert "1 sweep, 5 network evaluations" in result.stdout
+    assert "NOT converged" in result.stdout
+    assert (folder / "out.png").is_file()
+    assert json.loads((folder / "report.json").read_text())["converged"] is False
+
+
+def test_another_architecture_is_a_drop_in(restore, folder, unet_folder):
+    for method in ("deqir", "sequential"):
+        options = ("--task", "inpaint-random", "--method", method, "--dtype", "float64")
+        result = restore(
+            *options, "--max-batch", 2, prior=unet_folder, out=folder / f"{method}.png"
+        )
+        assert result.exit_code == 0, result.output
+    difference = pixels(folder / "deqir.png") - pixels(folder / "sequential.png")
+    assert abs(difference).max() <= 1
+
+
+def test_the_bundled_network(restore, folder):
+    result = restore("--task", "inpaint-text", "--timesteps", 3, prior="photo64")
+    assert result.exit_code == 0, result.output
+    before, after = map(float, re.findall(r"[\d.]+(?= dB)", result.stdout))
+    assert after > before + 1
+
+
+# --- measured photos ---
+
+
+@pytest.mark.parametrize(
+    "task", ["sr2", "pool2", "colorization", "inpaint-text", "deblur-motion", "old-photo-sr2"]
+)
+def test_measured_photos_go_through_a_file(restore, folder, photo, tmp_path, task):
+    truth = load_photo(photo)
+    y = save_image(tmp_path / "y.png", make_task(task, (32, 32), 7).A(truth))
+    options = ("--task", task, "--seed", 7)
+    assert restore(*options, out=folder / "direct.png").exit_code == 0
+    result = restore(*options, "--measured", "--report", folder / "report.json", photo=y)
+    assert result.exit_code == 0, result.output
+    assert "PSNR" not in result.stdout
+    numbers = json.loads((folder / "report.json").read_text())
+    assert numbers["measured"] is True
+    assert "psnr_after" not in numbers
+    assert numbers["size"] == [32, 32]
+    assert numbers["consistency"] < 1e-3
+    through_file = float(psnr(load_photo(folder / "out.png"), truth))
+    direct = float(psnr(load_photo(folder / "direct.png"), truth))
+    assert through_file == pytest.approx(direct, abs=1.5)
+    assert result.stderr.count("warning") == 0
+
+
+def test_a_measured_photo_whose_rounding_matters(restore, folder, photo, tmp_path):
+    truth = load_photo(photo)
+    y = save_image(tmp_path / "y.png", make_task("deblur-gaussian", (32, 32)).A(truth))
+    result = restore("--task", "deblur-gaussian", "--measured", photo=y)
+    assert result.exit_code == 0, result.output
+    assert "warning: measured: undoing deblur-gaussian enlarges errors of y up to" in result.stderr
+    assert float(psnr(load_photo(folder / "out.png"), truth)) > 20
+
+
+def test_what_a_measured_photo_holds_in_the_holes_does_not_count(restore, folder, photo, tmp_path):
+    truth = load_photo(photo)
+    y = make_task("inpaint-box", (32, 32)).A(truth)
+    for name, picture in (("empty", y), ("full", truth)):
+        file = save_image(tmp_path / f"{name}.png", picture)
+        restore("--task", "inpaint-box", "--measured", photo=file, out=folder / f"{name}.png")
+    assert (pixels(folder / "empty.png") == pixels(folder / "full.png")).all()
+
+
+def test_measurements_that_are_no_pictures(refuses):
+    refuses("--task", "sensing", "--measured", message="measured: no picture file can hold what")
+
+
+def test_a_measured_photo_is_not_resized(refuses):
+    refuses("--measured", "--size", 16, message="size: got it with --measured")
+
+
+def test_a_measured_photo_that_the_prior_cannot_take(refuses, unet_folder, tmp_path):
+    odd = save_image(tmp_path / "odd.png", torch.zeros(3, 16, 17))
+    refuses("--task", "colorization", "--measured", photo=odd, prior=unet_folder,
+            message="size of the restored picture: got size 16x17; both sides must be multiples of "
+            "2; crop the file, or take --prior gaussian")  # fmt: skip
+
+
+# --- what it refuses ---
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [
+        ("task", "sr2, sr4"),
+        ("method", "deqir, sequential"),
+        ("form", "noise, data, gaussian"),
+        ("solver", "picard, anderson-joint"),
+        ("device", "auto, cpu, cuda, mps"),
+        ("dtype", "float32, bfloat16, float64"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(refuses, no_work, option, known):
+    refuses(f"--{option}", "bogus", message=f"{option}: unknown value 'bogus'; known: {known}")
+
+
+def test_unknown_priors_list_the_known_ones(refuses):
+    refuses(prior="bogus", message="no bundled prior (photo64, gaussian)")
+
+
+def test_a_device_that_is_not_there(refuses, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    refuses("--device", "cuda", message="device: 'cuda' is not available on this machine")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("timesteps", 0, "timesteps: got 0; expected an integer >= 1"),
+        ("timesteps", -3, "timesteps: got -3"),
+        ("timesteps", 1001, "timesteps: got 1001; expected at most 1000"),
+        ("sweeps", 0, "sweeps: got 0; expected an integer >= 1"),
+        ("max-batch", 0, "max-batch: got 0"),
+        ("eta", 1.5, "eta: got 1.5; expected a number in [0, 1]"),
+        ("eta", -0.1, "eta: got -0.1"),
+        ("eta", "nan", "eta: got nan"),
+        ("tolerance", -1, "tolerance: got -1.0"),
+        ("tolerance", "nan", "tolerance: got nan"),
+        ("seed", -1, "seed: got -1"),
+        ("seed", 2**63, "seed: got 9223372036854775808"),
+        ("size", 4, "size: got 4; expected an integer >= 8"),
+    ],
+)
+def test_bad_numbers(refuses, option, value, message):
+    refuses(f"--{option}", value, message=message)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n garbage", "cut"])
+def test_corrupt_photos(refuses, no_work, photo, tmp_path, content):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photo.read_bytes()[:600] if content == "cut" else content)
+    refuses(photo=broken, message="is no readable photo")
+
+
+def test_missing_and_tiny_photos(refuses, no_work, tmp_path):
+    refuses(photo=tmp_path / "missing.png", message="missing.png'")
+    refuses(photo=tmp_path, message="is a folder; expected a photo")
+    tiny = save_image(tmp_path / "tiny.png", torch.zeros(3, 7, 40))
+    refuses(photo=tiny, message="has 40x7 pixels; expected at least 8x8")
+
+
+@pytest.mark.parametrize(
+    ("task", "side", "fitting"), [("sr4", 30, 16), ("sensing", 24, 16), ("old-photo-sr2", 65, 64)]
+)
+def test_a_size_that_the_task_cannot_divide(restore, refuses, tmp_path, task, side, fitting):
+    odd = save_image(tmp_path / "odd.png", torch.zeros(3, side, side))
+    refuses("--task", task, photo=odd, message=f"got {'' if task == 'sensing' else 'size '}{side}x")
+    refuses("--task", task, photo=odd, message=f"; --size {fitting} takes the largest square")
+    assert restore("--task", task, "--size", fitting, photo=odd).exit_code == 0
+
+
+def test_a_size_that_the_prior_cannot_divide(restore, refuses, unet_folder, tmp_path):
+    odd = save_image(tmp_path / "odd.png", torch.zeros(3, 16, 17))
+    refuses("--task", "colorization", photo=odd, prior=unet_folder,
+            message="size of the restored picture: got size 16x17; both sides must be multiples of "
+            "2; --size 16 takes")  # fmt: skip
+    options = ("--task", "colorization", "--size", 16)
+    assert restore(*options, photo=odd, prior=unet_folder).exit_code == 0
+
+
+def test_outputs_that_cannot_be_written(refuses, no_work, monkeypatch, folder, tmp_path, photo):
+    nowhere = tmp_path / "nowhere"
+    refuses(out=nowhere / "out.png", message=f"out: no folder {str(nowhere)!r} to write 'out.png'")
+    refuses(out=folder / "out.xyz", message="ending of out: unknown value '.xyz'; known: .png")
+    refuses(out=folder / "out", message="ending of out: unknown value ''")
+    refuses("--report", nowhere / "r.json", message=f"report: no folder {str(nowhere)!r}")
+    refuses("--report", folder, message="is a folder; expected a file name")
+    refuses("--report", folder / "out.png", message="is another output of this command")
+    refuses("--report", folder / "out-side-by-side.png", message="is another output")
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    refuses(message=f"out: no permission to write in {str(folder)!r}")
+
+
+def test_the_photo_is_never_overwritten(refuses, photo, tmp_path):
+    content = photo.read_bytes()
+    detour = tmp_path / "out" / ".." / photo.name
+    refuses(out=detour, message="is the photo; take another name")
+    beside = shutil.copy(photo, tmp_path / "a-side-by-side.png")
+    refuses(photo=beside, out=tmp_path / "a.png", message="is the photo; take another name")
+    assert photo.read_bytes() == content
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_priors_that_cannot_be_loaded(refuses, unet_folder):
+    weights = unet_folder / "diffusion_pytorch_model.safetensors"
+    scheduler = unet_folder / "scheduler_config.json"
+    whole = weights.read_bytes()
+    for content in (b"", b"garbage", whole[:-100]):
+        weights.write_bytes(content)
+        refuses(prior=unet_folder, message="are corrupt or of another architecture")
+    weights.unlink()
+    refuses(prior=unet_folder, message="holds no diffusion_pytorch_model.safetensors")
+    scheduler.write_text("{")
+    refuses(prior=unet_folder, message="scheduler_config.json is not valid JSON")
+    scheduler.unlink()
+    refuses(prior=unet_folder, message="holds no scheduler_config.json")
+    refuses(prior=unet_folder / "missing", message="missing' is no folder, no hub id (owner/name)")
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_out_of_memory(refuses, monkeypatch, error):
+    def fail(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(module, "restore_parallel", fail)
+    refuses(message="error: out of memory; work on a smaller size or a smaller batch")
+
+
+def test_a_failure_in_the_middle_leaves_no_file(refuses, monkeypatch):
+    def fail(*arguments, **options):
+        raise ValueError("two\nlines")
+
+    monkeypatch.setattr(module, "restore_parallel", fail)
+    refuses(message="error: two lines")

@@ -1,0 +1,121 @@
+"""``deqir-lite train`` and ``fit-gaussian``: end to end on a few small photos."""
+
+import json
+
+import pytest
+import torch
+
+from deqir_lite import load_photo, load_prior, save_image
+from deqir_lite.priors import GaussianPrior, PhotoSpectrum
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with three smooth photos of 72x96 pixels."""
+    made = tmp_path / "photos"
+    (made / "deeper").mkdir(parents=True)
+    generator = torch.Generator().manual_seed(0)
+    for name in ("a.png", "b.jpg", "deeper/c.png"):
+        coarse = torch.rand(1, 3, 6, 8, generator=generator) * 2 - 1
+        save_image(made / name, torch.nn.functional.interpolate(coarse, (72, 96), mode="bilinear"))
+    return made
+
+
+@pytest.fixture
+def tiny_recipe(monkeypatch):
+    """A network of two levels instead of the default one."""
+    from deqir_lite.training import recipe, trainer
+
+    assert trainer.Recipe is recipe.Recipe  # imported by now, and not touched
+
+    def tiny(**options):
+        return whole(channels=(16, 32), crop=16, warmup=2, **options)
+
+    whole = recipe.Recipe
+    monkeypatch.setattr(recipe, "Recipe", tiny)
+
+
+def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
+    prior = folder / "new" / "prior"
+    options = ("train", "--photos", photos, "--out", prior, "--batch", 4, "--device", "cpu")
+    result = run(*options, "--minutes", 0.02, "--data-note", "Three gradients, CC0.")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"prior written to {prior}; use it with --prior {prior}\n"
+    assert {p.name for p in prior.iterdir()} == {
+        *("config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json"),
+        *("training.pt", "training_log.json", "README.md"),
+    }
+    card = (prior / "README.md").read_text()
+    assert "Three gradients, CC0." in card
+    assert "2 photos" in card
+
+    again = run(*options, "--minutes", 0.03)
+    assert again.exit_code == 2
+    assert again.stderr.startswith(f"error: out: {prior} holds a training run; ")
+    assert run(*options, "--minutes", 0.03, "--resume").exit_code == 0
+    log = json.loads((prior / "training_log.json").read_text())
+    assert len(log) == 2
+    assert log[1]["step"] > log[0]["step"] > 0
+    assert log[1]["minutes"] == pytest.approx(0.03, abs=0.01)
+
+    result = run("restore", photo, "-o", folder / "out.png", "--prior", prior, "--timesteps", 4)
+    assert result.exit_code == 0, result.output
+    assert load_photo(folder / "out.png").shape == (1, 3, 32, 32)
+
+
+def test_fit_gaussian(run, photos, folder):
+    prior = folder / "new" / "gaussian"
+    options = ("--photos", photos, "--crops", 200, "--seed", 3, "--data-note", "CC0.")
+    result = run("fit-gaussian", "--out", prior, *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"prior written to {prior}; use it with --prior {prior}\n"
+    assert {p.name for p in prior.iterdir()} == {"spectrum.safetensors", "README.md"}
+    assert "CC0." in (prior / "README.md").read_text()
+    loaded = load_prior(prior)
+    assert isinstance(loaded, GaussianPrior)
+    pictures = torch.cat([load_photo(p) for p in sorted(photos.rglob("*.*"))])
+    assert loaded.spectrum.mean.numpy() == pytest.approx(pictures.mean((0, 2, 3)).numpy(), abs=0.15)
+    variance = PhotoSpectrum.load(prior / "spectrum.safetensors").covariance
+    assert float(variance[0, 0].mean()) == pytest.approx(float(pictures[:, 0].var()), rel=0.5)
+
+
+@pytest.mark.parametrize("command", [("train", "--minutes", 1), ("fit-gaussian",)])
+def test_bad_folders(refused, photos, folder, tmp_path, command):
+    (tmp_path / "empty").mkdir()
+    out = ("--out", folder / "prior")
+    refused(*command, *out, "--photos", tmp_path / "nowhere", message="photos: no folder")
+    refused(*command, *out, "--photos", tmp_path / "empty", message="holds no usable photo of at")
+    refused(*command, *out, "--photos", photos, "--seed", -1, message="seed: got -1")
+    file = tmp_path / "file"
+    file.write_text("")
+    for place in (file, file / "deeper"):
+        refused(
+            *command, "--photos", photos, "--out", place, message=f"out: {str(file)!r} is a file"
+        )
+
+
+@pytest.mark.parametrize("minutes", [0, -1, "nan", "inf"])
+def test_bad_minutes(refused, photos, folder, minutes):
+    refused("train", "--photos", photos, "--out", folder / "prior", "--minutes", minutes,
+            message=f"minutes: got {float(minutes)}; expected a")  # fmt: skip
+
+
+def test_other_bad_settings_of_train(refused, photos, folder):
+    options = ("train", "--photos", photos, "--out", folder / "prior", "--minutes", 1)
+    refused(*options, "--resume", message="resume: ")
+    refused(*options, "--batch", 0, message="batch: got 0")
+    refused(*options, "--device", "bogus", message="device: unknown value 'bogus'; known: auto")
+
+
+def test_too_few_crops(refused, photos, folder):
+    refused("fit-gaussian", "--photos", photos, "--out", folder / "prior", "--crops", 10,
+            message="crops: got 10; expected an integer >= 100")  # fmt: skip
+
+
+def test_unreadable_photos_are_counted(run, photos, folder):
+    (photos / "broken.png").write_bytes(b"garbage")
+    result = run("fit-gaussian", "--photos", photos, "--out", folder / "prior", "--crops", 100)
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: photos: skipped 1 unreadable or tiny files, such as broken.png\n"
+    )

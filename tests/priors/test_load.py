@@ -1,0 +1,109 @@
+"""Priors by name."""
+
+import shutil
+
+import pytest
+import torch
+
+from deqir_lite import bundled, load_gaussian, load_prior
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.schedule import cosine_schedule, linear_schedule
+
+
+@pytest.fixture
+def x_t():
+    return torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_bundled_gaussian_prior():
+    prior = load_prior("gaussian")
+    assert isinstance(prior, GaussianPrior)
+    assert torch.equal(prior.schedule.alpha_bar, linear_schedule().alpha_bar)
+    # photos: positively correlated colours, and most of the power at low frequencies
+    covariance = prior.spectrum.covariance
+    assert float(covariance[0, 1, 0, 1]) > 0.5 * float(covariance[0, 0, 0, 1])
+    assert float(covariance[0, 0, 0, 1]) > 100 * float(covariance[0, 0, 0, 32])
+
+
+def test_the_gaussian_prior_takes_a_schedule():
+    schedule = cosine_schedule()
+    assert load_gaussian(schedule).schedule is schedule
+    assert torch.equal(load_gaussian().schedule.alpha_bar, linear_schedule().alpha_bar)
+
+
+def test_the_bundled_network(x_t):
+    prior = load_prior()
+    assert prior.prediction_type == "v_prediction"
+    assert prior.size_divisor == 16
+    eps = prior(x_t, torch.tensor([10, 500, 900]))
+    assert eps.shape == x_t.shape
+    assert eps.isfinite().all()
+    # at high noise nearly all of x_t is noise, and any trained network knows it
+    assert float((eps[2] - x_t[2]).square().mean()) < 0.1
+
+
+def test_precision_and_batches_reach_the_network(x_t):
+    prior = load_prior("photo64", "cpu", "float64", max_batch=2)
+    assert prior.compute_dtype == torch.float64
+    assert next(prior.unet.parameters()).dtype == torch.float64
+    assert prior.max_batch == 2
+    t = torch.tensor([10, 500, 900])
+    whole = load_prior("photo64", dtype="float64")(x_t.double(), t)
+    torch.testing.assert_close(prior(x_t.double(), t), whole, rtol=1e-9, atol=1e-9)
+    assert load_prior("photo64", dtype="bfloat16").compute_dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="dtype: unknown value 'half'; known: float32"):
+        load_prior("photo64", dtype="half")
+
+
+def test_a_network_folder_by_path_and_by_string(x_t, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(bundled.prior_path("photo64"), folder)
+    t = torch.tensor([10, 500, 900])
+    expected = load_prior("photo64")(x_t, t)
+    for name in (folder, str(folder)):
+        assert torch.equal(load_prior(name)(x_t, t), expected)
+
+
+def test_the_folder_of_a_fitted_gaussian_prior(tmp_path):
+    spectrum = power_law_spectrum(size=8)
+    spectrum.save(tmp_path / "spectrum.safetensors")
+    for name in (tmp_path, str(tmp_path)):
+        prior = load_prior(name)
+        assert isinstance(prior, GaussianPrior)
+        torch.testing.assert_close(
+            prior.spectrum.covariance, spectrum.covariance, rtol=1e-6, atol=1e-6
+        )
+    (tmp_path / "spectrum.safetensors").write_bytes(b"garbage")
+    with pytest.raises(ValueError, match=r"spectrum: .* is corrupt"):
+        load_prior(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["bogus", "/nowhere/at/all", "a/b/c"])
+def test_unknown_names_list_the_bundled_ones(name):
+    with pytest.raises(FileNotFoundError) as caught:
+        load_prior(name)
+    assert str(caught.value) == (
+        f"prior: {name!r} is no folder, no hub id (owner/name) and no bundled prior "
+        "(photo64, gaussian)"
+    )
+
+
+def test_a_hub_id_is_asked_for(monkeypatch):
+    from deqir_lite.priors.network import NetworkPrior
+
+    asked = []
+    monkeypatch.setattr(NetworkPrior, "load", lambda source, *a, **o: asked.append(str(source)))
+    load_prior("owner/name")
+    assert asked == ["owner/name"]
+
+
+def test_an_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"prior: .* holds no scheduler_config\.json"):
+        load_prior(tmp_path)
+
+
+def test_a_checkout_without_the_gaussian_prior(monkeypatch, tmp_path):
+    (tmp_path / "priors" / "gaussian").mkdir(parents=True)
+    monkeypatch.setattr(bundled, "data_root", lambda: tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"spectrum: no file .*spectrum\.safetensors"):
+        load_gaussian()

@@ -1,0 +1,139 @@
+"""The verification: complete, honest about what fails, and not satisfied by accident."""
+
+import itertools
+import json
+import math
+
+import pytest
+import torch
+
+from deqir_lite import TASKS, verification
+from deqir_lite.fixedpoint import FixedPointSystem, JacobiModel, NoiseFormModel
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.solvers import SOLVERS
+from deqir_lite.verification import (
+    ETAS,
+    VERIFIED_FORMS,
+    Comparison,
+    bent_prior,
+    to_json,
+    verification_chain,
+    verify,
+)
+
+
+def test_every_combination_is_compared_and_agrees():
+    tasks = ["sr2", "old-photo"]
+    results = verify(tasks, num_steps=6)
+    found = [(r.task, r.eta, r.form, r.solver) for r in results]
+    assert found == list(itertools.product(tasks, ETAS, VERIFIED_FORMS, SOLVERS))
+    assert all(r.passed for r in results)
+    for result in results:
+        if result.solver == "picard":
+            assert result.sweeps <= 6
+        assert result.nfe >= result.sweeps
+
+
+def test_by_default_every_task_is_verified():
+    tasks = verify.__defaults__[0]
+    assert tasks == tuple(TASKS)
+    assert set(VERIFIED_FORMS) == {"noise", "data", "gaussian"}
+    assert {0.0, 0.15, 0.85} <= set(ETAS)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_at_two_steps(task):
+    results = verify([task], etas=(0.15,), solvers=("picard",), num_steps=2)
+    assert [r.form for r in results] == list(VERIFIED_FORMS)
+    assert all(r.passed for r in results)
+
+
+def test_a_chosen_part():
+    results = verify(iter(["sr2"]), (1.0,), ("jacobi",), ("picard",), num_steps=3, size=8)
+    assert [(r.form, r.eta, r.sweeps, r.passed) for r in results] == [("jacobi", 1.0, 3, True)]
+
+
+@pytest.mark.parametrize("offset", [2e-10, 1.0, math.nan, math.inf])
+def test_a_wrong_residual_is_caught(monkeypatch, offset):
+    whole = FixedPointSystem.residual
+    monkeypatch.setattr(FixedPointSystem, "residual", lambda *arguments: whole(*arguments) + offset)
+    results = verify(["pool2"], (0.15,), num_steps=4, size=8)
+    assert not any(r.passed for r in results)
+    assert not any(math.isnan(r.error) for r in results)
+    content = json.loads(to_json(results), parse_constant=pytest.fail)
+    assert content["passed"] is False
+    assert content["max_error"] == max(r.error for r in results) > 1e-10
+
+
+def test_a_nan_counts_as_infinite(monkeypatch):
+    whole = verification.restore_parallel
+
+    def broken(*arguments, **options):
+        solution = whole(*arguments, **options)
+        solution.states[1, 0, 0, 0, 0] = math.nan
+        return solution
+
+    monkeypatch.setattr(verification, "restore_parallel", broken)
+    results = verify(["pool2"], (0.15,), ("data",), ("picard",), num_steps=4, size=8)
+    assert [(r.error, r.passed) for r in results] == [(math.inf, False)]
+    content = json.loads(to_json(results), parse_constant=pytest.fail)
+    assert content["max_error"] == content["comparisons"][0]["error"] == "inf"
+
+
+def test_a_sweep_that_takes_part_of_a_step_is_caught(monkeypatch):
+    monkeypatch.setattr(JacobiModel, "correction", lambda self, residual, first=0: 0.9 * residual)
+    results = verify(["pool2"], (0.15,), ("jacobi",), ("picard",), num_steps=4, size=8)
+    assert not results[0].passed
+
+
+def test_any_linear_model_has_the_same_fixed_point(monkeypatch):
+    """What the verification cannot see: other coefficients, as the docstring says."""
+    whole = NoiseFormModel.correction
+
+    def other(self, residual, first=0):
+        return residual + 1.1 * (whole(self, residual, first) - residual)
+
+    monkeypatch.setattr(NoiseFormModel, "correction", other)
+    results = verify(["pool2"], (0.15,), ("noise",), num_steps=4, size=8)
+    assert all(r.passed for r in results)
+
+
+def test_bad_arguments_are_refused_before_any_solve(monkeypatch):
+    monkeypatch.setattr(verification, "restore_parallel", lambda *a, **o: pytest.fail("solved"))
+    with pytest.raises(ValueError, match="task: unknown value 'bogus'; known: sr2"):
+        verify(["sr2", "bogus"])
+    with pytest.raises(ValueError, match="12x12"):
+        verify(["sr2", "sr8"], size=12)
+    with pytest.raises(ValueError, match="eta: got 1.5"):
+        verify(["sr2"], etas=(0.15, 1.5))
+    with pytest.raises(ValueError, match="num_steps: got 0"):
+        verify(["sr2"], num_steps=0)
+
+
+def test_the_prior_is_neither_linear_nor_separable_nor_a_denoiser():
+    prior = bent_prior(GaussianPrior(power_law_spectrum()))
+    generator = torch.Generator().manual_seed(0)
+    x, z = torch.randn(2, 1, 3, 8, 8, generator=generator, dtype=torch.float64)
+    t = torch.tensor([500])
+    assert float((prior(x + z, t) - prior(x, t) - prior(z, t)).abs().max()) > 0.05
+    moved = x.clone()
+    moved[..., 4, 4] += 1
+    changed = (prior(moved, t) - prior(x, t)).abs().amax(1)[0]
+    assert int((changed > 1e-6).sum()) > 32
+
+
+def test_chains_are_in_float64_and_can_be_made_again():
+    (chain, gaussian), (again, _) = (verification_chain("sr2", 0.85, 5, 8) for _ in range(2))
+    assert chain.x_T.dtype == chain.noise.dtype == torch.float64
+    assert chain.num_steps == 5
+    assert torch.equal(chain.x_T, again.x_T)
+    assert torch.equal(chain.consistency.pinv_y, again.consistency.pinv_y)
+    assert torch.equal(chain.prior.schedule.alpha_bar, gaussian.schedule.alpha_bar)
+
+
+def test_passed_is_within_the_tolerance():
+    def passed(error):
+        return Comparison("sr2", 0.0, "noise", "picard", error, 1, 1).passed
+
+    assert passed(1e-10)
+    assert not any(map(passed, (1.01e-10, math.inf, math.nan)))

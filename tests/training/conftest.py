@@ -1,0 +1,48 @@
+"""A folder of small synthetic photos, a tiny recipe, and a clock that the tests turn."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deqir_lite.training.recipe import Recipe
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory):
+    """Three photos with smooth colours and an edge, one of them in a subfolder."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "more").mkdir()
+    random = np.random.default_rng(0)
+    for i, (name, size) in enumerate(
+        [("a.png", (40, 32)), ("b.jpg", (24, 48)), ("more/c.PNG", (32, 32))]
+    ):
+        y, x = np.indices(size) / max(size)
+        waves = [np.sin(6 * (x * np.cos(a) + y * np.sin(a)) + a) for a in random.uniform(0, 6, 3)]
+        pixels = 128 + 80 * np.stack(waves, axis=-1)
+        pixels[: size[0] // 2, : size[1] // 3] = 40 * (i + 1)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recipe():
+    return Recipe(channels=(16, 32), patch=2, crop=16, batch=4, warmup=2)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Each training step takes one second; the run is interrupted after ``stop_after`` steps."""
+
+    class Clock:
+        steps, stop_after, running = 0, None, False
+
+        def perf_counter(self):
+            if not self.running and self.steps == self.stop_after:
+                raise KeyboardInterrupt
+            self.steps += self.running
+            self.running = not self.running
+            return float(self.steps)
+
+    ticking = Clock()
+    monkeypatch.setattr("deqir_lite.training.trainer.time", ticking)
+    return ticking
