@@ -10,6 +10,7 @@ from deqir_lite.operators.blur import (
 )
 from deqir_lite.operators.color import Grayscale
 from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
+from deqir_lite.operators.dense import MatrixOperator
 from deqir_lite.operators.external import DeepinvOperator, measurement_from_unit_range
 from deqir_lite.operators.fourier import FFTBlur
 from deqir_lite.operators.kernels import motion_kernel
@@ -29,6 +30,7 @@ __all__ = [
     "Inpainting",
     "LinearOperator",
     "MaskedGrayscale",
+    "MatrixOperator",
     "PooledMaskedGrayscale",
     "SeparableBlur",
     "Task",
