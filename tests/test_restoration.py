@@ -3,52 +3,146 @@
 import pytest
 import torch
 
-from deqir_lite.fixedpoint import FORMS
-from deqir_lite.restoration import restore_parallel, restore_sequential
-from deqir_lite.solvers import SOLVERS, Picard
+from deqir_lite import load_gaussian, restoration, restore_parallel, restore_sequential
+from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start, measurement_start
+from deqir_lite.schedule import cosine_schedule
+from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
+
+
+def difference(solution, reference):
+    return float((solution.states - reference.states).abs().max())
+
+
+def test_sequential_is_the_chain(chain_for):
+    chain = chain_for(batch=2)
+    solution = restore_sequential(chain)
+    assert torch.equal(solution.states, chain.sequential())
+    assert torch.equal(solution.x0, solution.states[-1])
+    assert solution.x0.shape == (2, 3, 8, 8)
+    assert (solution.sweeps, solution.nfe, solution.converged) == (6, 12, True)
+    assert not solution.states.requires_grad
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("form", FORMS)
-def test_parallel_is_sequential(chain_for, gaussian_prior, form, solver):
+@pytest.mark.parametrize("start", STARTS)
+def test_every_combination_gives_the_sequential_sample(
+    chain_for, gaussian_prior, start, form, solver
+):
     chain = chain_for(num_steps=5, batch=2)
-    sequential = restore_sequential(chain)
-    assert (sequential.sweeps, sequential.nfe, sequential.converged) == (5, 10, True)
-    parallel = restore_parallel(
-        chain, form, solver, max_sweeps=100, tolerance=1e-13, gaussian=gaussian_prior
+    solution = restore_parallel(
+        chain, form, solver, start, max_sweeps=100, tolerance=1e-13, gaussian=gaussian_prior
     )
-    assert parallel.converged
-    assert (parallel.states - sequential.states).abs().max() <= 1e-10
-    assert not parallel.states.requires_grad
+    assert solution.converged
+    assert difference(solution, restore_sequential(chain)) <= 1e-10
+    assert not torch.allclose(solution.x0[0], solution.x0[1])  # two photos
 
 
-def test_the_start_may_be_named_or_given(chain_for, gaussian_prior):
-    chain = chain_for(num_steps=10)
-    goal = restore_sequential(chain).states
-    options = {"solver": Picard(), "gaussian": gaussian_prior, "tolerance": 1e-4}
-    given = restore_parallel(chain, "data", start=goal, **options)
-    assert given.sweeps == 1
-    for form, default in [("gaussian", "gaussian"), ("data", "measurement")]:
-        unnamed = restore_parallel(chain, form, **options)
-        named = restore_parallel(chain, form, start=default, **options)
-        assert torch.equal(unnamed.states, named.states)
+def test_solvers_by_name_and_as_objects(chain_for):
+    chain = chain_for()
+    options = {"form": "noise", "tolerance": 1e-8}
+    named = restore_parallel(chain, solver="picard", **options)
+    given = restore_parallel(chain, solver=Picard(), **options)
+    assert torch.equal(named.states, given.states)
+    for memory in (1, 2):
+        solution = restore_parallel(chain, solver=Anderson(memory=memory), **options)
+        assert solution.trace.weights[3].shape[-1] == memory + 1
 
 
-def test_the_bundled_gaussian_prior_serves_by_default(chain_for):
-    chain = chain_for(num_steps=4, dtype=torch.float32)
-    solution = restore_parallel(chain, tolerance=0.0)
-    torch.testing.assert_close(solution.x0, restore_sequential(chain).x0, rtol=0, atol=1e-4)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_default_start_suits_the_form(chain_for, gaussian_prior, form):
+    chain = chain_for()
+    if form == "gaussian":
+        expected = gaussian_start(chain, gaussian_prior)
+    else:
+        expected = measurement_start(chain)
+    options = {"gaussian": gaussian_prior, "max_sweeps": 6, "record": ["states"]}
+    default = restore_parallel(chain, form, "picard", **options)
+    given = restore_parallel(chain, form, "picard", expected, **options)
+    assert torch.equal(default.trace.states[0], given.trace.states[0])
+
+
+def test_a_warm_start_saves_sweeps(chain_for):
+    chain = chain_for()
+    options = {"form": "noise", "tolerance": 1e-4}
+    cold = restore_parallel(chain, **options)
+    warm = restore_parallel(chain, **options, start=restore_sequential(chain).states)
+    assert warm.sweeps == 1
+    nearby = restore_parallel(chain, **options, start=cold.states + 1e-3)
+    assert 1 < nearby.sweeps < cold.sweeps
+    assert difference(nearby, restore_sequential(chain)) < 1e-2
+
+
+def test_the_bundled_gaussian_prior_is_the_default(chain_for):
+    chain = chain_for(dtype=torch.float32)
+    default = restore_parallel(chain, tolerance=0.0)
+    given = restore_parallel(chain, tolerance=0.0, gaussian=load_gaussian())
+    assert torch.equal(default.states, given.states)
+    assert difference(default, restore_sequential(chain)) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("form", "start", "loads"),
+    [
+        ("noise", None, False),
+        ("data", "noise", False),
+        ("jacobi", "gaussian", True),
+        ("gaussian", "measurement", True),
+    ],
+)
+def test_the_gaussian_prior_is_loaded_only_where_needed(
+    chain_for, monkeypatch, gaussian_prior, form, start, loads
+):
+    calls = []
+
+    def load(schedule):
+        calls.append(schedule)
+        return gaussian_prior
+
+    monkeypatch.setattr(restoration, "load_gaussian", load)
+    chain = chain_for()
+    restore_parallel(chain, form, start=start)
+    assert calls == [chain.prior.schedule] * loads
+
+
+def test_the_gaussian_prior_follows_the_schedule_of_the_chain(chain_for):
+    chain = chain_for(prior=load_gaussian(cosine_schedule()))
+    solution = restore_parallel(chain, tolerance=1e-9)
+    assert solution.sweeps == 1  # the Gaussian chain is its own start
+    assert difference(solution, restore_sequential(chain)) < 1e-9
+
+
+def test_the_options_reach_the_solver(chain_for):
+    chain = chain_for()
+    recorded = restore_parallel(chain, "noise", record=["x0"])
+    assert len(recorded.trace.x0) == recorded.sweeps > 2
+    loose = restore_parallel(chain, "noise", pixel_tolerance=1e3)
+    assert (loose.sweeps, loose.converged) == (2, True)
+    with pytest.warns(ConvergenceWarning, match="not converged after 1 sweeps"):
+        short = restore_parallel(chain, "noise", max_sweeps=1)
+    assert not short.converged
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"form": "newton"}, "form: .*known: noise, data, gaussian, jacobi"),
-        ({"solver": "newton"}, "solver: .*known: picard"),
-        ({"start": "zeros"}, "start: .*known: noise, measurement, gaussian"),
-        ({"max_sweeps": 0}, "max_sweeps: got 0"),
+        ({"form": "bogus"}, "form: unknown value 'bogus'; known: noise, data, gaussian, jacobi"),
+        ({"solver": "bogus"}, "solver: unknown value 'bogus'; known: picard, anderson-joint"),
+        ({"start": "bogus"}, "start: unknown value 'bogus'; known: noise, measurement, gaussian"),
+        ({"start": torch.zeros(3, 1, 3, 8, 8)}, "start: got shape (3, 1, 3, 8, 8)"),
+        ({"max_sweeps": 0}, "max_sweeps: got 0; expected an integer >= 1"),
+        ({"tolerance": float("nan")}, "tolerance: got nan"),
+        ({"record": ["bogus"]}, "record: unknown value 'bogus'"),
     ],
 )
-def test_unknown_names(chain_for, gaussian_prior, options, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_arguments(chain_for, gaussian_prior, options, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (compared below)
         restore_parallel(chain_for(), gaussian=gaussian_prior, **options)
+    assert message in str(caught.value)
+
+
+def test_nothing_is_differentiated(chain_for, gaussian_prior):
+    chain = chain_for()
+    chain = chain.with_x_T(chain.x_T.clone().requires_grad_())
+    for solution in (restore_sequential(chain), restore_parallel(chain, gaussian=gaussian_prior)):
+        assert not solution.x0.requires_grad

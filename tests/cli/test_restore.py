@@ -189,6 +189,31 @@ def test_another_architecture_is_a_drop_in(restore, folder, unet_folder):
     assert abs(difference).max() <= 1
 
 
+def test_the_tolerance_decides_when_to_stop(restore, folder):
+    sweeps = []
+    for tolerance in (0.5, 1e-3, 1e-5):
+        options = ("--form", "noise", "--tolerance", tolerance, "--report", folder / "report.json")
+        assert restore("--task", "pool2", *options).exit_code == 0
+        numbers = json.loads((folder / "report.json").read_text())
+        assert numbers["tolerance"] == tolerance
+        sweeps.append(numbers["sweeps"])
+    assert sweeps == sorted(set(sweeps))
+
+
+def test_device_precision_and_batches_reach_the_network(restore, monkeypatch):
+    asked = []
+
+    def load(*arguments):
+        asked.append(arguments)
+        return whole("gaussian")
+
+    whole = module.load_prior
+    monkeypatch.setattr(module, "load_prior", load)
+    options = ("--device", "cpu", "--dtype", "bfloat16", "--max-batch", 3)
+    assert restore("--task", "sr2", *options, prior="photo64").exit_code == 0
+    assert asked == [("photo64", torch.device("cpu"), "bfloat16", 3)]
+
+
 def test_the_bundled_network(restore, folder):
     result = restore("--task", "inpaint-text", "--timesteps", 3, prior="photo64")
     assert result.exit_code == 0, result.output
@@ -219,6 +244,15 @@ def test_measured_photos_go_through_a_file(restore, folder, photo, tmp_path, tas
     direct = float(psnr(load_photo(folder / "direct.png"), truth))
     assert through_file == pytest.approx(direct, abs=1.5)
     assert result.stderr.count("warning") == 0
+
+
+def test_a_coloured_file_is_read_as_grey_where_grey_was_measured(restore, folder, photo, tmp_path):
+    truth = load_photo(photo)
+    grey = save_image(tmp_path / "grey.png", truth.mean(1, keepdim=True))
+    for name, file in (("coloured", photo), ("grey", grey)):
+        out = folder / f"{name}.png"
+        assert restore("--task", "colorization", "--measured", photo=file, out=out).exit_code == 0
+    assert abs(pixels(folder / "coloured.png") - pixels(folder / "grey.png")).max() <= 1
 
 
 def test_a_measured_photo_whose_rounding_matters(restore, folder, photo, tmp_path):
