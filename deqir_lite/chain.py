@@ -16,7 +16,7 @@ from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import StepCoefficients, step_coefficients, timestep_grid
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RestorationChain:
     """x_s = sqrt(abar_s) x0^(x_{s+1}) + c2_s eps_theta(x_{s+1}) + c1_s xi_{s+1}, s = T-1 .. 0.
 

@@ -1,5 +1,6 @@
 """One call from a chain to its restored photo, step by step or all timesteps at once."""
 
+import warnings
 from collections.abc import Collection
 
 import torch
@@ -8,15 +9,21 @@ from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
-from deqir_lite.solvers import Solution, Solver, Trace, make_solver, solve
+from deqir_lite.solvers import ConvergenceWarning, Solution, Solver, Trace, make_solver, solve
 
 
 def restore_sequential(chain: RestorationChain, show_progress: bool = False) -> Solution:
-    """Walk the chain step by step: T network calls, one after the other."""
+    """Walk the chain step by step: T network calls, one after the other.
+
+    ``converged`` is False, with a warning, when the prior returned NaN or infinity on the way.
+    """
     with torch.no_grad():
         states = chain.sequential(show_progress)
+    finite = bool(torch.isfinite(states).all())
+    if not finite:
+        warnings.warn("the chain became infinite or NaN", ConvergenceWarning, stacklevel=2)
     evaluations = chain.num_steps * chain.x_T.shape[0]
-    return Solution(states, chain.num_steps, evaluations, True, Trace())
+    return Solution(states, chain.num_steps, evaluations, finite, Trace())
 
 
 def restore_parallel(

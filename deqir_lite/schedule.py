@@ -14,7 +14,7 @@ import torch
 from deqir_lite.checks import check_choice, check_finite, check_integer, check_interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NoiseSchedule:
     """The table alpha_bar_t of the forward process q(x_t | x_0) = N(sqrt(abar_t) x_0, (1 - abar_t)
     I).
@@ -141,7 +141,7 @@ def timestep_grid(
     return grid.flip(0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepCoefficients:
     """The numbers of a chain of T steps, in the order of the chain: noisiest first.
 

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from deqir_lite import load_gaussian, restoration, restore_parallel, restore_sequential
+from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start, measurement_start
+from deqir_lite.operators import make_task
+from deqir_lite.priors import ModelPrior
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -63,7 +66,7 @@ def test_the_default_start_suits_the_form(chain_for, gaussian_prior, form):
 
 
 def test_a_warm_start_saves_sweeps(chain_for):
-    chain = chain_for()
+    chain = chain_for(num_steps=12)
     options = {"form": "noise", "tolerance": 1e-4}
     cold = restore_parallel(chain, **options)
     warm = restore_parallel(chain, **options, start=restore_sequential(chain).states)
@@ -146,3 +149,12 @@ def test_nothing_is_differentiated(chain_for, gaussian_prior):
     chain = chain.with_x_T(chain.x_T.clone().requires_grad_())
     for solution in (restore_sequential(chain), restore_parallel(chain, gaussian=gaussian_prior)):
         assert not solution.x0.requires_grad
+
+
+def test_a_sequential_chain_that_breaks_down_says_so(gaussian_prior):
+    broken = ModelPrior(lambda x, t: x * float("nan"), gaussian_prior.schedule)
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(torch.zeros(1, 3, 8, 8))
+    with pytest.warns(ConvergenceWarning, match="NaN"):
+        solution = restore_sequential(make_chain(broken, operator, y, 3))
+    assert not solution.converged

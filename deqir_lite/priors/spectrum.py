@@ -26,7 +26,7 @@ _FLOOR = 0.3
 """Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PhotoSpectrum:
     """``mean`` (3,) and ``covariance`` (3, 3, S, S): E[X_i X_j*] of the orthonormal 2-D Fourier
     coefficients of S x S photos in [-1, 1], float64, symmetric positive semidefinite per frequency,

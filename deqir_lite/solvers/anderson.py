@@ -29,9 +29,10 @@ class Anderson:
       the noisier states up to it, with a plain step for the first unfinished one; only the last
       keeps the bound of T sweeps,
     * ``memory`` m: how many earlier sweeps are mixed in,
-    * ``damping`` beta in (0, 1]: how much of the residual is added,
+    * ``damping`` beta in (0, 1]: how much of the residual is added in a mix (the first sweep has
+      nothing to mix and is a plain one),
     * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its
-      Gram matrix, so that it means the same at every image size.
+      Gram matrix, so that it means the same at every image size; never below the rounding unit.
 
     Every image of a batch is mixed by itself.
     """
@@ -99,6 +100,7 @@ class Anderson:
             gram, right = gram.cumsum(0), right.cumsum(0)
         memory = gram.shape[-1]
         mean_diagonal = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-        ridge = self.regularization * mean_diagonal + torch.finfo(g.dtype).tiny
+        precision = torch.finfo(g.dtype)
+        ridge = max(self.regularization, precision.eps) * mean_diagonal + precision.tiny
         eye = torch.eye(memory, dtype=g.dtype, device=g.device)
         return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]

@@ -55,7 +55,7 @@ class SolverState:
     history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """The result of a solve: ``states`` (T+1, B, 3, H, W) from x_T to x_0.
 

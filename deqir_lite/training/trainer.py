@@ -43,7 +43,11 @@ class Trainer:
         self.history: list[dict[str, float]] = []
 
     def train(self, minutes: float, show_progress: bool = True) -> None:
-        """Train until ``minutes`` are used up, counting those of the run that was resumed."""
+        """Train until ``minutes`` are used up, counting those of the run that was resumed.
+
+        An interrupted run (Ctrl-C) is saved and can be resumed. Raises ValueError when the loss is
+        no longer finite; the last checkpoint stays as it was.
+        """
         budget = 60 * minutes
         saved = self.seconds
         with tqdm(total=round(budget), initial=round(self.seconds), unit="s",
@@ -53,13 +57,20 @@ class Trainer:
                     start = time.perf_counter()
                     loss = self.train_step(self.seconds / budget)
                     self.seconds += time.perf_counter() - start
+                    if not math.isfinite(loss):
+                        raise ValueError(
+                            f"loss: became {loss} in step {self.step}; stopped, and the last "
+                            "checkpoint is as it was"
+                        )
                     bar.set_postfix(step=self.step, loss=f"{loss:.4f}", refresh=False)
                     bar.update(round(min(self.seconds, budget)) - bar.n)
                     if self.seconds - saved > SAVE_EVERY:
                         saved = self.seconds
                         self.save()
-            finally:  # also when interrupted: the run can be resumed from here
+            except KeyboardInterrupt:
                 self.save()
+                raise
+        self.save()
 
     def train_step(self, progress: float) -> float:
         """One optimiser step on one batch of crops; returns the loss."""

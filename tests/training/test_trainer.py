@@ -73,6 +73,17 @@ def test_an_interrupted_run_continues_as_if_nothing_had_happened(
             assert torch.equal(parts[key][name], value), name
 
 
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
+    photo_folder, tmp_path, recipe, clock, monkeypatch
+):
+    train(photo_folder, tmp_path / "run", 2, recipe)
+    before = load_state(tmp_path / "run")["step"]
+    monkeypatch.setattr(Trainer, "train_step", lambda self, progress: float("nan"))
+    with pytest.raises(ValueError, match="loss: became nan"):
+        train(photo_folder, tmp_path / "run", 4, recipe, resume=True)
+    assert load_state(tmp_path / "run")["step"] == before
+
+
 def test_model_card_tells_where_the_prior_comes_from(photo_folder, tmp_path, recipe, clock):
     card = (train(photo_folder, tmp_path / "prior", 2, recipe) / "README.md").read_text()
     for heading in ("# Photo prior", "## Training", "## Validation", "## What it is not good for"):
