@@ -42,8 +42,12 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def _print_warning(message: Warning | str, *args: Any, **kwargs: Any) -> None:
-    typer.echo(f"warning: {_one_line(message)}", err=True)
+def _print_warning(
+    message: Warning | str, category: type[Warning], filename: str, *args: Any, **kwargs: Any
+) -> None:
+    """What this package warns of; the advice of libraries to their callers is not for users."""
+    if Path(filename).is_relative_to(Path(__file__).parents[1]):
+        typer.echo(f"warning: {_one_line(message)}", err=True)
 
 
 def _one_line(message: object) -> str:

@@ -53,7 +53,7 @@ def restore(
         _option(_OUTPUT, f"The restored picture ({_names(PICTURE_ENDINGS)}).", "-o", "--out"),
     ],
     report: Annotated[Path | None, _option(_OUTPUT, "Also write the numbers as JSON.")] = None,
-    task: Annotated[str, _option(_PHOTO, f"The degradation: {_names(TASKS)}.")] = "sr4",
+    task: Annotated[str, _option(_PHOTO, f"The degradation: {_names(TASKS)}.")] = "inpaint-random",
     measured: Annotated[
         bool,
         _option(

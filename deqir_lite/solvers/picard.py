@@ -39,7 +39,7 @@ def evaluate(
     x, first = state.states, state.first
     step_residual = system.residual(x, first)
     relative = relative_residual(step_residual, x[first + 1 :])
-    residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.double().cpu()])
+    residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])
     correction = system.model.correction(step_residual, first)
     output = torch.cat([x[: first + 1], x[first + 1 :] + correction])
     frozen = frozen_prefix(residual, first + 1 if staircase else first, tolerance)

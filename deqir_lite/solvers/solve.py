@@ -49,10 +49,12 @@ def solve(
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
     best, converged = (math.inf, state.states), False
-    for _ in tqdm(range(max_sweeps), disable=not show_progress, desc="sweeps"):
+    bar = tqdm(total=max_sweeps, disable=not show_progress, desc="sweeps")
+    while state.sweeps < max_sweeps:
         previous = state.output
         trace.first.append(state.first)
         state = solver.step(system, state, tolerance)
+        bar.update()
         _record(trace, state, record)
         worst = float(state.residual.max())
         if not math.isfinite(worst):
@@ -66,6 +68,7 @@ def solve(
         )
         if converged:
             break
+    bar.close()
     if not converged:
         _warn(state, best[0], tolerance)
     states = state.output if converged else best[1]

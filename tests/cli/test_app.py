@@ -119,13 +119,14 @@ def test_bugs_are_not_hidden():
         command()
 
 
-def test_warnings_are_one_line_and_only_within_a_command(capsys):
+def test_own_warnings_are_one_line_and_those_of_libraries_are_not_shown(capsys):
     @one_line_errors
     def command():
         warnings.warn("first\nsecond", stacklevel=2)
+        warnings.warn_explicit("of a library", UserWarning, "/elsewhere/library.py", 1)
 
     before = warnings.showwarning
-    command()
+    command()  # the first is attributed to the decorator, which is in the package
     assert capsys.readouterr().err == "warning: first second\n"
     assert warnings.showwarning is before
 
