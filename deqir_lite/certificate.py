@@ -5,13 +5,11 @@ notebook when a claim fails. The JSON of all chapters is merged into one page of
 """
 
 import html
-import importlib.metadata
 import json
 import math
 import numbers
 import operator
 import os
-import platform
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +21,8 @@ import torch
 
 from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_choice
+from deqir_lite.machine import machine as machine_in_use
+from deqir_lite.machine import versions as versions_in_use
 
 FOLDER_VARIABLE = "DEQIR_LITE_CERTIFICATES"
 """Environment variable: the folder in which conclude() also leaves each certificate as JSON."""
@@ -94,14 +94,14 @@ class Certificate:
     Attributes:
         title: the chapter, or whatever else the claims belong to.
         claims: the rows so far.
-        versions: of python, torch, numpy and deqir_lite.
+        versions: of Python and of the packages that decide a result.
         machine: system, processor, threads and accelerator; no host name.
     """
 
     title: str
     claims: list[Claim] = field(default_factory=list)
-    versions: dict[str, str] = field(default_factory=lambda: _versions())
-    machine: dict[str, str] = field(default_factory=lambda: _machine())
+    versions: dict[str, str] = field(default_factory=versions_in_use)
+    machine: dict[str, str] = field(default_factory=machine_in_use)
 
     def __post_init__(self) -> None:
         if not isinstance(self.title, str) or not self.title.strip():
@@ -351,40 +351,3 @@ def _show(table: Any) -> None:
 
 def _slug(title: str) -> str:
     return re.sub(r"\W+", "-", title.lower()).strip("-") or "certificate"
-
-
-def _versions() -> dict[str, str]:
-    try:
-        own = importlib.metadata.version("deqir-lite")
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout without installing
-        own = "not installed"
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "deqir_lite": own,
-    }
-
-
-def _machine() -> dict[str, str]:
-    accelerator = "none"
-    if torch.cuda.is_available():
-        accelerator = torch.cuda.get_device_name()
-    elif torch.backends.mps.is_available():
-        accelerator = "Apple MPS"
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "threads": str(torch.get_num_threads()),
-        "accelerator": accelerator,
-    }
-
-
-def _processor() -> str:
-    try:  # Linux: platform.processor() is empty there
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or "unknown"

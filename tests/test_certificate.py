@@ -173,7 +173,7 @@ def test_markdown_keeps_its_columns():
 def test_json_says_what_ran_where():
     content = json.loads(good().to_json())
     assert content["passed"] is True
-    assert set(content["versions"]) == {"python", "torch", "numpy", "deqir_lite"}
+    assert {"python", "torch", "numpy", "deqir-lite"} <= set(content["versions"])
     assert content["versions"]["torch"] == torch.__version__
     assert set(content["machine"]) == {"system", "processor", "threads", "accelerator"}
     assert all(content["machine"].values())

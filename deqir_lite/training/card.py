@@ -1,12 +1,10 @@
 """The model card: where a prior comes from, how good it is, and what it is not good for."""
 
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from deqir_lite._files import write_atomically
+from deqir_lite.machine import describe_device
 from deqir_lite.training.validation import LEVELS
 
 if TYPE_CHECKING:
@@ -50,18 +48,6 @@ made-up detail could do harm.
 """
 
 
-def describe_hardware(device: torch.device) -> str:
-    """Name of the GPU, or of the processor with the number of threads in use."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        name = models[0].split(":", 1)[1].strip() if models else name
-    return f"{name}, {torch.get_num_threads()} threads"
-
-
 def write_card(folder: Path, trainer: "Trainer", data_note: str) -> None:
     """Write README.md from the run's own numbers."""
     recipe, scores = trainer.recipe, trainer.history[-1]
@@ -77,7 +63,7 @@ def write_card(folder: Path, trainer: "Trainer", data_note: str) -> None:
         batch=recipe.batch,
         crops=trainer.step * recipe.batch,
         minutes=trainer.seconds / 60,
-        hardware=describe_hardware(trainer.device),
+        hardware=describe_device(trainer.device),
         ema=recipe.ema_decay,
         note=data_note or "The photos' licence was not stated.",
         loss=scores["loss"],
