@@ -11,7 +11,8 @@ import torch
 from tqdm.auto import tqdm
 
 from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
-from deqir_lite.consistency.range_null import MeasurementOperator, RangeNullConsistency
+from deqir_lite.consistency.range_null import RangeNullConsistency
+from deqir_lite.operators.protocol import MeasurementOperator
 from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import StepCoefficients, step_coefficients, timestep_grid
 

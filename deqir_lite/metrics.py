@@ -11,7 +11,7 @@ import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ import torch
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
 from deqir_lite.images import to_unit_range
+from deqir_lite.operators.protocol import MeasurementOperator
 
 SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
@@ -38,14 +39,6 @@ EN_DASH = "\N{EN DASH}"
 
 class LPIPSUnavailable(RuntimeError):
     """LPIPS cannot be computed here; the message says in one line what is missing."""
-
-
-class Measures(Protocol):
-    """Whatever has the forward operator y = A x."""
-
-    def A(self, x: torch.Tensor) -> torch.Tensor:
-        """Apply the operator."""
-        ...
 
 
 def psnr(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torch.Tensor:
@@ -103,7 +96,7 @@ def ssim(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torc
     return torch.tensor(values, dtype=torch.float64)
 
 
-def consistency(operator: Measures, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def consistency(operator: MeasurementOperator, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_2`.
 
     Args:

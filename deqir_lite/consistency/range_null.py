@@ -1,16 +1,8 @@
 """The consistency step of DDNM and DeqIR: measured part from y, the rest from the prior."""
 
-from typing import Protocol
-
 import torch
 
-
-class MeasurementOperator(Protocol):
-    """What a chain needs of y = A x: the pseudo-inverse and the null-space projector."""
-
-    def pinv(self, y: torch.Tensor) -> torch.Tensor: ...
-
-    def null_projector(self, x: torch.Tensor) -> torch.Tensor: ...
+from deqir_lite.operators.protocol import MeasurementOperator
 
 
 class RangeNullConsistency:

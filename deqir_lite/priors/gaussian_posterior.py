@@ -1,26 +1,14 @@
 """The exact posterior of a Gaussian photo prior under a linear measurement."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 
 from deqir_lite.checks import check_finite, check_interval
+from deqir_lite.operators.protocol import MeasurementOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 
 LinearMap = Callable[[torch.Tensor], torch.Tensor]
-
-
-class PosteriorOperator(Protocol):
-    """What the posterior needs of y = A x."""
-
-    def A(self, x: torch.Tensor) -> torch.Tensor: ...
-
-    def adjoint(self, y: torch.Tensor) -> torch.Tensor: ...
-
-    def pinv(self, y: torch.Tensor) -> torch.Tensor: ...
-
-    def range_projector(self, x: torch.Tensor) -> torch.Tensor: ...
 
 
 class GaussianPosterior:
@@ -35,7 +23,7 @@ class GaussianPosterior:
     def __init__(
         self,
         prior: GaussianPrior,
-        operator: PosteriorOperator,
+        operator: MeasurementOperator,
         y: torch.Tensor,
         sigma_y: float = 0.0,
         tolerance: float = 1e-12,
