@@ -8,8 +8,8 @@ from torch import Tensor
 class MeasurementOperator(Protocol):
     """A linear map with its adjoint, pseudo-inverse and projectors, on batches (B, ...).
 
-    Every :class:`deqir_lite.operators.LinearOperator` is one, and so is
-    :class:`deqir_lite.operators.MatrixOperator`.
+    Every :class:`LinearOperator` is one, and so is
+    :class:`MatrixOperator`.
     """
 
     def A(self, x: Tensor) -> Tensor:
