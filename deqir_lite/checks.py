@@ -1,6 +1,6 @@
 """Argument checks that every layer shares: one clear line that names the argument."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -73,3 +73,12 @@ def check_size(name: str, size: Any) -> None:
     pair = isinstance(size, (tuple, list)) and len(size) == 2
     if not pair or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in size):
         raise ValueError(f"{name}: got {size!r}; expected two positive integers (H, W)")
+
+
+def check_exact_size(name: str, size: Sequence[int], expected: tuple[int, int]) -> None:
+    """Raise ValueError unless ``size`` is the size (H, W) that was ``expected``."""
+    check_size(name, size)
+    if tuple(size) != expected:
+        raise ValueError(
+            f"{name}: got size {size[0]}x{size[1]}; expected {expected[0]}x{expected[1]}"
+        )

@@ -10,7 +10,28 @@ from deqir_lite.operators.householder import reflect, reflection
 from deqir_lite.operators.separable import SeparableOperator
 
 
-class AveragePooling(LinearOperator):
+class _Downsampling(LinearOperator):
+    """What both have: a whole factor between the sides of the image and of the measurement."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        check_integer("factor", factor, 2)
+        self._factor = factor
+
+    @property
+    def factor(self) -> int:
+        """Pixels of the image for one of the measurement, along each side."""
+        return self._factor
+
+    def _check_size(self, name: str, size: Size) -> None:
+        check_size(name, size)
+        check_divisible(name, size, self._factor)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(factor={self._factor})"
+
+
+class AveragePooling(_Downsampling):
     """(A x)_block = mean of a factor x factor block; A^+ y repeats y over its block.
 
     Measurements are (B, 3, H/factor, W/factor). Per block of n = factor^2 pixels the one singular
@@ -22,15 +43,6 @@ class AveragePooling(LinearOperator):
 
     Source: the average-pooling super-resolution of DDNM, used beside the bicubic one of Sec. 5.
     """
-
-    def __init__(self, factor: int) -> None:
-        super().__init__()
-        check_integer("factor", factor, 2)
-        self._factor = factor
-
-    @property
-    def factor(self) -> int:
-        return self._factor
 
     def _A(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(x, self._factor)
@@ -66,15 +78,8 @@ class AveragePooling(LinearOperator):
         q = torch.full((1, 1, self._factor**2, 1, 1), 1 / self._factor, dtype=torch.float64)
         return reflection(q, dim=2)
 
-    def _check_size(self, name: str, size: Size) -> None:
-        check_size(name, size)
-        check_divisible(name, size, self._factor)
 
-    def __repr__(self) -> str:
-        return f"AveragePooling(factor={self._factor})"
-
-
-class BicubicDownsampling(SeparableOperator):
+class BicubicDownsampling(_Downsampling, SeparableOperator):
     """Bicubic downsampling with antialiasing, A x = A_h X A_w^T, as MATLAB's imresize does it.
 
     Keys' cubic with a = -1/2, stretched by the factor (4 * factor taps), each row normalised to
@@ -88,15 +93,6 @@ class BicubicDownsampling(SeparableOperator):
     Source: the super-resolution task of Sec. 5; kernel: Keys 1981.
     """
 
-    def __init__(self, factor: int) -> None:
-        super().__init__()
-        check_integer("factor", factor, 2)
-        self._factor = factor
-
-    @property
-    def factor(self) -> int:
-        return self._factor
-
     def _matrix(self, axis: int, n: int) -> Tensor:
         f = self._factor
         rows = torch.arange(n // f, dtype=torch.float64)
@@ -108,13 +104,6 @@ class BicubicDownsampling(SeparableOperator):
         column = taps.long() % (2 * n)
         column = torch.where(column < n, column, 2 * n - 1 - column)
         return torch.zeros(n // f, n, dtype=torch.float64).scatter_add(1, column, weight)
-
-    def _check_size(self, name: str, size: Size) -> None:
-        check_size(name, size)
-        check_divisible(name, size, self._factor)
-
-    def __repr__(self) -> str:
-        return f"BicubicDownsampling(factor={self._factor})"
 
 
 def keys_cubic(t: Tensor) -> Tensor:

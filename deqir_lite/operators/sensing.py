@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from deqir_lite.checks import check_integer, check_size
+from deqir_lite.checks import check_exact_size, check_integer, check_size
 from deqir_lite.operators.base import LinearOperator, Size
 from deqir_lite.operators.masks import check_ratio
 
@@ -89,10 +89,7 @@ class WalshHadamard(LinearOperator):
         return self._size
 
     def _check_size(self, name: str, size: Size) -> None:
-        check_size(name, size)
-        if tuple(size) != self._size:
-            expected = f"{self._size[0]}x{self._size[1]}"
-            raise ValueError(f"{name}: got size {size[0]}x{size[1]}; expected {expected}")
+        check_exact_size(name, size, self._size)
 
     def __repr__(self) -> str:
         h, w = self._size
