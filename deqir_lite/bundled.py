@@ -1,4 +1,4 @@
-"""Find the data that comes with the book: photos and priors.
+"""Find the data that comes with the book: photos, masks and priors.
 
 In a source checkout they lie in the top-level folder data/, in an installed wheel in
 deqir_lite/_data/; nothing else needs to know which.
@@ -11,7 +11,7 @@ import torch
 from deqir_lite.checks import check_choice
 from deqir_lite.images import load_photo
 
-_PHOTO_ENDINGS = (".png", ".jpg", ".jpeg")
+_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
 def data_root() -> Path:
@@ -35,21 +35,32 @@ def data_path(name: str) -> Path:
     return root / name
 
 
-def _photos() -> dict[str, Path]:
-    folder = data_path("photos")
-    return {p.stem: p for p in sorted(folder.iterdir()) if p.suffix in _PHOTO_ENDINGS}
+def _pictures(folder: str) -> dict[str, Path]:
+    return {p.stem: p for p in sorted(data_path(folder).iterdir()) if p.suffix in _PICTURE_ENDINGS}
 
 
 def photo_names() -> list[str]:
     """Return the names of the bundled photos, in alphabetical order."""
-    return list(_photos())
+    return list(_pictures("photos"))
 
 
 def photo_path(name: str) -> Path:
     """Return the file of the bundled photo ``name``; ValueError lists the known ones."""
-    photos = _photos()
+    photos = _pictures("photos")
     check_choice("name", name, photos)
     return photos[name]
+
+
+def mask_names() -> list[str]:
+    """Return the names of the bundled masks, in alphabetical order."""
+    return list(_pictures("masks"))
+
+
+def mask_path(name: str) -> Path:
+    """Return the file of the bundled mask ``name``; ValueError lists the known ones."""
+    masks = _pictures("masks")
+    check_choice("name", name, masks)
+    return masks[name]
 
 
 def load_bundled_photo(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from deqir_lite import bundled
+from deqir_lite.operators.masks import load_mask
 
 
 def test_photos_are_enough_and_large_enough():
@@ -50,6 +51,21 @@ def test_the_script_makes_the_photos_again(tmp_path):
         assert abs(difference).max() <= 1, name  # versions of Pillow may round differently
 
 
+def test_masks_are_what_their_script_draws(tmp_path):
+    path = bundled.data_path("masks") / "make_masks.py"
+    runpy.run_path(str(path))["make"](tmp_path)
+    assert sorted(p.stem for p in tmp_path.iterdir()) == bundled.mask_names()
+    assert set(bundled.mask_names()) == {"box", "scratch", "stripe", "text"}
+    text = (bundled.data_path("masks") / "README.md").read_text()
+    for name in bundled.mask_names():
+        mask = load_mask(bundled.mask_path(name))
+        assert mask.shape == (256, 256)
+        assert 0.5 < float(mask.mean()) < 1  # most is kept, and something is lost
+        assert f"`{name}.png`" in text
+        # fonts and line drawing may differ by a pixel between versions of Pillow
+        assert float((load_mask(tmp_path / f"{name}.png") - mask).abs().mean()) < 0.01
+
+
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match=r"name: unknown value 'dog'; known: astronaut, .*cat"):
         bundled.load_bundled_photo("dog")
@@ -57,6 +73,8 @@ def test_unknown_names_list_the_known_ones():
         bundled.data_path("songs")
     with pytest.raises(ValueError, match=r"name: unknown value '\.\.'"):
         bundled.data_path("..")
+    with pytest.raises(ValueError, match=r"name: unknown value 'moth'; known: box, scratch"):
+        bundled.mask_path("moth")
 
 
 @pytest.fixture

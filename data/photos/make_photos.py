@@ -21,6 +21,7 @@ PHOTOS = {
     "brick": ("brick", 320),
     "camera": ("camera", 384),
     "cat": ("chelsea", 288),
+    "cell": ("cell", 320),
     "coffee": ("coffee", 384),
     "galaxies": ("hubble_deep_field", 384),
     "grass": ("grass", 256),

@@ -12,6 +12,7 @@ import typer
 
 from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
+from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.chain import make_chain
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
 from deqir_lite.cli.app import (
@@ -25,6 +26,7 @@ from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
 from deqir_lite.metrics import SSIM_WINDOW, consistency, format_value, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
 from deqir_lite.restoration import restore_parallel, restore_sequential
 from deqir_lite.solvers import SOLVERS
@@ -63,6 +65,14 @@ def restore(
             "--measured",
         ),
     ] = False,
+    mask: Annotated[
+        str | None,
+        _option(
+            _PHOTO,
+            "Own mask for an inpaint or old-photo task: a picture, white = kept, as large as the "
+            f"restored photo; or {_names(mask_names())}.",
+        ),
+    ] = None,
     size: Annotated[
         int | None,
         _option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
@@ -77,8 +87,8 @@ def restore(
         str,
         _option(
             _CHAIN,
-            "photo64, gaussian, a folder made by train or fit-gaussian, or a diffusers folder or "
-            "hub id (owner/name).",
+            "photo64, gaussian, a folder made by train or fit-gaussian, a diffusers folder or hub "
+            "id (owner/name), or module:function or file.py:function of your own.",
         ),
     ] = "photo64",
     device: Annotated[str, _option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
@@ -117,10 +127,11 @@ def restore(
     _check_outputs(photo, out, beside, report)
     place = choose_device(device)
     picture = load_photo(photo, size)
+    holes = None if mask is None else load_mask(_mask_file(mask), size)
     model = load_prior(prior, place, dtype, max_batch)
     check_timesteps(timesteps, model.schedule.num_train_timesteps)
     divisor = getattr(model, "size_divisor", 1)
-    operator, y = _measure(picture.to(place), task, seed, measured, divisor)
+    operator, y = _measure(picture.to(place), task, seed, measured, divisor, holes)
     chain = make_chain(model, operator, y, timesteps, eta, seed)
 
     start = time.perf_counter()
@@ -138,6 +149,7 @@ def restore(
     numbers: dict[str, Any] = {
         "photo": str(photo),
         "task": task,
+        "mask": mask,
         "measured": measured,
         "size": list(restored.shape[-2:]),
         "seed": seed,
@@ -183,8 +195,18 @@ def _check_outputs(photo: Path, out: Path, beside: Path, report: Path | None) ->
         files[path.resolve()] = "another output of this command"
 
 
+def _mask_file(name: str) -> str | Path:
+    """The bundled mask of that name, else the file."""
+    return mask_path(name) if name in mask_names() else name
+
+
 def _measure(
-    picture: torch.Tensor, task: str, seed: int, measured: bool, divisor: int
+    picture: torch.Tensor,
+    task: str,
+    seed: int,
+    measured: bool,
+    divisor: int,
+    mask: torch.Tensor | None,
 ) -> tuple[LinearOperator, torch.Tensor]:
     """The operator and y: the degraded photo, or the photo itself read as a measurement.
 
@@ -205,7 +227,7 @@ def _measure(
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
     size = (height * factor, width * factor)
     try:
-        operator = make_task(task, size, seed)
+        operator = make_task(task, size, seed, mask)
         check_divisible("size of the restored picture", size, divisor)
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from torch import Tensor
+
 from deqir_lite.checks import check_choice, check_integer, check_size
 from deqir_lite.operators.base import LinearOperator, Size
 from deqir_lite.operators.blur import anisotropic_blur, gaussian_blur, uniform_blur
@@ -17,10 +19,24 @@ from deqir_lite.operators.sensing import WalshHadamard
 
 
 class Task(NamedTuple):
-    """One line of description, and (image_size, seed) -> operator."""
+    """One line of description, and how to build the operator.
+
+    ``build``: (image_size, seed) -> operator; ``with_mask``: mask (H, W) -> operator, for tasks
+    that have a mask.
+    """
 
     description: str
     build: Callable[[Size, int], LinearOperator]
+    with_mask: Callable[[Tensor], LinearOperator] | None = None
+
+
+def _masked(
+    description: str,
+    draw: Callable[..., Tensor],
+    with_mask: Callable[[Tensor], LinearOperator] = Inpainting,
+) -> Task:
+    """A task whose operator is built on a mask that ``draw`` makes."""
+    return Task(description, lambda size, seed: with_mask(draw(size, seed=seed)), with_mask)
 
 
 TASKS: dict[str, Task] = {
@@ -38,46 +54,49 @@ TASKS: dict[str, Task] = {
         "motion blur, 9 pixels at 30 degrees, periodic boundary",
         lambda n, s: FFTBlur(motion_kernel(9, 30)),
     ),
-    "inpaint-text": Task("text over the image", lambda n, s: Inpainting(text_mask(n, seed=s))),
-    "inpaint-stripe": Task(
-        "3 of every 8 columns lost", lambda n, s: Inpainting(stripe_mask(n, seed=s))
-    ),
-    "inpaint-box": Task(
-        "a box of 2/5 of each side lost", lambda n, s: Inpainting(box_mask(n, seed=s))
-    ),
-    "inpaint-random": Task(
-        "half of the pixels lost at random", lambda n, s: Inpainting(random_mask(n, seed=s))
-    ),
+    "inpaint-text": _masked("text over the image", text_mask),
+    "inpaint-stripe": _masked("3 of every 8 columns lost", stripe_mask),
+    "inpaint-box": _masked("a box of 2/5 of each side lost", box_mask),
+    "inpaint-random": _masked("half of the pixels lost at random", random_mask),
     "colorization": Task("a grey image, the mean of the channels", lambda n, s: Grayscale()),
     "sensing": Task(
         "compressed sensing, half of a Walsh-Hadamard transform",
         lambda n, s: WalshHadamard(n, ratio=0.5, seed=s),
     ),
-    "old-photo": Task(
-        "a grey photo with scratches", lambda n, s: MaskedGrayscale(scratch_mask(n, seed=s))
-    ),
-    "old-photo-sr2": Task(
+    "old-photo": _masked("a grey photo with scratches", scratch_mask, MaskedGrayscale),
+    "old-photo-sr2": _masked(
         "a small grey photo with scratches, block mean x2",
-        lambda n, s: PooledMaskedGrayscale(scratch_mask(n, seed=s), 2),
+        scratch_mask,
+        lambda mask: PooledMaskedGrayscale(mask, 2),
     ),
 }
 
 
-def make_task(name: str, image_size: Size, seed: int = 0) -> LinearOperator:
+def make_task(
+    name: str, image_size: Size, seed: int = 0, mask: Tensor | None = None
+) -> LinearOperator:
     """The operator of a named task for images of size (H, W).
 
     Args:
         name: a key of ``TASKS``.
         image_size: (H, W).
         seed: of the mask or of the subset, where the task draws one.
+        mask: (H, W), 1 = kept and 0 = lost, in place of the one that the task would draw.
 
     Raises:
         ValueError: an unknown name (the message lists the known ones), or a size that the
-            operator cannot take.
+            operator cannot take; a mask for a task without one, or of another size.
     """
     check_choice("task", name, TASKS)
     check_size("image_size", image_size)
     check_integer("seed", seed, 0)
-    operator = TASKS[name].build((image_size[0], image_size[1]), seed)
+    task = TASKS[name]
+    if mask is None:
+        operator = task.build((image_size[0], image_size[1]), seed)
+    elif task.with_mask is None:
+        masked = ", ".join(known for known, other in TASKS.items() if other.with_mask)
+        raise ValueError(f"mask: task {name} has none; tasks with a mask: {masked}")
+    else:
+        operator = task.with_mask(mask)
     operator.measurement_shape(image_size)  # a size that the operator cannot divide: say so now
     return operator

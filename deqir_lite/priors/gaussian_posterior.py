@@ -14,10 +14,11 @@ LinearMap = Callable[[torch.Tensor], torch.Tensor]
 class GaussianPosterior:
     """p(x | y) for x ~ N(mean, Lam) and y = A x + n, n ~ N(0, sigma_y^2 I).
 
-    mean: m + Lam A^T (A Lam A^T + sigma_y^2)^-1 (y - A m); draws by correcting draws of the prior.
-    The inner system is solved by conjugate gradients to ``tolerance`` (relative). Without noise it
-    is posed in image space, as R x = A^+ y with R = A^+ A, where the singular values of A no longer
-    spoil its conditioning.
+    The mean, and draws by correcting draws of the prior (which is how a draw x becomes one given
+    y): with noise x + Lam A^T (A Lam A^T + sigma_y^2)^-1 (y + n - A x). Without noise the
+    correction is posed in the null space N = I - A^+ A, as the x' = A^+ y + N z nearest to x in
+    the norm of Lam^-1, where the singular values of A do not spoil the conditioning. Conjugate
+    gradients solve for either to ``tolerance`` (relative).
     """
 
     def __init__(
@@ -30,70 +31,97 @@ class GaussianPosterior:
     ) -> None:
         check_finite("y", y)
         check_interval("sigma_y", sigma_y, 0.0, float("inf"))
-        self.prior, self.sigma_y, self.tolerance = prior, sigma_y, tolerance
-        self._shape = operator.pinv(y).shape
-        self.y: torch.Tensor
-        self.forward: LinearMap
-        self.backward: LinearMap
-        if sigma_y > 0:
-            self.y, self.forward, self.backward = y, operator.A, operator.adjoint
-        else:
-            self.y = operator.pinv(y)
-            self.forward = self.backward = operator.range_projector
+        self.prior, self.operator, self.y = prior, operator, y
+        self.sigma_y = sigma_y
+        self.tolerance = max(tolerance, torch.finfo(y.dtype).eps)
+        self._pinv_y = operator.pinv(y)
 
     def mean(self) -> torch.Tensor:
         """E[x | y], (B, 3, H, W)."""
-        return self._condition(self.prior.mean(self.y).expand(self._shape), self.y)
+        return self._condition(self.prior.mean(self.y).expand(self._pinv_y.shape), 0.0)
 
     def sample(self, generator: torch.Generator) -> torch.Tensor:
         """One draw from p(x | y) for each measurement, (B, 3, H, W)."""
-        batch, _, height, width = self._shape
+        batch, _, height, width = self._pinv_y.shape
         draw = self.prior.sample((batch, height, width), generator).to(self.y)
         noise = torch.randn(self.y.shape, generator=generator, dtype=torch.float64).to(self.y)
-        return self._condition(draw, self.y + self.sigma_y * noise)
+        return self._condition(draw, self.sigma_y * noise)
 
-    def _condition(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def _condition(self, x: torch.Tensor, noise: torch.Tensor | float) -> torch.Tensor:
+        if self.sigma_y == 0:
+            return self._nearest(x)
+        A, covariance = self.operator.A, self.prior.covariance
         solution = conjugate_gradients(
-            self._gram, y - self.forward(x), self.tolerance, max_iterations=20 * y[0].numel()
+            lambda w: A(covariance(self.operator.adjoint(w))) + self.sigma_y**2 * w,
+            self.y + noise - A(x),
+            self.tolerance,
+            max_iterations=20 * self.y[0].numel(),
         )
-        return x + self.prior.covariance(self.backward(solution))
+        return x + covariance(self.operator.adjoint(solution))
 
-    def _gram(self, w: torch.Tensor) -> torch.Tensor:
-        image = self.prior.covariance(self.backward(w))
-        if self.sigma_y > 0:
-            return self.forward(image) + self.sigma_y**2 * w
-        # identity on the null space keeps the system regular; the solution has no part there
-        return self.forward(image) + w - self.forward(w)
+    def _nearest(self, x: torch.Tensor) -> torch.Tensor:
+        """The x' with A x' = y that minimises (x' - x)^T Lam^-1 (x' - x)."""
+        null, values = self.operator.null_projector, self.prior.eigenvalues(x)
+        # a direction without variance would have infinite precision
+        values = values.clamp(min=1e-9 * float(values.max()))
+
+        def precision(v: torch.Tensor) -> torch.Tensor:
+            return self.prior.filter(v, 1 / values)
+
+        change = x - self._pinv_y
+        z = conjugate_gradients(
+            lambda v: null(precision(v)),
+            null(precision(change)),
+            self.tolerance,
+            max_iterations=20 * x[0].numel(),
+            preconditioner=lambda v: null(self.prior.filter(v, values)),
+            scale=dot(change, precision(change)),
+        )
+        return self._pinv_y + null(z)
 
 
 def conjugate_gradients(
-    operator: LinearMap, b: torch.Tensor, tolerance: float, max_iterations: int
+    operator: LinearMap,
+    b: torch.Tensor,
+    tolerance: float,
+    max_iterations: int,
+    preconditioner: LinearMap = lambda v: v,
+    scale: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Solve operator(x) = b for a symmetric positive definite map, each batch entry by itself.
 
-    Stops when every entry's residual norm is at most ``tolerance`` times that of b; raises
-    RuntimeError with the residual reached when ``max_iterations`` do not suffice.
+    ``preconditioner``: a symmetric positive definite map that is close to the inverse of
+    ``operator``. Stops when every entry's residual r, in the norm of the preconditioner M, is
+    small: r^T M r at most ``tolerance``^2 times ``scale`` (as :func:`dot` returns it), by default
+    b^T M b. Raises RuntimeError with the residual reached when ``max_iterations`` do not suffice.
     """
-
-    def dot(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        return (u * v).flatten(1).sum(1).reshape(-1, *[1] * (u.ndim - 1))
-
     x, r = torch.zeros_like(b), b
-    p, rr = r, dot(r, r)
-    target = tolerance**2 * rr
+    p = preconditioner(r)
+    size = dot(r, p)
+    scale = size if scale is None else scale
     for _ in range(max_iterations):
-        if bool((rr <= target).all()):
+        if bool((size <= tolerance**2 * scale).all()):
             return x
         product = operator(p)
-        curvature = dot(p, product)
-        step = torch.where(curvature > 0, rr / curvature, torch.zeros_like(rr))
+        step = _ratio(size, dot(p, product))
         x, r = x + step * p, r - step * product
-        rr, previous = dot(r, r), rr
-        p = r + torch.where(previous > 0, rr / previous, torch.zeros_like(rr)) * p
-    if bool((rr <= target).all()):
+        direction = preconditioner(r)
+        size, before = dot(r, direction), size
+        p = direction + _ratio(size, before) * p
+    if bool((size <= tolerance**2 * scale).all()):
         return x
-    reached = float((rr / dot(b, b)).sqrt().max())
+    reached = float((size / scale).sqrt().max())
     raise RuntimeError(
         f"conjugate gradients: relative residual {reached:.1e} after {max_iterations} iterations; "
         f"wanted {tolerance:.1e}"
     )
+
+
+def dot(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """The inner product of each batch entry of u and v (B, ...), as (B, 1, ...)."""
+    return (u * v).flatten(1).sum(1).reshape(-1, *[1] * (u.ndim - 1))
+
+
+def _ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """a / b, and 0 where an entry is finished and both vanish."""
+    return torch.where(b > 0, a / b.where(b > 0, 1), 0)

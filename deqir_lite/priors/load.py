@@ -1,11 +1,14 @@
-"""Priors by name: the bundled ones, a folder, or a diffusers hub id."""
+"""Priors by name: the bundled ones, a folder, a diffusers hub id, or a Python function."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.priors.base import Prior
+from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule
@@ -22,7 +25,7 @@ def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
 
 
 def load_prior(
-    name: str | Path = "photo64",
+    name: str | Path | Callable[..., Any] = "photo64",
     device: torch.device | str = "cpu",
     dtype: str = "float32",
     max_batch: int | None = None,
@@ -30,23 +33,28 @@ def load_prior(
     """A prior by name.
 
     * ``name``: a bundled prior ("photo64", "gaussian"); the folder of a fitted Gaussian prior; a
-      diffusers folder with config.json, weights and scheduler_config.json; or a diffusers hub id
-      of the form owner/name,
+      diffusers folder with config.json, weights and scheduler_config.json; a diffusers hub id
+      of the form owner/name; ``module:function`` or ``file.py:function``; or the function itself
+      (see :func:`prior_from_callable`),
     * ``device``, ``dtype`` (float32, float64 or bfloat16, inside the network) and ``max_batch``
       (images through the network at once) count for networks only.
 
     Raises FileNotFoundError or ValueError when nothing of that name can be loaded.
     """
+    if callable(name):
+        return prior_from_callable(name)
     if str(name) == GAUSSIAN:
         return load_gaussian()
     if (Path(name) / SPECTRUM_FILE).is_file():
         return GaussianPrior(PhotoSpectrum.load(Path(name) / SPECTRUM_FILE))
+    if not Path(name).exists() and is_callable_name(str(name)):
+        return load_callable(str(name))
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
 
     source = prior_path(str(name)) if str(name) in prior_names() else Path(name)
     if not source.exists() and str(name).count("/") != 1:
         raise FileNotFoundError(
-            f"prior: {str(name)!r} is no folder, no hub id (owner/name) and no bundled prior "
-            f"({', '.join([*prior_names(), GAUSSIAN])})"
+            f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "
+            f"bundled prior ({', '.join([*prior_names(), GAUSSIAN])})"
         )
     return NetworkPrior.load(source, device, dtype, max_batch=max_batch)

@@ -55,9 +55,17 @@ def test_every_task(restore, folder, photo, task):
 
     numbers = json.loads((folder / "report.json").read_text())
     assert list(numbers) == [
-        *("photo", "task", "measured", "size", "seed", "method", "timesteps", "eta", "prior"),
-        *("device", "dtype", "form", "solver", "tolerance", "sweeps", "nfe", "converged"),
-        *("seconds", "consistency", "psnr_before", "psnr_after", "ssim_before", "ssim_after"),
+        *("photo", "task", "mask", "measured", "size", "seed", "method", "timesteps", "eta"),
+        *("prior", "device", "dtype", "form", "solver", "tolerance", "sweeps", "nfe"),
+        *(
+            "converged",
+            "seconds",
+            "consistency",
+            "psnr_before",
+            "psnr_after",
+            "ssim_before",
+            "ssim_after",
+        ),
     ]
     assert numbers["task"] == task
     assert numbers["size"] == [32, 32]
@@ -221,6 +229,30 @@ def test_the_bundled_network(restore, folder):
     assert after > before + 1
 
 
+def test_own_mask(restore, folder, photo, tmp_path):
+    kept = np.full((32, 32), 255, dtype=np.uint8)
+    kept[8:12, 20:30] = 0
+    Image.fromarray(kept).save(tmp_path / "kept.png")
+    result = restore("--task", "inpaint-box", "--mask", tmp_path / "kept.png")
+    assert result.exit_code == 0, result.output
+    changed = abs(pixels(folder / "out.png") - pixels(photo)).max(axis=-1) > 1
+    assert changed[8:12, 20:30].mean() > 0.5
+    assert not changed[kept > 0].any()
+
+
+def test_bundled_mask(restore, folder):
+    report = folder / "report.json"
+    result = restore("--task", "old-photo", "--mask", "scratch", "--size", 64, "--report", report)
+    assert result.exit_code == 0, result.output
+    assert json.loads(report.read_text())["mask"] == "scratch"
+
+
+def test_a_function_in_a_file_as_prior(restore, folder, tmp_path):
+    (tmp_path / "mine.py").write_text("def model(x_t, t):\n    return x_t\n")
+    result = restore("--task", "sr2", prior=f"{tmp_path / 'mine.py'}:model")
+    assert result.exit_code == 0, result.output
+
+
 # --- measured photos ---
 
 
@@ -335,6 +367,14 @@ def test_a_device_that_is_not_there(refuses, monkeypatch):
 )
 def test_bad_numbers(refuses, option, value, message):
     refuses(f"--{option}", value, message=message)
+
+
+def test_a_mask_that_is_not_there(refuses, no_work):
+    refuses("--mask", "absent.png", message="path: no photo 'absent.png'")
+
+
+def test_a_mask_of_another_size(refuses):
+    refuses("--mask", "box", message="expected 256x256, the size of the mask")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n garbage", "cut"])

@@ -16,6 +16,7 @@ def test_pinv_is_the_moore_penrose_inverse(case, check_pinv):
     check_pinv(case)
 
 
+@pytest.mark.equation("5")
 def test_projectors(case):
     r, n = case.R, case.N
     identity = np.eye(len(r))

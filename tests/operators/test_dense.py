@@ -15,6 +15,7 @@ from deqir_lite.solvers import Picard, solve
 
 @settings(max_examples=20, deadline=None)
 @given(rows=st.integers(1, 5), columns=st.integers(1, 5), seed=st.integers(0, 999))
+@pytest.mark.equation("5")
 def test_agrees_with_numpy_for_random_matrices(rows, columns, seed):
     rng = np.random.default_rng(seed)
     matrix = rng.standard_normal((rows, columns))

@@ -1,9 +1,11 @@
 """Inpainting and the mask generators."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from deqir_lite.operators import (
     Inpainting,
@@ -15,6 +17,7 @@ from deqir_lite.operators import (
     stripe_mask,
     text_mask,
 )
+from deqir_lite.operators.masks import load_mask
 
 GENERATORS = [text_mask, stripe_mask, box_mask, random_mask, scratch_mask]
 MASKED = [Inpainting, MaskedGrayscale, lambda mask: PooledMaskedGrayscale(mask, 2)]
@@ -160,3 +163,21 @@ def test_what_the_generators_count():
 def test_bad_generator_arguments(call, name):
     with pytest.raises(ValueError, match=rf"^{name}: "):
         call()
+
+
+def test_a_mask_from_a_picture(tmp_path):
+    levels = np.full((8, 12), 255, dtype=np.uint8)
+    levels[2, 3], levels[4, 5], levels[6, 7] = 0, 127, 128
+    Image.fromarray(levels).save(tmp_path / "mask.png")
+    mask = load_mask(tmp_path / "mask.png")
+    assert mask.shape == (8, 12)
+    assert mask.unique().tolist() == [0, 1]
+    assert mask[2, 3] == mask[4, 5] == 0
+    assert int(mask.sum()) == 8 * 12 - 2
+    assert load_mask(tmp_path / "mask.png", 16).shape == (16, 16)
+
+
+def test_a_mask_that_keeps_nothing(tmp_path):
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(tmp_path / "mask.png")
+    with pytest.raises(ValueError, match=r"mask: .*mask\.png' is black: it keeps no pixel"):
+        load_mask(tmp_path / "mask.png")

@@ -48,3 +48,23 @@ def test_sizes_that_a_task_cannot_take(name, size, message):
 def test_bad_seed(seed):
     with pytest.raises(ValueError, match=r"^seed: "):
         make_task("inpaint-box", (16, 16), seed)
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.with_mask])
+def test_own_mask(name):
+    mask = torch.ones(16, 16)
+    mask[3:5, 7:12] = 0
+    x = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    operator = make_task(name, (16, 16), mask=mask)
+    assert torch.equal(operator.mask[0, 0], mask)
+    # with nothing lost, the task without its holes
+    whole = make_task(name, (16, 16), mask=torch.ones(16, 16))
+    lost = (whole.A(x) - operator.A(x)).abs().sum(dim=1)
+    assert 0 < int((lost > 0).sum()) <= 10
+
+
+def test_masks_that_do_not_fit():
+    with pytest.raises(ValueError, match="mask: task sr2 has none; tasks with a mask: inpaint-tex"):
+        make_task("sr2", (16, 16), mask=torch.ones(16, 16))
+    with pytest.raises(ValueError, match="expected 8x8, the size of the mask"):
+        make_task("inpaint-box", (16, 16), mask=torch.ones(8, 8))

@@ -24,6 +24,7 @@ def images():
     return torch.randn(2, 4, 3, 8, 8, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.equation("2")
 def test_x0_and_noise_prediction_are_inverse(images):
     x0, eps = images
     signal, noise = SCHEDULE.at(T, x0)

@@ -83,6 +83,13 @@ def test_each_image_is_conditioned_by_itself(make_fitted_prior):
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-10)
 
 
+def test_what_is_measured_whole_is_not_changed(gaussian_prior):
+    """With nothing left to guess the null space is empty, and so is the work."""
+    operator = make_task("inpaint-box", (8, 8), mask=torch.ones(8, 8))
+    photo = gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(1))
+    assert torch.equal(GaussianPosterior(gaussian_prior, operator, photo).mean(), photo)
+
+
 def test_conjugate_gradients_say_when_they_fail():
     matrix = torch.diag(torch.linspace(1, 1e6, 50).double())
     b = torch.ones(2, 50).double()

@@ -83,8 +83,8 @@ def test_unknown_names_list_the_bundled_ones(name):
     with pytest.raises(FileNotFoundError) as caught:
         load_prior(name)
     assert str(caught.value) == (
-        f"prior: {name!r} is no folder, no hub id (owner/name) and no bundled prior "
-        "(photo64, gaussian)"
+        f"prior: {name!r} is no folder, no hub id (owner/name), no module:function and no bundled "
+        "prior (photo64, gaussian)"
     )
 
 

@@ -3,12 +3,13 @@
 import json
 import shutil
 
+import diffusers
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from deqir_lite.priors import Prior
-from deqir_lite.priors.network import NetworkPrior, patch_size, schedule_from_config
+from deqir_lite.priors.network import NetworkPrior, UNet2DModel, patch_size, schedule_from_config
 from deqir_lite.schedule import SCHEDULES, linear_schedule
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -189,6 +190,32 @@ def test_damaged_folders_give_one_clear_line(folder, damage, error, message):
     with pytest.raises(error, match=message) as caught:
         NetworkPrior.load(folder)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weights", ["safetensors", "bin"])
+def test_the_architecture_of_ddpm_celebahq(tmp_path, weights, inputs):
+    """google/ddpm-celebahq-256 with narrow levels: six of them, attention on the fifth only."""
+    levels = ["DownBlock2D"] * 4 + ["AttnDownBlock2D", "DownBlock2D"]
+    unet = UNet2DModel(
+        sample_size=256,
+        block_out_channels=[8, 8, 16, 16, 32, 32],
+        down_block_types=levels,
+        up_block_types=[name.replace("Down", "Up") for name in reversed(levels)],
+        attention_head_dim=None,
+        norm_num_groups=8,
+        norm_eps=1e-6,
+        downsample_padding=0,
+        flip_sin_to_cos=False,
+        freq_shift=1,
+    )
+    unet.save_pretrained(tmp_path, safe_serialization=weights == "safetensors")
+    diffusers.DDPMScheduler(variance_type="fixed_small").save_pretrained(tmp_path)
+    prior = NetworkPrior.load(tmp_path)
+    assert (prior.patch, prior.size_divisor, prior.prediction_type) == (1, 32, "epsilon")
+    x, t = torch.nn.functional.interpolate(inputs[0], (64, 64)), inputs[1]
+    with torch.no_grad():
+        torch.testing.assert_close(prior(x, t), unet.eval()(x, t).sample, rtol=1e-4, atol=1e-4)
+    assert torch.equal(prior.schedule.alpha_bar, linear_schedule().alpha_bar)
 
 
 def test_a_hub_that_does_not_answer(monkeypatch, tmp_path):
