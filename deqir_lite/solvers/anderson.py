@@ -26,8 +26,8 @@ class Anderson:
 
     * ``mixing``: ``joint`` uses one alpha for the whole chain (Alg. 1 as printed),
       ``per-timestep`` one for each state, ``triangular`` one for each state from the residuals of
-      the noisier states up to it, with a plain step for the first unfinished one; only the last
-      keeps the bound of T sweeps,
+      the noisier states up to it. With the last, every sweep also keeps what F gives for the
+      first unfinished state, which is exact: this keeping, not the mixing, bounds it by T sweeps,
     * ``memory`` m: how many earlier sweeps are mixed in,
     * ``damping`` beta in (0, 1]: how much of the residual is added in a mix (the first sweep has
       nothing to mix and is a plain one),
@@ -80,7 +80,7 @@ class Anderson:
         dx = torch.stack([x - past for past, _ in history])
         dg = torch.stack([g - past for _, past in history])
         gamma = self._coefficients(g, dg)
-        if self.keeps_staircase:  # the first unfinished state takes the plain step, which is exact
+        if self.keeps_staircase:  # its predecessor has just become exact: a plain step, no mix
             gamma = torch.cat([torch.zeros_like(gamma[:1]), gamma[1:]])
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
         mixed = x + self.damping * g - (scale * (dx + self.damping * dg)).sum(0)

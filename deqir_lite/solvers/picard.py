@@ -35,8 +35,13 @@ class Picard:
 def evaluate(
     system: FixedPointSystem, state: SolverState, tolerance: float, staircase: bool
 ) -> SolverState:
-    """Evaluate F once: new output, residuals, frozen prefix and counts; the next states are F."""
+    """Evaluate F once: new output, residuals, frozen prefix and counts; the next states are F.
+
+    Raises ValueError when no unfinished state is left.
+    """
     x, first = state.states, state.first
+    if first == len(x) - 1:
+        raise ValueError(f"state: all {first} states are solved; no sweep is left to do")
     step_residual = system.residual(x, first)
     relative = relative_residual(step_residual, x[first + 1 :])
     residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deqir_lite.fixedpoint import FORMS
-from deqir_lite.solvers import Picard, solve
+from deqir_lite.solvers import Anderson, Picard, solve
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -48,3 +48,12 @@ def test_each_sweep_costs_one_call_for_the_unsolved_states(system_for, random_st
 def test_plain_sweeps_have_no_mixing_weights(system_for, random_start):
     system = system_for("data")
     assert set(solve(system, Picard(), random_start(system)).trace.weights) == {None}
+
+
+@pytest.mark.parametrize("solver", [Picard(), Anderson()])
+def test_no_step_after_the_last(solver, system_for):
+    system = system_for(num_steps=4)
+    state = solver.init(system, system.chain.sequential())
+    state = solver.step(system, state, tolerance=1.0)
+    with pytest.raises(ValueError, match=r"state: all \d+ states are solved; no sweep is left"):
+        solver.step(system, state)
