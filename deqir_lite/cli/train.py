@@ -14,16 +14,23 @@ Note = Annotated[str, typer.Option(help="For the model card: which photos, under
 
 @one_line_errors
 def train(
-    photos: Photos,
     out: Out,
     minutes: Annotated[float, typer.Option(help="Time budget in minutes, earlier runs included.")],
+    photos: Annotated[
+        Path | None, typer.Option(help="Folder of training photos, searched at all depths.")
+    ] = None,
+    dead_leaves: Annotated[
+        float, typer.Option(help="Share of the crops from generated pictures; 1 needs no photos.")
+    ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
-    batch: Annotated[int, typer.Option(help="Crops per step.")] = 32,
+    batch: Annotated[
+        int | None, typer.Option(help="Crops per step; by default 32, on CUDA 256.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, crops and noise.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     data_note: Note = "",
 ) -> None:
-    """Train a photo prior on a folder of photos.
+    """Train a photo prior on a folder of photos, on generated dead-leaves pictures, or on both.
 
     OUT receives the prior, a model card, a log, and what --resume needs. Stop it with Ctrl-C at
     any time: the run is saved, and can be resumed.
@@ -32,10 +39,11 @@ def train(
     check_folder("out", out)
     place = choose_device(device)
     from deqir_lite.training.recipe import Recipe  # imports diffusers, which takes seconds
-    from deqir_lite.training.trainer import train_prior
+    from deqir_lite.training.run import train_prior
 
-    recipe = Recipe(batch=batch, seed=seed)
-    folder = train_prior(photos, out, minutes, recipe, place, resume, data_note)
+    changes = {} if batch is None else {"batch": batch}
+    recipe = Recipe.for_device(place, seed=seed, **changes)
+    folder = train_prior(photos, out, minutes, recipe, place, resume, dead_leaves, data_note)
     typer.echo(f"prior written to {folder}; use it with --prior {folder}")
 
 

@@ -1,6 +1,5 @@
-"""Training photos: a folder held in memory, and random crops from it at many scales."""
+"""Training photos: a folder of them, read into memory and split."""
 
-import math
 import warnings
 from pathlib import Path
 
@@ -11,10 +10,14 @@ from deqir_lite.images import load_photo
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
+LARGEST_SHORT_SIDE = 512
+"""Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""
+
 
 def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
     """All photos under ``folder`` as uint8 tensors (3, H, W), in the order of their paths.
 
+    A short side above 512 pixels is shrunk to 512, antialiased: crops hardly ever need more.
     Files that cannot be read, and photos with a side below ``minimum`` pixels, are skipped with
     one warning that counts them. Raises FileNotFoundError for a missing folder, ValueError when
     nothing usable is left.
@@ -32,7 +35,7 @@ def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
         if min(photo.shape[-2:]) < minimum:
             skipped.append(path.name)
             continue
-        photos.append(((photo + 1) * 127.5).round().to(torch.uint8))
+        photos.append(_to_bytes(photo, max(minimum, LARGEST_SHORT_SIDE)))
     if skipped:
         warnings.warn(
             f"photos: skipped {len(skipped)} unreadable or tiny files, such as {skipped[0]}",
@@ -41,6 +44,15 @@ def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
     if not photos:
         raise ValueError(f"photos: {root} holds no usable photo of at least {minimum}x{minimum}")
     return photos
+
+
+def _to_bytes(photo: torch.Tensor, largest: int) -> torch.Tensor:
+    """A photo (3, H, W) in [-1, 1] as uint8, its short side shrunk to at most ``largest``."""
+    scale = largest / min(photo.shape[-2:])
+    if scale < 1:
+        size = [round(n * scale) for n in photo.shape[-2:]]
+        photo = F.interpolate(photo[None], size, mode="bilinear", antialias=True)[0]
+    return ((photo + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 def split_photos(
@@ -52,24 +64,3 @@ def split_photos(
     held_out = set(range(0, len(photos), every))
     training = [photo for i, photo in enumerate(photos) if i not in held_out]
     return training, [photos[i] for i in sorted(held_out)]
-
-
-def random_crop(photo: torch.Tensor, size: int, generator: torch.Generator) -> torch.Tensor:
-    """One crop (3, size, size) in [-1, 1]: its side is log-uniform between ``size`` and the photo's
-    short side, shrunk with antialiasing, flipped left to right half of the time."""
-    height, width = photo.shape[-2:]
-    u = torch.rand(4, generator=generator).tolist()
-    side = round(size * math.exp(u[0] * math.log(min(height, width) / size)))
-    top, left = int(u[1] * (height - side + 1)), int(u[2] * (width - side + 1))
-    crop = photo[:, top : top + side, left : left + side].float().div(127.5).sub(1)[None]
-    if side != size:
-        crop = F.interpolate(crop, (size, size), mode="bilinear", antialias=True)
-    return (crop.flip(-1) if u[3] < 0.5 else crop)[0]
-
-
-def random_crops(
-    photos: list[torch.Tensor], batch: int, size: int, generator: torch.Generator
-) -> torch.Tensor:
-    """A batch of random crops (B, 3, size, size) from photos drawn with replacement."""
-    index = torch.randint(len(photos), (batch,), generator=generator).tolist()
-    return torch.stack([random_crop(photos[i], size, generator) for i in index])

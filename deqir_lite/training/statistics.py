@@ -8,7 +8,8 @@ from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_integer
 from deqir_lite.priors.load import SPECTRUM_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
-from deqir_lite.training.photos import load_photos, random_crops
+from deqir_lite.training.crops import CropSampler
+from deqir_lite.training.photos import load_photos
 
 _CARD = """# Gaussian photo prior
 
@@ -37,7 +38,8 @@ def fit_photo_spectrum(
     check_integer("crops", crops, 100)
     pictures = load_photos(photos, minimum=size)
     generator = torch.Generator().manual_seed(seed)
-    sample = torch.cat([random_crops(pictures, 100, size, generator) for _ in range(crops // 100)])
+    sampler = CropSampler(pictures, size)
+    sample = torch.cat([sampler.draw(100, generator) for _ in range(crops // 100)])
     spectrum = fit_spectrum(sample)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)

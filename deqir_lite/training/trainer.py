@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,178 +11,235 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
+from deqir_lite.machine import describe_device
 from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.training import checkpoint
+from deqir_lite.training.averages import WeightAverages
 from deqir_lite.training.card import write_card
-from deqir_lite.training.photos import load_photos, random_crops, split_photos
-from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target
-from deqir_lite.training.validation import validate, validation_crops
+from deqir_lite.training.compilation import compiled_network
+from deqir_lite.training.data import TrainingData
+from deqir_lite.training.interrupts import postponed_interrupt
+from deqir_lite.training.memory import explaining_memory
+from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target, weighted_loss
+from deqir_lite.training.validation import validate
 
 SAVE_EVERY = 300.0
 """Seconds between checkpoints."""
 
+LOOK_EVERY = 20
+"""Steps between two looks at the loss on an accelerator: each look waits for the device."""
+
 
 class Trainer:
-    """One training run: weights, their moving average, the optimiser and the time already used.
+    """One training run: weights, their moving averages, the optimiser and the time already used.
 
-    ``folder`` receives the checkpoint, the exported prior, a log and the model card.
+    It runs on the device of ``data``. ``folder`` receives the checkpoint, the exported prior, a
+    log and the model card; with None nothing is written.
     """
 
     def __init__(
-        self, recipe: Recipe, photos: list[torch.Tensor], folder: Path, device: torch.device
+        self, recipe: Recipe, data: TrainingData, folder: Path | None = None, data_note: str = ""
     ) -> None:
-        torch.manual_seed(recipe.seed)
-        self.recipe, self.folder, self.device = recipe, folder, device
-        self.training, self.held_out = split_photos(photos)
-        self.unet = recipe.build_unet().to(device, memory_format=torch.channels_last)
-        self.average = {k: v.detach().clone() for k, v in self.unet.state_dict().items()}
+        self.recipe, self.data, self.folder, self.data_note = recipe, data, folder, data_note
+        self.device = data.device
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.unet = recipe.build_unet()
+        self.unet.to(self.device, memory_format=torch.channels_last)
+        self.averages = WeightAverages(self.unet, recipe.ema_decays)
         self.optimizer = torch.optim.AdamW(self.unet.parameters(), recipe.peak_lr)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.schedule = recipe.schedule
-        self.crops = validation_crops(self.held_out, recipe.crop).to(device)
-        self.step, self.seconds = 0, 0.0
-        self.history: list[dict[str, float]] = []
+        with self._naming_the_batch():
+            self.network = compiled_network(self.unet, recipe, self.device)
+        self.loss = torch.zeros((), device=self.device)
+        self.step, self.crops, self.seconds = 0, 0, 0.0
+        self.history: list[dict[str, Any]] = []
 
     def train(self, minutes: float, show_progress: bool = True) -> None:
         """Train until ``minutes`` are used up, counting those of the run that was resumed.
 
         An interrupted run (Ctrl-C) is saved and can be resumed. Raises ValueError when the loss is
-        no longer finite; the last checkpoint stays as it was.
+        no longer finite, or memory does not suffice; the last checkpoint then stays as it was.
         """
-        budget = 60 * minutes
-        saved = self.seconds
-        with tqdm(total=round(budget), initial=round(self.seconds), unit="s",
-                  disable=not show_progress) as bar:  # fmt: skip
+        budget, saved = 60 * minutes, self.seconds
+        look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
+        self.data.prepare(self.step)
+        bar = tqdm(
+            total=round(budget), initial=round(self.seconds), unit="s", disable=not show_progress
+        )
+        with bar, _fast_convolutions(self.device):
             try:
                 while self.seconds < budget:
                     start = time.perf_counter()
-                    loss = self.train_step(self.seconds / budget)
-                    self.seconds += time.perf_counter() - start
-                    if not math.isfinite(loss):
-                        raise ValueError(
-                            f"loss: became {loss} in step {self.step}; stopped, and the last "
-                            "checkpoint is as it was"
-                        )
-                    bar.set_postfix(step=self.step, loss=f"{loss:.4f}", refresh=False)
+                    with postponed_interrupt(), self._naming_the_batch():
+                        self.train_step(self.seconds / budget)
+                        if self.step % look_every == 0:
+                            shown = f"{self._finite_loss():.4f}"
+                            bar.set_postfix(step=self.step, loss=shown, refresh=False)
+                        self.seconds += time.perf_counter() - start
                     bar.update(round(min(self.seconds, budget)) - bar.n)
                     if self.seconds - saved > SAVE_EVERY:
                         saved = self.seconds
                         self.save()
             except KeyboardInterrupt:
-                self.save()
+                if not self.history or self.history[-1]["step"] != self.step:
+                    self.save()
                 raise
-        self.save()
+            self.save()
 
-    def train_step(self, progress: float) -> float:
-        """One optimiser step on one batch of crops; returns the loss."""
+    def train_step(self, progress: float) -> None:
+        """One optimiser step on one batch of crops; ``loss`` keeps its loss, on the device."""
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = recipe.learning_rate(self.step, progress)
-        x0 = random_crops(self.training, recipe.batch, recipe.crop, self.generator)
-        eps = torch.randn(x0.shape, generator=self.generator)
-        t = sample_timesteps(recipe.batch, recipe.num_train_timesteps, self.generator)
-        signal, noise = self.schedule.at(t, x0)
-        x_t = signal * x0 + noise * eps
-        target = v_target(x0, eps, signal, noise)
-        x_t, target = (
-            F.pixel_unshuffle(image.to(self.device), recipe.patch).to(
-                memory_format=torch.channels_last
-            )
-            for image in (x_t, target)
+        x0 = self.data.draw(recipe.batch, self.step, self.generator)
+        eps = torch.randn(x0.shape, generator=self.generator, device=self.device)
+        t = sample_timesteps(
+            recipe.batch, recipe.num_train_timesteps, self.generator, recipe.low_noise
         )
-        with torch.autocast(self.device.type, torch.bfloat16):
-            output = self.unet(x_t, t.to(self.device)).sample
-        loss = F.mse_loss(output.float(), target)
+        self.loss = self.batch_loss(x0, eps, t)
         self.optimizer.zero_grad()
-        loss.backward()
+        self.loss.backward()
+        self.loss = self.loss.detach()
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        self._update_average()
-        return float(loss.detach())
+        self.crops += recipe.batch
+        self.averages.update(self.step)
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
-        for name, value in self.unet.state_dict().items():
-            self.average[name].lerp_(value, 1 - decay)
+    def batch_loss(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """The recipe's loss of v for crops x0 (B, 3, S, S), noise of that shape, timesteps (B,)."""
+        signal, noise = self.schedule.at(t, x0)
+        x_t = signal * x0 + noise * eps
+        x_t, target = (
+            F.pixel_unshuffle(image, self.recipe.patch).to(memory_format=torch.channels_last)
+            for image in (x_t, v_target(x0, eps, signal, noise))
+        )
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = self.network(x_t, t, return_dict=False)[0]
+        return weighted_loss(output.float(), target, signal, self.recipe.weighting)
 
-    def averaged_prior(self) -> NetworkPrior:
-        """The prior with the moving average of the weights, as it will be saved."""
+    def _finite_loss(self) -> float:
+        return self._check_finite(float(self.loss))
+
+    def _check_finite(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"loss: became {loss} by step {self.step}; stopped, and the last checkpoint is as "
+                "it was"
+            )
+        return loss
+
+    def _naming_the_batch(self) -> AbstractContextManager[None]:
+        recipe = self.recipe
+        return explaining_memory(
+            f"batch: {recipe.batch} crops of {recipe.crop}x{recipe.crop} pixels do not fit into "
+            f"memory; start or resume with a smaller batch, such as {max(1, recipe.batch // 2)}"
+        )
+
+    def averaged_prior(self, decay: float) -> NetworkPrior:
+        """The prior with one moving average of the weights, as it would be saved."""
         unet = self.recipe.build_unet()
-        unet.load_state_dict(self.average)
+        unet.load_state_dict(self.averages.weights[decay])
         return NetworkPrior(unet, self.schedule, "v_prediction", dtype="bfloat16").to(self.device)
 
+    def judge(self) -> dict[str, Any]:
+        """Validate all averages; the best one's entry for the history: decay, loss, PSNR.
+
+        Raises ValueError when the weights are no longer finite.
+        """
+        self._finite_loss()
+        entries = [
+            {"step": self.step, "minutes": self.seconds / 60, "ema_decay": decay,
+             **validate(self.averaged_prior(decay), self.data.validation)}
+            for decay in self.averages.weights
+        ]  # fmt: skip
+        for entry in entries:
+            self._check_finite(entry["loss"])
+        return min(entries, key=lambda entry: entry["loss"])
+
     def save(self) -> None:
-        """Validate, then write checkpoint, prior, log and model card."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        scores = validate(self.averaged_prior(), self.crops)
-        self.history.append({"step": self.step, "minutes": self.seconds / 60, **scores})
-        checkpoint.save_state(self.folder, self.state_dict())
-        checkpoint.export_prior(self.folder, self.unet, self.average)
-        checkpoint.export_scheduler(self.folder, self.recipe.num_train_timesteps)
-        checkpoint.write_json(self.folder / "training_log.json", self.history)
+        """Validate, then write checkpoint, prior, log and model card, all together."""
+        with postponed_interrupt():
+            best = self.judge()
+            earlier = [entry for entry in self.history if entry["step"] != self.step]
+            self.history = [*earlier, best]
+            if self.folder is None:
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            weights = self.averages.weights[best["ema_decay"]]
+            checkpoint.save_run(self.folder, self.state_dict(), self.unet, weights, self.log())
+            write_card(self.folder)
+
+    def log(self) -> dict[str, Any]:
+        """training_log.json: all that the model card tells of the run."""
+        return {
+            "recipe": dataclasses.asdict(self.recipe),
+            "photos": self.data.describe() | {"note": self.data_note},
+            "hardware": describe_device(self.device),
+            "parameters": sum(p.numel() for p in self.unet.parameters()),
+            "crops": self.crops,
+            "history": self.history,
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on as if nothing had happened."""
         return {
             "recipe": dataclasses.asdict(self.recipe),
             "unet": self.unet.state_dict(),
-            "average": self.average,
+            "averages": self.averages.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "device": self.device.type,
             "step": self.step,
+            "crops": self.crops,
             "seconds": self.seconds,
             "history": self.history,
+            "data_note": self.data_note,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from :meth:`state_dict`; ValueError when it belongs to another recipe."""
+        """Continue from :meth:`state_dict`; only the batch of the recipe may have changed.
+
+        On another kind of device the random numbers go on from a new seed. Raises ValueError when
+        the state belongs to another recipe, or does not fit its own.
+        """
         stored, own = state["recipe"], dataclasses.asdict(self.recipe)
-        different = [key for key in own if _plain(stored.get(key)) != _plain(own[key])]
+        different = [
+            key
+            for key in own
+            if key != "batch" and _plain(stored.get(key, "unset")) != _plain(own[key])
+        ]
         if different:
             raise ValueError(
                 f"resume: the checkpoint was trained with another {', '.join(different)}; "
                 "use the same settings or another output folder"
             )
-        self.unet.load_state_dict(state["unet"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average = {k: v.to(self.device) for k, v in state["average"].items()}
-        self.generator.set_state(state["generator"])
-        self.step, self.seconds = state["step"], state["seconds"]
+        try:
+            self.unet.load_state_dict(state["unet"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.averages.load_state_dict(state["averages"])
+            if state["device"] == self.device.type:
+                self.generator.set_state(state["generator"])
+            else:
+                self.generator.manual_seed(self.recipe.seed + state["step"])
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"resume: the checkpoint is of another architecture than its recipe ({reason})"
+            ) from error
+        self.step, self.crops, self.seconds = state["step"], state["crops"], state["seconds"]
         self.history = list(state["history"])
+        self.data_note = self.data_note or state["data_note"]
 
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def train_prior(
-    photos: str | Path,
-    out: str | Path,
-    minutes: float,
-    recipe: Recipe | None = None,
-    device: torch.device | str = "cpu",
-    resume: bool = False,
-    data_note: str = "",
-    show_progress: bool = True,
-) -> Path:
-    """Train a photo prior on a folder of photos for ``minutes`` and write it to ``out``.
-
-    ``data_note`` goes into the model card: what the photos are and under which licence.
-    Raises ValueError for bad settings or an empty folder, FileNotFoundError for missing ones,
-    FileExistsError when ``out`` holds a run already and ``resume`` is not set.
-    """
-    if not 0 < minutes < math.inf:
-        raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
-    folder, recipe = Path(out), recipe or Recipe()
-    if not resume and (folder / checkpoint.STATE_FILE).exists():
-        raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
-    state = checkpoint.load_state(folder) if resume else None
-    pictures = load_photos(photos, minimum=recipe.crop)
-    trainer = Trainer(recipe, pictures, folder, torch.device(device))
-    if state is not None:
-        trainer.load_state_dict(state)
-    trainer.train(minutes, show_progress)
-    write_card(folder, trainer, data_note)
-    return folder
+def _fast_convolutions(device: torch.device) -> AbstractContextManager[Any]:
+    """On CUDA, let cuDNN try all its algorithms once and keep the fastest."""
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True)

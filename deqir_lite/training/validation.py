@@ -1,19 +1,21 @@
 """How well a prior denoises held-out photos: loss and one-step PSNR at fixed noise levels."""
 
+from collections.abc import Sequence
+
 import torch
 
 from deqir_lite.priors.base import predict_x0
 from deqir_lite.priors.network import NetworkPrior
-from deqir_lite.training.photos import random_crops
+from deqir_lite.training.crops import CropSampler
 from deqir_lite.training.recipe import v_target
 
 LEVELS = (20, 100, 250, 500, 750)
 """Timesteps of the 1000-step linear schedule at which a prior is judged."""
 
 
-def validation_crops(photos: list[torch.Tensor], size: int, count: int = 64) -> torch.Tensor:
+def validation_crops(photos: Sequence[torch.Tensor], size: int, count: int = 64) -> torch.Tensor:
     """The same crops (count, 3, size, size) at every call: validation must not move."""
-    return random_crops(photos, count, size, torch.Generator().manual_seed(1234))
+    return CropSampler(photos, size).draw(count, torch.Generator().manual_seed(1234))
 
 
 @torch.no_grad()

@@ -24,15 +24,15 @@ def photos(tmp_path):
 @pytest.fixture
 def tiny_recipe(monkeypatch):
     """A network of two levels instead of the default one."""
-    from deqir_lite.training import recipe, trainer
+    from deqir_lite.training import data
+    from deqir_lite.training.recipe import Recipe
 
-    assert trainer.Recipe is recipe.Recipe  # imported by now, and not touched
+    def tiny(device, **changes):
+        assert str(device) == "cpu"
+        return Recipe(channels=(16, 32), crop=16, warmup=2, **{"batch": 4} | changes)
 
-    def tiny(**options):
-        return whole(channels=(16, 32), crop=16, warmup=2, **options)
-
-    whole = recipe.Recipe
-    monkeypatch.setattr(recipe, "Recipe", tiny)
+    monkeypatch.setattr(Recipe, "for_device", tiny)
+    monkeypatch.setattr(data, "POOL", 4)
 
 
 def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
@@ -54,13 +54,23 @@ def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
     assert again.stderr.startswith(f"error: out: {prior} holds a training run; ")
     assert run(*options, "--minutes", 0.03, "--resume").exit_code == 0
     log = json.loads((prior / "training_log.json").read_text())
-    assert len(log) == 2
-    assert log[1]["step"] > log[0]["step"] > 0
-    assert log[1]["minutes"] == pytest.approx(0.03, abs=0.01)
+    first, second = log["history"]
+    assert second["step"] > first["step"] > 0
+    assert second["minutes"] > first["minutes"]
+    assert log["recipe"]["batch"] == 4
 
     result = run("restore", photo, "-o", folder / "out.png", "--prior", prior, "--timesteps", 4)
     assert result.exit_code == 0, result.output
     assert load_photo(folder / "out.png").shape == (1, 3, 32, 32)
+
+
+def test_train_without_photos(run, folder, tiny_recipe):
+    options = ("--out", folder / "prior", "--minutes", 0.01, "--device", "cpu")
+    result = run("train", "--dead-leaves", 1, *options)
+    assert result.exit_code == 0, result.output
+    log = json.loads((folder / "prior" / "training_log.json").read_text())
+    assert log["photos"] == {"training": 0, "held_out": 0, "dead_leaves": 1.0, "note": ""}
+    assert log["recipe"]["batch"] == 4
 
 
 def test_fit_gaussian(run, photos, folder):
@@ -105,6 +115,14 @@ def test_other_bad_settings_of_train(refused, photos, folder):
     refused(*options, "--resume", message="resume: ")
     refused(*options, "--batch", 0, message="batch: got 0")
     refused(*options, "--device", "bogus", message="device: unknown value 'bogus'; known: auto")
+
+
+def test_shares_of_dead_leaves(refused, photos, folder):
+    options = ("train", "--out", folder / "prior", "--minutes", 1)
+    refused(*options, message="photos: got none; expected a folder, or a share of dead leaves of 1")
+    refused(*options, "--dead-leaves", 0.9, message="photos: got none")
+    refused(*options, "--photos", photos, "--dead-leaves", 1.5,
+            message="dead_leaves: got 1.5; expected a number in [0, 1]")  # fmt: skip
 
 
 def test_too_few_crops(refused, photos, folder):

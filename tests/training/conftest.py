@@ -26,7 +26,7 @@ def photo_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def recipe():
-    return Recipe(channels=(16, 32), patch=2, crop=16, batch=4, warmup=2)
+    return Recipe(channels=(16, 32), patch=2, crop=16, batch=4, warmup=2, ema_decays=(0.9, 0.99))
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Checkpoints and exports are whole or not there."""
 
+import errno
 import os
 import stat
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,39 +12,81 @@ from safetensors import safe_open
 from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.training import checkpoint
 
-STATE = {
-    "recipe": {"seed": 0}, "unet": {"w": torch.ones(2)}, "average": {}, "optimizer": {},
-    "generator": torch.Generator().get_state(), "step": 3, "seconds": 1.5, "history": [],
-}  # fmt: skip
+FILES = (
+    *("training.pt", "diffusion_pytorch_model.safetensors", "config.json"),
+    *("scheduler_config.json", "training_log.json"),
+)
 
 
-def test_state_is_read_back(tmp_path):
-    checkpoint.save_state(tmp_path, STATE)
+@pytest.fixture(scope="module")
+def unet(recipe):
+    return recipe.build_unet()
+
+
+def save(folder, unet, step):
+    """A run's files; ``step`` is found in each of them that can differ."""
+    state = dict.fromkeys(checkpoint.STATE_KEYS, 0) | {
+        "recipe": {"num_train_timesteps": 1000 + step}, "unet": {"w": torch.ones(2)}, "step": step,
+        "generator": torch.Generator().get_state(),
+    }  # fmt: skip
+    weights = {name: torch.full_like(v, step) for name, v in unet.state_dict().items()}
+    unet.register_to_config(sample_size=step)
+    checkpoint.save_run(folder, state, unet, weights, {"step": step})
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_state_is_read_back(tmp_path, unet):
+    save(tmp_path, unet, 3)
     loaded = checkpoint.load_state(tmp_path)
     assert loaded["step"] == 3
     assert torch.equal(loaded["unet"]["w"], torch.ones(2))
-    assert os.listdir(tmp_path) == [checkpoint.STATE_FILE]
+    assert sorted(os.listdir(tmp_path)) == sorted(FILES)
 
 
-def test_a_writer_that_raises_leaves_the_old_checkpoint(tmp_path, monkeypatch):
-    checkpoint.save_state(tmp_path, STATE)
+@pytest.mark.parametrize("failing", FILES)
+def test_a_full_disk_leaves_all_files_of_the_save_before(tmp_path, unet, monkeypatch, failing):
+    save(tmp_path, unet, 1)
+    before = contents(tmp_path)
+    whole = Path.write_bytes
 
-    def half(state, path):
-        path.write_bytes(b"half")
-        raise OSError("disk full")
+    def half(path, data):
+        if failing not in path.name:
+            return whole(path, data)
+        whole(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(torch, "save", half)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoint.save_state(tmp_path, {**STATE, "step": 4})
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space left on device"):
+        save(tmp_path, unet, 2)
+    assert contents(tmp_path) == before
     monkeypatch.undo()
-    assert checkpoint.load_state(tmp_path)["step"] == 3
-    assert os.listdir(tmp_path) == [checkpoint.STATE_FILE]
+    save(tmp_path, unet, 2)
+    after = contents(tmp_path)
+    assert after.keys() == before.keys()
+    assert all(after[name] != before[name] for name in FILES)
 
 
-def test_missing_and_corrupt_checkpoints(tmp_path):
+def test_a_file_that_may_not_grow_is_an_error_of_the_system(tmp_path, unet):
+    """The same with a real limit: no library turns it into an error of its own."""
+    resource = pytest.importorskip("resource")
+    save(tmp_path, unet, 1)
+    before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            save(tmp_path, unet, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert contents(tmp_path) == before
+
+
+def test_missing_and_corrupt_checkpoints(tmp_path, unet):
     with pytest.raises(FileNotFoundError, match=r"^resume: .* holds no training\.pt$"):
         checkpoint.load_state(tmp_path)
-    checkpoint.save_state(tmp_path, STATE)
+    save(tmp_path, unet, 1)
     path = tmp_path / checkpoint.STATE_FILE
     whole = path.read_bytes()
     for content in (b"", b"garbage", whole[:-200]):
@@ -51,14 +95,15 @@ def test_missing_and_corrupt_checkpoints(tmp_path):
             checkpoint.load_state(tmp_path)
     for other in ([1, 2], {"step": 1}):
         torch.save(other, path)
-        with pytest.raises(ValueError, match=r"^resume: .* is no checkpoint of a training run$"):
+        with pytest.raises(ValueError, match=r"^resume: .* is no checkpoint .* lacks averages, "):
             checkpoint.load_state(tmp_path)
 
 
 def test_exported_prior_is_a_half_precision_diffusers_folder(tmp_path, recipe):
     unet = recipe.build_unet()
     checkpoint.export_prior(tmp_path, unet, unet.state_dict())
-    checkpoint.export_scheduler(tmp_path, 1000)
+    config = checkpoint.scheduler_config(1000)
+    checkpoint.write_json(tmp_path / "scheduler_config.json", config)
     assert sorted(os.listdir(tmp_path)) == [
         "config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json",
     ]  # fmt: skip

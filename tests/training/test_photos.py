@@ -1,4 +1,4 @@
-"""Reading a folder of photos, splitting it, cropping from it."""
+"""Reading a folder of photos and splitting it."""
 
 import shutil
 
@@ -9,11 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deqir_lite.images import load_photo
-from deqir_lite.training.photos import load_photos, random_crop, random_crops, split_photos
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+from deqir_lite.training.photos import load_photos, split_photos
 
 
 def test_all_photos_are_read_exactly_in_the_order_of_their_paths(photo_folder):
@@ -32,6 +28,20 @@ def test_unreadable_and_tiny_files_are_skipped_with_their_number(photo_folder, t
     (folder / "notes.txt").write_text("not counted")
     with pytest.warns(UserWarning, match=r"photos: skipped 3 unreadable or tiny files, such as "):
         assert len(load_photos(folder, minimum=16)) == 3
+
+
+def test_large_photos_are_shrunk_in_proportion(tmp_path):
+    Image.linear_gradient("L").resize((1300, 1040)).save(tmp_path / "large.png")
+    Image.new("RGB", (2000, 512)).save(tmp_path / "wide.png")
+    large, wide = load_photos(tmp_path)
+    assert large.shape == (3, 512, 640)
+    assert wide.shape == (3, 512, 2000)
+    rows = large[0].float().mean(dim=1)  # the gradient runs downwards, over all its range
+    assert rows[0] < 2
+    assert rows[-1] > 253
+    assert load_photos(tmp_path / ".", minimum=512)[0].shape == (3, 512, 640)
+    with pytest.warns(UserWarning, match="skipped 1"):
+        assert load_photos(tmp_path, minimum=600)[0].shape == (3, 600, 750)
 
 
 def test_folders_without_photos(tmp_path):
@@ -56,43 +66,3 @@ def test_held_out_photos_are_not_trained_on(count, every):
 def test_one_photo_cannot_be_split():
     with pytest.raises(ValueError, match="photos: got 1; training needs at least 2"):
         split_photos([torch.zeros(1)])
-
-
-@given(st.integers(16, 50), st.integers(16, 50), st.integers(0, 2**20))
-def test_crops_stay_within_the_photo_and_in_range(height, width, seed):
-    photo = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=generator(seed))
-    crop = random_crop(photo, 16, generator(seed))
-    assert crop.shape == (3, 16, 16)
-    assert crop.abs().max() <= 1 + 1e-6
-    assert torch.equal(crop, random_crop(photo, 16, generator(seed)))
-
-
-def test_crops_of_the_same_size_are_cut_out_and_sometimes_flipped():
-    photo = torch.arange(3 * 16 * 16).remainder(251).to(torch.uint8).reshape(3, 16, 16)
-    whole = photo.float() / 127.5 - 1
-    flips = 0
-    for seed in range(40):
-        crop = random_crop(photo, 16, generator(seed))
-        flipped = torch.allclose(crop, whole.flip(-1))
-        assert flipped or torch.allclose(crop, whole)
-        flips += flipped
-    assert 10 < flips < 30
-
-
-def test_crops_come_from_everywhere_and_at_several_scales():
-    ramp = torch.arange(64, dtype=torch.uint8).mul(4).expand(3, 64, 64)
-    crops = random_crops([ramp], 200, 16, generator())
-    widths = (crops[:, 0, 0].amax(1) - crops[:, 0, 0].amin(1)) * 127.5 / 4
-    assert widths.min() < 18
-    assert widths.max() > 50
-    middle = crops[:, 0, 0].mean(1)
-    assert middle.min() < -0.6
-    assert middle.max() > 0.6
-
-
-def test_every_photo_is_drawn():
-    photos = [torch.full((3, 16, 16), value, dtype=torch.uint8) for value in (0, 100, 255)]
-    crops = random_crops(photos, 60, 16, generator())
-    assert crops.shape == (60, 3, 16, 16)
-    assert len(crops[:, 0, 0, 0].unique()) == 3
-    assert torch.equal(crops, random_crops(photos, 60, 16, generator()))

@@ -1,5 +1,6 @@
 """Learning rate, timesteps, target and network of the recipe."""
 
+import dataclasses
 import math
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deqir_lite.priors import to_epsilon
-from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target
+from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target, weighted_loss
 
 
 def test_learning_rate_warms_up_by_steps_and_falls_by_time():
@@ -38,6 +39,42 @@ def test_half_of_the_timesteps_are_drawn_towards_low_noise():
     assert abs((t[:20000] < 250).double().mean() - 0.5) < 0.02
     assert abs((t[20000:] < 250).double().mean() - 0.25) < 0.02
     assert t.max() > 990
+
+
+@pytest.mark.parametrize("low_noise", [0.0, 0.25, 1.0])
+def test_share_of_the_timesteps_towards_low_noise(low_noise):
+    """Below 1/4 lie half of the squared numbers and a quarter of the others."""
+    t = sample_timesteps(40000, 1000, torch.Generator().manual_seed(0), low_noise)
+    expected = low_noise / 2 + (1 - low_noise) / 4
+    assert abs((t < 250).double().mean() - expected) < 0.015
+
+
+def test_epsilon_weighting_is_the_error_of_the_noise():
+    generator = torch.Generator().manual_seed(0)
+    x0, eps, wrong = torch.randn(3, 5, 3, 4, 4, generator=generator, dtype=torch.float64)
+    signal, noise = Recipe().schedule.at(torch.tensor([0, 200, 400, 700, 999]), x0)
+    x_t, v = signal * x0 + noise * eps, v_target(x0, eps, signal, noise)
+    error = to_epsilon(wrong, x_t, signal, noise, "v_prediction") - eps
+    loss = weighted_loss(wrong, v, signal, "epsilon")
+    torch.testing.assert_close(loss, error.square().mean())
+    torch.testing.assert_close(weighted_loss(wrong, v, signal, "v"), (wrong - v).square().mean())
+
+
+def test_deeper_levels_have_more_layers(recipe):
+    def layers(depth):
+        unet = dataclasses.replace(recipe, layers_per_block=depth).build_unet()
+        return len(unet.down_blocks[0].resnets)
+
+    assert (layers(1), layers(2)) == (1, 2)
+
+
+def test_defaults_of_a_device_can_be_changed():
+    assert Recipe.for_device("cpu") == Recipe()
+    cuda = Recipe.for_device("cuda:1", patch=1, crop=32)
+    assert cuda.batch >= 128
+    assert cuda.peak_lr > Recipe().peak_lr
+    assert (cuda.patch, cuda.crop) == (1, 32)
+    assert Recipe.for_device(torch.device("cuda"), batch=7).batch == 7
 
 
 def test_v_is_what_the_prior_turns_back_into_noise():
@@ -75,7 +112,11 @@ def test_default_network_is_small():
         ({"channels": (16, 2.5)}, "channels: got 2.5"),
         ({"peak_lr": -1.0}, "peak_lr: got -1.0"),
         ({"peak_lr": math.nan}, "peak_lr: got nan"),
-        ({"ema_decay": 1.5}, "ema_decay: got 1.5"),
+        ({"ema_decays": (0.9, 1.5)}, "ema_decays: got 1.5"),
+        ({"ema_decays": ()}, "ema_decays: got none"),
+        ({"layers_per_block": 0}, "layers_per_block: got 0"),
+        ({"low_noise": 1.2}, r"low_noise: got 1.2; expected a number in \[0, 1\]"),
+        ({"weighting": "snr"}, "weighting: unknown value 'snr'; known: v, epsilon"),
         ({"seed": -1}, "seed: got -1"),
         ({"num_train_timesteps": 500}, "num_train_timesteps: got 500; expected an integer >= 1000"),
     ],

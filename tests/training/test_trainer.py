@@ -1,23 +1,35 @@
 """Training runs of a few steps: what they write, how they resume, what they refuse."""
 
 import dataclasses
+import errno
+import functools
 import json
+import signal
+from pathlib import Path
 
 import pytest
 import torch
 
-from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.training import trainer as module
 from deqir_lite.training.checkpoint import STATE_FILE, load_state
+from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
-from deqir_lite.training.trainer import Trainer, train_prior
-from deqir_lite.training.validation import LEVELS, validate, validation_crops
+from deqir_lite.training.run import train_prior
+from deqir_lite.training.trainer import Trainer
+from deqir_lite.training.validation import LEVELS, validation_crops
 
 MINUTE = 60.0
 FILES = {
     "README.md", "config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json",
     "training.pt", "training_log.json",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _short_validation(monkeypatch):
+    few = functools.partial(validation_crops, count=8)
+    monkeypatch.setattr("deqir_lite.training.data.validation_crops", few)
 
 
 def train(photo_folder, out, seconds, recipe, **options):
@@ -39,65 +51,152 @@ def test_a_run_writes_all_files_and_can_be_resumed(photo_folder, tmp_path, recip
     assert load_state(out)["step"] == 5
 
     log = json.loads((out / "training_log.json").read_text())
-    assert [entry["step"] for entry in log] == [2, 5, 5]
-    assert set(log[0]) == {"step", "minutes", "loss", *(f"psnr_t{level}" for level in LEVELS)}
+    assert [entry["step"] for entry in log["history"]] == [2, 5]
+    assert set(log["history"][0]) == {
+        "step", "minutes", "ema_decay", "loss", *(f"psnr_t{level}" for level in LEVELS)
+    }  # fmt: skip
+    assert log["photos"] == {
+        "training": 2, "held_out": 1, "dead_leaves": 0.0, "note": "Synthetic waves, CC0."
+    }  # fmt: skip
+    assert log["crops"] == 5 * recipe.batch
+    assert log["recipe"]["channels"] == [16, 32]
     assert (out / "diffusion_pytorch_model.safetensors").stat().st_size < 1e6
 
 
-def test_the_exported_prior_is_the_average_of_the_weights(photo_folder, tmp_path, recipe, clock):
-    out = train(photo_folder, tmp_path / "prior", 3, recipe)
+@pytest.mark.parametrize("better", [0, 1])
+def test_the_exported_prior_is_the_average_that_validates_better(
+    photo_folder, tmp_path, recipe, clock, monkeypatch, better
+):
+    two = dataclasses.replace(recipe, ema_decays=(0.1, 0.9))
+    asked = []
+
+    def validate_in_favour(prior, crops):
+        asked.append(prior)
+        return {"loss": float(len(asked) - 1 != better), "psnr_t20": 30.0}
+
+    monkeypatch.setattr(module, "validate", validate_in_favour)
+    out = train(photo_folder, tmp_path / "prior", 3, two)
+    assert len(asked) == 2
     state, prior = load_state(out), NetworkPrior.load(out)
+    decay = two.ema_decays[better]
+    assert state["history"][-1]["ema_decay"] == decay
+    assert f"decay {decay}: the better one in validation, out of 0.1, 0.9" in (
+        (out / "README.md").read_text()
+    )
     assert prior.prediction_type == "v_prediction"
     for name, value in prior.unet.state_dict().items():
-        torch.testing.assert_close(value, state["average"][name], rtol=1e-3, atol=1e-6)
-    different = [k for k, v in state["unet"].items() if not torch.equal(v, state["average"][k])]
-    assert len(different) > len(state["unet"]) / 2
+        torch.testing.assert_close(value, state["averages"][str(decay)][name], rtol=1e-3, atol=1e-6)
+    for other in (state["unet"], state["averages"][str(two.ema_decays[1 - better])]):
+        exported = state["averages"][str(decay)]
+        different = [k for k, v in other.items() if not torch.equal(v, exported[k])]
+        assert len(different) > len(other) / 2
     x = torch.zeros(2, 3, 16, 32)
     assert torch.isfinite(prior(x, torch.tensor([0, 999]))).all()
 
 
+@pytest.mark.parametrize("dead_leaves", [0.0, 0.5])
 def test_an_interrupted_run_continues_as_if_nothing_had_happened(
-    photo_folder, tmp_path, recipe, clock
+    photo_folder, tmp_path, recipe, clock, monkeypatch, dead_leaves
 ):
-    train(photo_folder, tmp_path / "whole", 4, recipe)
+    monkeypatch.setattr("deqir_lite.training.data.POOL", 4)
+    monkeypatch.setattr("deqir_lite.training.data.STEPS_PER_PICTURE", 1)
+    train(photo_folder, tmp_path / "whole", 4, recipe, dead_leaves=dead_leaves)
     clock.stop_after = clock.steps + 2
     with pytest.raises(KeyboardInterrupt):
-        train(photo_folder, tmp_path / "parts", 4, recipe)
+        train(photo_folder, tmp_path / "parts", 4, recipe, dead_leaves=dead_leaves)
     assert load_state(tmp_path / "parts")["step"] == 2
     clock.stop_after = None
-    train(photo_folder, tmp_path / "parts", 4, recipe, resume=True)
+    train(photo_folder, tmp_path / "parts", 4, recipe, dead_leaves=dead_leaves, resume=True)
     whole, parts = load_state(tmp_path / "whole"), load_state(tmp_path / "parts")
     assert parts["step"] == whole["step"] == 4
-    for key in ("unet", "average"):
-        for name, value in whole[key].items():
-            assert torch.equal(parts[key][name], value), name
+    for name, value in whole["unet"].items():
+        assert torch.equal(parts["unet"][name], value), name
+    for decay, average in whole["averages"].items():
+        for name, value in average.items():
+            assert torch.equal(parts["averages"][decay][name], value), name
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
+@pytest.mark.parametrize("moment", ["train_step", "judge", "state_dict"])
+def test_an_interrupt_in_a_step_or_in_a_save_waits_for_its_end(
+    photo_folder, tmp_path, recipe, clock, monkeypatch, moment
+):
+    """Ctrl-C as the terminal sends it, in the middle of the second step or of the last save."""
+    usual, calls = getattr(Trainer, moment), []
+
+    def interrupted(self, *arguments):
+        calls.append(moment)
+        if len(calls) == (2 if moment == "train_step" else 1):
+            signal.raise_signal(signal.SIGINT)
+        return usual(self, *arguments)
+
+    monkeypatch.setattr(Trainer, moment, interrupted)
+    out = tmp_path / "prior"
+    with pytest.raises(KeyboardInterrupt):
+        train(photo_folder, out, 3, recipe)
+    assert {p.name for p in out.iterdir()} == FILES
+    log = json.loads((out / "training_log.json").read_text())
+    assert load_state(out)["step"] == log["history"][-1]["step"]
+    assert log["history"][-1]["step"] == (2 if moment == "train_step" else 3)
+    assert len(log["history"]) == 1
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_was_saved(
     photo_folder, tmp_path, recipe, clock, monkeypatch
 ):
-    train(photo_folder, tmp_path / "run", 2, recipe)
-    before = load_state(tmp_path / "run")["step"]
-    monkeypatch.setattr(Trainer, "train_step", lambda self, progress: float("nan"))
-    with pytest.raises(ValueError, match="loss: became nan"):
-        train(photo_folder, tmp_path / "run", 4, recipe, resume=True)
-    assert load_state(tmp_path / "run")["step"] == before
+    out = train(photo_folder, tmp_path / "prior", 2, recipe)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    whole = Path.write_bytes
+
+    def half(path, data):
+        whole(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match="No space left"):
+        train(photo_folder, out, 4, recipe, resume=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
 
-def test_model_card_tells_where_the_prior_comes_from(photo_folder, tmp_path, recipe, clock):
-    card = (train(photo_folder, tmp_path / "prior", 2, recipe) / "README.md").read_text()
-    for heading in ("# Photo prior", "## Training", "## Validation", "## What it is not good for"):
-        assert heading in card
-    for fact in (
-        "0.2 million", "16, 32", "2 photos", "16x16", "1 more held out", "2 of batch 4 (8 crops)",
-        "linear, 1000 steps", "Synthetic waves, CC0.", "threads", "0.998", "float16",
-    ):  # fmt: skip
-        assert fact in card, fact
-    assert "{" not in card.replace("x_{0|t}", "")
-    table = [line for line in card.splitlines() if line.startswith("| PSNR |")]
-    assert len(table[0].split("|")) == len(LEVELS) + 3
-    unknown = train(photo_folder, tmp_path / "second", 1, recipe, data_note="")
-    assert "licence was not stated" in (unknown / "README.md").read_text()
+def test_too_large_a_batch_names_itself_and_loses_nothing(
+    photo_folder, tmp_path, recipe, clock, monkeypatch
+):
+    out = train(photo_folder, tmp_path / "prior", 2, recipe)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(*arguments, **options):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 GB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "batch_loss", full)
+        expected = (
+            r"^batch: 4 crops of 16x16 pixels do not fit into memory; start or resume with a "
+            r"smaller batch, such as 2$"
+        )
+        with pytest.raises(ValueError, match=expected):
+            train(photo_folder, out, 4, recipe, resume=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+    clock.running = False  # the step that failed was not timed to its end
+    train(photo_folder, out, 4, dataclasses.replace(recipe, batch=2), resume=True)
+    assert json.loads((out / "training_log.json").read_text())["crops"] == 2 * 4 + 2 * 2
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
+    photo_folder, tmp_path, recipe, clock, monkeypatch, looked_at
+):
+    """Also when nobody looks at the loss before the run is over."""
+    out = train(photo_folder, tmp_path / "run", 2, recipe)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def bad(self, x0, eps, t):
+        return sum(p.sum() for p in self.unet.parameters()) * float("nan")
+
+    monkeypatch.setattr(Trainer, "batch_loss", bad)
+    if not looked_at:
+        monkeypatch.setattr(Trainer, "_finite_loss", lambda self: 0.0)
+    with pytest.raises(ValueError, match="loss: became nan by step"):
+        train(photo_folder, out, 4, recipe, resume=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
 
 def test_resuming_with_another_recipe_is_refused(photo_folder, tmp_path, recipe, clock):
@@ -107,6 +206,45 @@ def test_resuming_with_another_recipe_is_refused(photo_folder, tmp_path, recipe,
     with pytest.raises(ValueError, match=r"^resume: .* another channels, seed; use the same"):
         train(photo_folder, out, 5, other, resume=True)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("part", ["unet", "averages", "optimizer", "generator"])
+def test_a_checkpoint_that_does_not_fit_its_own_recipe(photo_folder, tmp_path, recipe, clock, part):
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    state = load_state(out)
+    state[part] = {"unet": {"w": torch.ones(1)}, "averages": {"0.5": {}}, "optimizer": {},
+                   "generator": torch.zeros(3, dtype=torch.uint8)}[part]  # fmt: skip
+    torch.save(state, out / STATE_FILE)
+    with pytest.raises(ValueError, match=r"^resume: [^\n]* another architecture [^\n]*$"):
+        train(photo_folder, out, 5, recipe, resume=True)
+
+
+def test_a_run_of_another_device_goes_on_with_new_random_numbers(
+    photo_folder, tmp_path, recipe, clock
+):
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    state = load_state(out) | {"device": "cuda", "generator": torch.zeros(16, dtype=torch.uint8)}
+    torch.save(state, out / STATE_FILE)
+    train(photo_folder, out, 2, recipe, resume=True)
+    assert load_state(out)["step"] == 2
+    assert load_state(out)["device"] == "cpu"
+
+
+def test_the_data_note_survives_a_resume_without_one(photo_folder, tmp_path, recipe, clock):
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    train(photo_folder, out, 2, recipe, resume=True, data_note="")
+    assert "Synthetic waves, CC0." in (out / "README.md").read_text()
+    train(photo_folder, out, 3, recipe, resume=True, data_note="Other waves.")
+    assert "Other waves." in (out / "README.md").read_text()
+
+
+def test_dead_leaves_train_without_photos(tmp_path, recipe, clock, monkeypatch):
+    monkeypatch.setattr("deqir_lite.training.data.POOL", 4)
+    out = train(None, tmp_path / "prior", 2, recipe, dead_leaves=1.0, data_note="")
+    card = (out / "README.md").read_text()
+    assert "endless stream of dead-leaves pictures" in card
+    assert "No photo was trained on" in card
+    assert NetworkPrior.load(out).prediction_type == "v_prediction"
 
 
 def test_an_existing_run_is_not_overwritten(photo_folder, tmp_path, recipe, clock):
@@ -128,18 +266,44 @@ def test_refusals_before_anything_is_written(photo_folder, tmp_path, recipe):
         train_prior(tmp_path / "empty", out, 1, recipe)
     with pytest.raises(FileNotFoundError, match=rf"^resume: .* holds no {STATE_FILE}"):
         train_prior(photo_folder, out, 1, recipe, resume=True)
+    with pytest.raises(ValueError, match=r"^photos: got none; expected a folder, or a share"):
+        train_prior(None, out, 1, recipe, dead_leaves=0.5)
     assert not out.exists()
 
 
-def test_training_learns(photo_folder, tmp_path, recipe):
-    quick = dataclasses.replace(recipe, peak_lr=3e-3, warmup=1, batch=16)
-    trainer = Trainer(quick, load_photos(photo_folder, 16), tmp_path, torch.device("cpu"))
-    before = validate(trainer.averaged_prior(), trainer.crops)
-    losses = [trainer.train_step(0.0) for _ in range(40)]
-    assert all(0 < loss < 3 for loss in losses)
-    after = validate(trainer.averaged_prior(), trainer.crops)
+@pytest.mark.parametrize("weighting", ["v", "epsilon"])
+def test_training_learns(photo_folder, recipe, weighting):
+    quick = dataclasses.replace(recipe, peak_lr=3e-3, warmup=1, batch=16, weighting=weighting)
+    trainer = Trainer(quick, TrainingData(load_photos(photo_folder, 16), 16))
+    before = trainer.judge()
+    for _ in range(40):
+        trainer.train_step(0.0)
+        assert 0 < trainer.loss < 3
+    after = trainer.judge()
     assert after["loss"] < 0.85 * before["loss"]
     assert all(after[f"psnr_t{level}"] > before[f"psnr_t{level}"] for level in LEVELS)
+
+
+def test_every_step_enters_the_averages(photo_folder, recipe):
+    data = TrainingData(load_photos(photo_folder, minimum=16), 16)
+    trainer = Trainer(recipe, data)
+    data.prepare(0)
+    live = trainer.unet.state_dict()
+    expected = {name: value.clone() for name, value in live.items()}
+    for step in (1, 2, 3):
+        trainer.train_step(0.0)
+        decay = min(0.99, (1 + step) / (10 + step))
+        expected = {name: decay * v + (1 - decay) * live[name] for name, v in expected.items()}
+    for name, value in trainer.averages.weights[0.99].items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_making_a_trainer_leaves_the_global_random_numbers_alone(photo_folder, recipe):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    assert torch.equal(torch.rand(3), expected)
 
 
 def test_progress_bar_counts_seconds(photo_folder, tmp_path, recipe, clock, capsys):
@@ -147,31 +311,3 @@ def test_progress_bar_counts_seconds(photo_folder, tmp_path, recipe, clock, caps
     shown = capsys.readouterr().err
     assert "3/3" in shown
     assert "loss=" in shown
-
-
-def test_validation_is_the_same_at_every_call_and_judges_the_one_step_denoiser(photo_folder):
-    photos = load_photos(photo_folder, 16)
-    crops = validation_crops(photos, 16, count=8)
-    assert torch.equal(crops, validation_crops(photos, 16, count=8))
-    gaussian = GaussianPrior(power_law_spectrum(size=16))
-    scores = validate(gaussian, crops)
-    assert scores == validate(gaussian, crops)
-    levels = [scores[f"psnr_t{level}"] for level in LEVELS]
-    assert levels == sorted(levels, reverse=True)  # less noise is easier
-
-    asked = []
-
-    def wrong_by_a_tenth(x_t, t):
-        asked.append(int(t[0]))
-        return (crops + 0.1).clamp(-1, 1)
-
-    oracle = ModelPrior(wrong_by_a_tenth, gaussian.schedule, "sample")
-    got = validate(oracle, crops)
-    assert asked == list(LEVELS)
-    mse = ((crops + 0.1).clamp(-1, 1) - crops).square().mean(dim=(1, 2, 3))
-    expected = float((10 * (4 / mse).log10()).mean())
-    for level in LEVELS:
-        assert abs(got[f"psnr_t{level}"] - expected) < 0.02
-    # an error e of x_0 makes v off by e / sqrt(1 - abar)
-    alpha_bar = gaussian.schedule.alpha_bar[list(LEVELS)]
-    assert abs(got["loss"] / float((mse.mean() / (1 - alpha_bar)).mean()) - 1) < 1e-3

@@ -1,0 +1,48 @@
+"""torch.compile where it pays, with the plain network as the way out."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from deqir_lite.training.memory import is_out_of_memory
+from deqir_lite.training.recipe import Recipe
+
+
+def compiled_network(
+    unet: torch.nn.Module, recipe: Recipe, device: torch.device
+) -> Callable[..., Any]:
+    """``unet`` compiled for the batches of ``recipe`` on CUDA, and as it is elsewhere.
+
+    On a CPU the compilation takes longer than it saves in a training of minutes. It happens
+    here, in one step on an empty batch, so that it does not count as training time, and so that
+    too large a batch is noticed at once. When it fails, a warning says so.
+    """
+    if device.type != "cuda":
+        return unet
+    compiled = torch.compile(unet)
+    try:
+        _try(compiled, recipe, device)
+    except Exception as error:  # the compilers raise whatever they like
+        if is_out_of_memory(error):
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        warnings.warn(
+            f"training: torch.compile failed ({type(error).__name__}: {reason}); going on without",
+            stacklevel=2,
+        )
+        return unet
+    finally:
+        unet.zero_grad()
+    return compiled
+
+
+def _try(network: Callable[..., Any], recipe: Recipe, device: torch.device) -> None:
+    """Forward and backward as in a training step; only the gradients are left behind."""
+    side = recipe.crop // recipe.patch
+    x = torch.zeros(recipe.batch, 3 * recipe.patch**2, side, side, device=device)
+    t = torch.zeros(recipe.batch, dtype=torch.int64, device=device)
+    with torch.autocast(device.type, torch.bfloat16):
+        output = network(x.to(memory_format=torch.channels_last), t, return_dict=False)[0]
+    output.float().square().mean().backward()

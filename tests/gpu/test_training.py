@@ -1,0 +1,97 @@
+"""Training on CUDA: the same crops, the same step compiled or not, and a run that learns."""
+
+import pytest
+import torch
+
+from deqir_lite.training.checkpoint import load_state
+from deqir_lite.training.crops import CropSampler
+from deqir_lite.training.data import TrainingData
+from deqir_lite.training.recipe import Recipe
+from deqir_lite.training.trainer import Trainer
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+SMALL = Recipe.for_device("cuda", channels=(32, 64), crop=32, batch=32, warmup=20, peak_lr=2e-3)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Smooth waves with one edge each, uint8."""
+    y, x = torch.meshgrid(torch.arange(80.0), torch.arange(96.0), indexing="ij")
+    waves = []
+    for k in range(8):
+        wave = torch.stack([torch.sin((x * (k + 1) + y * (8 - k)) / 60 + c) for c in range(3)])
+        waves.append((127.5 + 100 * wave * ((x > 10 * k) - 0.3)).clamp(0, 255).to(torch.uint8))
+    return waves
+
+
+def test_crops_are_those_of_the_cpu_for_the_same_windows(pictures):
+    on_cpu, on_gpu = (CropSampler(pictures, 32, device) for device in ("cpu", "cuda"))
+    windows = on_cpu.windows(64, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(on_gpu.cut(windows.cuda()).cpu(), on_cpu.cut(windows))
+    replaced = pictures[3].flip(-1)
+    for sampler in (on_cpu, on_gpu):
+        sampler.replace(2, replaced)
+    torch.testing.assert_close(on_gpu.cut(windows.cuda()).cpu(), on_cpu.cut(windows))
+
+
+def test_windows_drawn_on_the_device_are_in_range_and_reproducible(pictures):
+    sampler = CropSampler(pictures, 32, "cuda")
+    first, second = (sampler.draw(256, torch.Generator("cuda").manual_seed(1)) for _ in range(2))
+    assert first.is_cuda
+    assert torch.equal(first, second)
+    assert first.abs().max() <= 1 + 1e-6
+
+
+def test_compiled_and_eager_step_agree(pictures):
+    """Up to bfloat16: fused kernels round at other places."""
+    trainer = Trainer(SMALL, TrainingData(pictures, 32, device="cuda"))
+    assert trainer.network is not trainer.unet, "torch.compile failed"
+    generator = torch.Generator("cuda").manual_seed(0)
+    x0 = trainer.data.draw(32, 0, generator)
+    eps = torch.randn(x0.shape, generator=generator, device="cuda")
+    t = torch.linspace(0, 999, 32, device="cuda").long()
+    results = []
+    for network in (trainer.network, trainer.unet):
+        trainer.network = network
+        trainer.unet.zero_grad()
+        loss = trainer.batch_loss(x0, eps, t)
+        loss.backward()
+        gradient = torch.cat([p.grad.flatten() for p in trainer.unet.parameters()])
+        results.append((loss.detach(), gradient))
+    (compiled_loss, compiled_gradient), (loss, gradient) = results
+    torch.testing.assert_close(compiled_loss, loss, rtol=1e-2, atol=1e-3)
+    assert (compiled_gradient - gradient).norm() < 0.05 * gradient.norm()
+
+
+def test_a_step_waits_for_nothing(pictures):
+    trainer = Trainer(SMALL, TrainingData(pictures, 32, device="cuda"))
+    for _ in range(3):
+        trainer.train_step(0.0)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        trainer.train_step(0.0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("dead_leaves", [0.0, 0.5])
+def test_a_run_of_twenty_seconds_learns_and_resumes(pictures, tmp_path, dead_leaves):
+    data = TrainingData(pictures, 32, dead_leaves, device="cuda")
+    trainer = Trainer(SMALL, data, tmp_path)
+    before = trainer.judge()["loss"]
+    trainer.train(20 / 60, show_progress=False)
+    assert trainer.history[-1]["loss"] < 0.8 * before
+    state = load_state(tmp_path)
+    assert state["device"] == "cuda"
+
+    resumed = Trainer(SMALL, data, tmp_path)
+    resumed.load_state_dict(state)
+    assert torch.equal(resumed.generator.get_state(), state["generator"])
+    resumed.train(25 / 60, show_progress=False)
+    assert resumed.step > trainer.step
+    assert resumed.history[-1]["loss"] < 1.1 * trainer.history[-1]["loss"]
