@@ -13,7 +13,7 @@ import deqir_lite
 from deqir_lite import TASKS, photo_names
 from deqir_lite.cli.app import check_seed, choose_device, one_line_errors
 
-COMMANDS = ("restore", "verify", "train", "fit-gaussian", "info")
+COMMANDS = ("restore", "verify", "train", "fit-gaussian", "evaluate", "info")
 
 
 def python(*arguments):

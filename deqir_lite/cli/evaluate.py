@@ -1,0 +1,191 @@
+"""``deqir-lite evaluate``."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from deqir_lite._files import write_atomically
+from deqir_lite.bundled import data_path
+from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
+from deqir_lite.cli.app import check_folder, check_timesteps, choose_device, one_line_errors
+from deqir_lite.cli.restore import DTYPES
+from deqir_lite.evaluation.command import reproducing_command
+from deqir_lite.evaluation.identity import prior_digest
+from deqir_lite.evaluation.photos import find_photos
+from deqir_lite.evaluation.pictures import Pictures
+from deqir_lite.evaluation.results import Results
+from deqir_lite.evaluation.run import Evaluation
+from deqir_lite.evaluation.settings import MASK_SEED, SEEDS, SIZES, TIMESTEPS, Setting, plan
+from deqir_lite.evaluation.table import markdown, text_table
+from deqir_lite.images import SMALLEST_SIDE
+from deqir_lite.machine import describe_device, versions
+from deqir_lite.operators import TASKS, make_task
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.load import load_prior
+
+FIGURE_FILE, TABLE_FILE = "evaluation.png", "evaluation.md"
+LOG_FILE = "training_log.json"
+"""What ``train`` leaves in the folder of a prior."""
+
+BATCHES = {"cuda": 32, "mps": 8, "cpu": 8}
+"""On a processor larger batches are not faster."""
+
+
+def _option(help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help)
+
+
+@one_line_errors
+def evaluate(
+    prior: Annotated[
+        str, _option("photo64, gaussian, or a folder or hub id as for restore.")
+    ] = "photo64",
+    photos: Annotated[
+        Path | None, _option("Folder of photos that were not trained on. Default: the bundled.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        _option(
+            "Folder for evaluation.json, .md and .png. Default: the prior's folder where it is "
+            "one, else ./evaluation. A run goes on where an earlier one in this folder stopped."
+        ),
+    ] = None,
+    tasks: Annotated[str, _option("Tasks, separated by commas.")] = ",".join(TASKS),
+    sizes: Annotated[str, _option("Sides in pixels, separated by commas.")] = ",".join(
+        map(str, SIZES)
+    ),
+    timesteps: Annotated[str, _option("T, separated by commas.")] = ",".join(map(str, TIMESTEPS)),
+    seeds: Annotated[int, _option("Samples of each photo: seeds 0, 1, ...")] = SEEDS,
+    eta: Annotated[
+        str | None,
+        _option(
+            "Share of fresh noise for all tasks, 0 to 1; of several, separated by commas, the best "
+            "one of each task is reported. Default: chosen per task."
+        ),
+    ] = None,
+    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
+    dtype: Annotated[str, _option(f"Inside the network: {', '.join(DTYPES)}.")] = "bfloat16",
+    batch: Annotated[
+        int | None,
+        _option("Images through the network at once. Default: 32 on cuda, else 8."),
+    ] = None,
+    budget: Annotated[
+        float | None, _option("Stop after so many minutes; the most important cells come first.")
+    ] = None,
+    references_only: Annotated[
+        bool, _option("Compute baselines and reference methods only.", "--references-only")
+    ] = False,
+    only_table: Annotated[
+        bool, _option("Write table and figure again from what is in OUT.", "--only-table")
+    ] = False,
+) -> None:
+    """Judge a prior by restoration: all tasks on photos, against simpler methods.
+
+    Prints a table; OUT receives evaluation.json, evaluation.md and evaluation.png. Stop it at
+    any time, with Ctrl-C for example: the same command goes on.
+    """
+    folder = out or (Path(prior) if Path(prior).is_dir() else Path("evaluation"))
+    if only_table:
+        _report(Results.load(folder), Pictures(folder))
+        return
+    check_folder("out", folder)
+    check_choice("dtype", dtype, DTYPES)
+    check_integer("seeds", seeds, 1)
+    if batch is not None:
+        check_integer("batch", batch, 1)
+    if budget is not None:
+        check_interval("budget", budget, 0.0, float("inf"))
+    wanted = plan(
+        _each("tasks", tasks, str),
+        _each("sizes", sizes, int),
+        _each("timesteps", timesteps, int),
+        None if eta is None else _each("eta", eta, float),
+    )
+    place = choose_device(device)
+    found = find_photos(photos or data_path("photos"))
+    model = load_prior(prior, place, dtype)
+    _check_plan(wanted, model)
+    results = Results.resume(
+        folder,
+        {
+            "prior": prior_digest(model, prior),
+            "photos": {photo.name: photo.digest for photo in found},
+            "seeds": seeds,
+            "dtype": dtype,
+        },
+    )
+    devices = {*results.context.get("devices", []), describe_device(place)}
+    results.context = {
+        "prior": prior,
+        "photos": None if photos is None else str(photos),
+        "versions": versions(),
+        "devices": sorted(devices),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = Pictures(folder)
+    evaluation = Evaluation(
+        prior=model,
+        photos=found,
+        results=results,
+        pictures=pictures,
+        seeds=range(seeds),
+        batch=batch or BATCHES[place.type],
+        device=place,
+        dtype=torch.float64 if dtype == "float64" else torch.float32,
+    )
+    try:
+        complete = evaluation.run(wanted, budget, references_only, show_progress=True)
+    except KeyboardInterrupt:
+        complete = False
+    _report(results, pictures)
+    if not complete:
+        typer.echo("stopped before the end: the same command goes on")
+
+
+def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
+    """The values of an option, separated by commas, without repetition."""
+    try:
+        values = list(dict.fromkeys(kind(part.strip()) for part in value.split(",")))
+    except ValueError:
+        raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
+    return values
+
+
+def _check_plan(wanted: list[Setting], prior: Prior) -> None:
+    """Refuse before the work what operators, network or schedule cannot take."""
+    for setting in wanted:
+        check_interval("eta", setting.eta, 0.0, 1.0)
+        check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
+    for task, side in {setting[:2]: None for setting in wanted}:
+        check_integer("sizes", side, SMALLEST_SIDE)
+        make_task(task, (side, side), MASK_SEED)
+        check_divisible("sizes", (side, side), getattr(prior, "size_divisor", 1))
+
+
+def _report(results: Results, pictures: Pictures) -> None:
+    """Print the table; write it, the figure, and the model card of a trained prior."""
+    from deqir_lite.evaluation.figure import evaluation_figure  # imports matplotlib
+
+    folder, command = results.folder, reproducing_command(results)
+    typer.echo(text_table(results))
+    figure = evaluation_figure(results, pictures)
+    text = markdown(results, command, None if figure is None else FIGURE_FILE)
+    if figure is not None:
+        write_atomically(folder / FIGURE_FILE, figure, name="out")
+    write_atomically(folder / TABLE_FILE, text.encode(), name="out")
+    typer.echo(f"written to {folder}")
+    if (folder / LOG_FILE).is_file():
+        _renew_card(folder)
+
+
+def _renew_card(folder: Path) -> None:
+    """The model card of a prior that was trained into ``folder`` takes the evaluation in."""
+    from deqir_lite.training.card import write_card
+
+    try:
+        write_card(folder)
+    except ValueError as error:
+        typer.echo(f"model card left as it is: {error}", err=True)

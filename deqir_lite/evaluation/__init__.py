@@ -1,0 +1,38 @@
+"""Judge a prior by what it restores: photos, tasks and chains against simpler methods."""
+
+from deqir_lite.evaluation.baselines import Baseline, baseline_of, bicubic, biharmonic
+from deqir_lite.evaluation.goals import GOALS, Goal
+from deqir_lite.evaluation.identity import prior_digest
+from deqir_lite.evaluation.photos import Photo, find_photos
+from deqir_lite.evaluation.pictures import Pictures
+from deqir_lite.evaluation.references import tv_restoration
+from deqir_lite.evaluation.results import Results
+from deqir_lite.evaluation.run import Evaluation
+from deqir_lite.evaluation.sampling import restore_samples
+from deqir_lite.evaluation.settings import ETAS, Setting, plan
+from deqir_lite.evaluation.summary import Line, summarise
+from deqir_lite.evaluation.table import markdown, text_table
+
+__all__ = [
+    "ETAS",
+    "GOALS",
+    "Baseline",
+    "Evaluation",
+    "Goal",
+    "Line",
+    "Photo",
+    "Pictures",
+    "Results",
+    "Setting",
+    "baseline_of",
+    "bicubic",
+    "biharmonic",
+    "find_photos",
+    "markdown",
+    "plan",
+    "prior_digest",
+    "restore_samples",
+    "summarise",
+    "text_table",
+    "tv_restoration",
+]

@@ -1,0 +1,34 @@
+"""The one command that computes a results file again."""
+
+import shlex
+from collections.abc import Iterable
+
+from deqir_lite.evaluation.results import Results
+from deqir_lite.evaluation.settings import ETAS
+from deqir_lite.operators import TASKS
+
+
+def reproducing_command(results: Results) -> str:
+    """``deqir-lite evaluate`` with the options that give the samples in ``results``.
+
+    Where an interrupted run has not reached everything, the command goes further.
+    """
+    context, settings = results.context, results.settings
+    ran = {setting for setting, _ in results.samples}
+    words = ["deqir-lite", "evaluate", "--prior", str(context.get("prior", "photo64"))]
+    if context.get("photos"):
+        words += ["--photos", str(context["photos"])]
+    tasks = [task for task in TASKS if any(setting.task == task for setting in ran)]
+    if tasks and len(tasks) < len(TASKS):
+        words += ["--tasks", ",".join(tasks)]
+    if ran:
+        words += ["--sizes", _list(setting.size for setting in ran)]
+        words += ["--timesteps", _list(setting.timesteps for setting in ran)]
+        if any(setting.eta not in ETAS[setting.task] for setting in ran):
+            words += ["--eta", _list(setting.eta for setting in ran)]
+    words += ["--seeds", str(settings["seeds"]), "--dtype", str(settings["dtype"])]
+    return shlex.join(words)
+
+
+def _list(values: Iterable[float]) -> str:
+    return ",".join(f"{value:g}" for value in sorted(set(values)))

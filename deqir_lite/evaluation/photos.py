@@ -1,0 +1,58 @@
+"""The photos of an evaluation: a folder, what in it can be read, and which photos are grey."""
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from deqir_lite.images import load_photo
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+
+
+class Photo(NamedTuple):
+    """A readable file: its name, the start of its SHA-256, and whether it has colour."""
+
+    path: Path
+    digest: str
+    coloured: bool
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def load(self, size: int) -> torch.Tensor:
+        """The centred square, resized: (1, 3, size, size) in [-1, 1], float64."""
+        return load_photo(self.path, size, torch.float64)
+
+
+def find_photos(folder: Path) -> list[Photo]:
+    """The photos in ``folder``, by name; files that cannot be read are counted in one warning.
+
+    Raises FileNotFoundError for a missing folder, ValueError when no photo is left.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"photos: no folder {str(folder)!r}")
+    found, skipped = [], []
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS):
+        try:
+            image = load_photo(path)
+        except (OSError, ValueError):
+            skipped.append(path.name)
+            continue
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        found.append(Photo(path, digest, _coloured(image)))
+    if skipped:
+        warnings.warn(
+            f"photos: skipped {len(skipped)} unreadable files, such as {skipped[0]}", stacklevel=2
+        )
+    if not found:
+        raise ValueError(f"photos: {str(folder)!r} holds no readable photo ({', '.join(ENDINGS)})")
+    return found
+
+
+def _coloured(image: torch.Tensor) -> bool:
+    """Whether any channel is further from another than rounding puts it: one 8-bit step."""
+    return bool((image.amax(dim=1) - image.amin(dim=1)).max() > 1.5 / 127.5)

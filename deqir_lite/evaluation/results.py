@@ -1,0 +1,113 @@
+"""The results file: every number as soon as it is known, and what it was computed with."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deqir_lite._files import write_atomically
+from deqir_lite._json import to_json
+from deqir_lite.evaluation.settings import Setting
+
+FILE = "evaluation.json"
+_FORMAT = 1
+
+Scores = dict[str, float | None]
+"""``psnr`` in dB and ``ssim`` (None below 11 pixels a side) of one image."""
+
+
+@dataclass
+class Results:
+    """Scores by photo, in ``folder`` / evaluation.json.
+
+    * ``settings``: what all numbers share (prior, photos, seeds, dtype); another run with other
+      settings is refused,
+    * ``context``: versions and devices that contributed,
+    * ``references``: (task, size, photo) -> method -> scores,
+    * ``samples``: (setting, photo) -> scores of each seed and of their mean.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    context: dict[str, Any] = field(default_factory=dict)
+    references: dict[tuple[str, int, str], dict[str, Scores]] = field(default_factory=dict)
+    samples: dict[tuple[Setting, str], dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Results":
+        """The results in ``folder``; FileNotFoundError without, ValueError for a damaged file."""
+        path = folder / FILE
+        if not path.is_file():
+            raise FileNotFoundError(f"out: no {FILE} in {str(folder)!r}")
+        try:
+            stored = json.loads(path.read_text())
+            if stored["format"] != _FORMAT:
+                raise ValueError(f"format {stored['format']!r}; expected {_FORMAT}")
+            results = cls(folder, stored["settings"], stored["context"])
+            for entry in stored["references"]:
+                key = (entry.pop("task"), entry.pop("size"), entry.pop("photo"))
+                results.references[key] = _numbers(entry)
+            for entry in stored["samples"]:
+                setting = Setting(*(entry.pop(name) for name in Setting._fields))
+                photo = entry.pop("photo")
+                results.samples[setting, photo] = _numbers(entry)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"out: {str(path)!r} is no results file of this program ({error}); delete it or "
+                "take another folder"
+            ) from error
+        return results
+
+    @classmethod
+    def resume(cls, folder: Path, settings: dict[str, Any]) -> "Results":
+        """The results in ``folder`` to go on with, or new ones.
+
+        Raises ValueError, naming the difference, when they were computed with other settings.
+        """
+        if not (folder / FILE).exists():
+            return cls(folder, settings)
+        results = cls.load(folder)
+        for name in results.settings | settings:
+            there, here = results.settings.get(name), settings.get(name)
+            if there != here:
+                raise ValueError(
+                    f"out: {str(folder / FILE)!r} holds results with another {name}: "
+                    f"{_brief(there, here)}; take another folder or delete the file"
+                )
+        return results
+
+    def save(self) -> Path:
+        """Write the file, all or nothing: an interrupted or failed write keeps the old one."""
+        references = [
+            {"task": task, "size": size, "photo": photo} | scores
+            for (task, size, photo), scores in self.references.items()
+        ]
+        samples = [
+            setting._asdict() | {"photo": photo} | scores
+            for (setting, photo), scores in self.samples.items()
+        ]
+        content = {
+            "format": _FORMAT,
+            "settings": self.settings,
+            "context": self.context,
+            "references": references,
+            "samples": samples,
+        }
+        return write_atomically(self.folder / FILE, to_json(content).encode(), name="out")
+
+
+def _numbers(value: Any) -> Any:
+    """Undo ``to_json``: the strings "inf" and "nan" become numbers again."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+def _brief(there: Any, here: Any) -> str:
+    """What differs: for tables such as the photos only the entries that do."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        names = [name for name in there | here if there.get(name) != here.get(name)]
+        return f"different {', '.join(map(str, names[:3]))}" + (", ..." if len(names) > 3 else "")
+    return f"{there!r} there, {here!r} now"

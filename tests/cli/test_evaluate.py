@@ -1,0 +1,218 @@
+"""``deqir-lite evaluate``: table and files, going on, and what it refuses."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from deqir_lite import load_bundled_photo, save_image
+from deqir_lite.evaluation import run as run_module
+
+
+@pytest.fixture(autouse=True)
+def quick_tv(monkeypatch):
+    """Total variation has tests of its own, and is slow."""
+    monkeypatch.setattr(run_module, "tv_restoration", lambda operator, y: operator.pinv(y))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    made = tmp_path / "photos"
+    made.mkdir()
+    for name in ("cat", "coffee"):
+        save_image(made / f"{name}.png", load_bundled_photo(name, 32))
+    return made
+
+
+@pytest.fixture
+def evaluate(run, photos, folder):
+    """(options...) -> a small evaluation of the Gaussian prior, to ``folder``."""
+
+    def call(*options, prior="gaussian", out=folder, sizes=16, timesteps=3, tasks="sr2"):
+        return run(
+            *("evaluate", "--prior", prior, "--photos", photos, "--out", out, "--seeds", 2),
+            *("--sizes", sizes, "--timesteps", timesteps, "--tasks", tasks, "--device", "cpu"),
+            *options,
+        )
+
+    return call
+
+
+def test_table_and_files(evaluate, folder):
+    result = evaluate(tasks="sr2,colorization", timesteps="3,4")
+    assert result.exit_code == 0, result.output
+    assert "16 × 16 pixels, T = 3" in result.stdout
+    assert "16 × 16 pixels, T = 4" in result.stdout
+    assert "2 × 2" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"written to {folder}"
+    stored = json.loads((folder / "evaluation.json").read_text())
+    assert len(stored["samples"]) == 2 * 2 * 2
+    assert len(stored["references"]) == 2 * 2
+    assert stored["settings"]["dtype"] == "bfloat16"
+    assert stored["context"]["devices"]
+    text = (folder / "evaluation.md").read_text()
+    assert text.startswith("## Restoration\n")
+    assert "--tasks sr2,colorization --sizes 16 --timesteps 3,4 --seeds 2" in text
+    with Image.open(folder / "evaluation.png") as picture:
+        assert picture.width == 5 * 128 + 6 * 10
+
+
+def test_goes_on_where_it_stopped(evaluate, folder):
+    result = evaluate("--budget", 0)
+    assert result.exit_code == 0, result.output
+    assert "the same command goes on" in result.stdout
+    result = evaluate()
+    assert "the same command goes on" not in result.stdout
+    before = (folder / "evaluation.json").read_text()
+    assert evaluate(tasks="sr2,sr4").exit_code == 0
+    after = json.loads((folder / "evaluation.json").read_text())
+    assert after["samples"][:2] == json.loads(before)["samples"]
+    assert len(after["samples"]) == 4
+
+
+def test_the_interrupt_key_saves(evaluate, folder, monkeypatch):
+    def interrupted(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module.Evaluation, "_restore", interrupted)
+    result = evaluate()
+    assert result.exit_code == 0, result.output
+    assert "the same command goes on" in result.stdout
+    assert len(json.loads((folder / "evaluation.json").read_text())["references"]) == 2
+
+
+def test_only_table(evaluate, run, folder):
+    evaluate()
+    (folder / "evaluation.md").unlink()
+    (folder / "evaluation.png").unlink()
+    before = (folder / "evaluation.json").read_bytes()
+    result = run("evaluate", "--out", folder, "--only-table")
+    assert result.exit_code == 0, result.output
+    assert "16 × 16 pixels, T = 3" in result.stdout
+    assert (folder / "evaluation.md").is_file()
+    assert (folder / "evaluation.png").is_file()
+    assert (folder / "evaluation.json").read_bytes() == before
+
+
+def test_references_only(evaluate, folder):
+    result = evaluate("--references-only")
+    assert result.exit_code == 0, result.output
+    stored = json.loads((folder / "evaluation.json").read_text())
+    assert len(stored["references"]) == 2
+    assert stored["samples"] == []
+
+
+def test_several_etas(evaluate):
+    result = evaluate("--eta", "0.3, 0.9")
+    assert "(best of 0.3, 0.9)" in result.stdout
+
+
+def test_a_network_and_the_prior_s_own_folder(run, photos, unet_folder):
+    """Without --out the results go to the folder of the prior; a card is left alone."""
+    (unet_folder / "training_log.json").write_text("[]")
+    (unet_folder / "README.md").write_text("a card")
+    result = run(
+        *("evaluate", "--prior", unet_folder, "--photos", photos, "--seeds", 2, "--sizes", 16),
+        *("--timesteps", 2, "--tasks", "sr2", "--device", "cpu", "--dtype", "float64"),
+    )
+    assert result.exit_code == 0, result.output
+    assert (unet_folder / "evaluation.json").is_file()
+    assert (unet_folder / "README.md").read_text() == "a card"
+    assert "model card left as it is" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tasks": "sr2,sr3"}, "tasks: unknown value 'sr3'; known: sr2"),
+        ({"tasks": ""}, "tasks: unknown value ''"),
+        ({"sizes": "16,17"}, "got size 17x17; both sides must be multiples of 2"),
+        ({"sizes": "large"}, "sizes: got 'large'; expected numbers separated by commas"),
+        ({"sizes": "4"}, "sizes: got 4; expected an integer >= 8"),
+        ({"timesteps": "0"}, "timesteps: got 0"),
+        ({"timesteps": "1001"}, "timesteps: got 1001; expected at most 1000"),
+        ({"prior": "none"}, "prior: 'none'"),
+    ],
+)
+def test_refused(evaluate, folder, options, message):
+    result = evaluate(**options)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--eta", "1.5"), "eta: got 1.5; expected a number in [0, 1]"),
+        (("--eta", "x"), "eta: got 'x'"),
+        (("--dtype", "int8"), "dtype: unknown value 'int8'"),
+        (("--batch", 0), "batch: got 0"),
+        (("--seeds", 0), "seeds: got 0"),
+        (("--budget", -1), "budget: got -1"),
+        (("--device", "tpu"), "device: unknown value 'tpu'"),
+        (("--photos", "nowhere"), "photos: no folder 'nowhere'"),
+        (("--only-table",), "out: no evaluation.json"),
+    ],
+)
+def test_refused_options(evaluate, folder, options, message):
+    result = evaluate(*options)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert message in line
+    assert list(folder.iterdir()) == []
+
+
+def test_sizes_that_the_network_cannot_take(evaluate, unet_folder, folder):
+    result = evaluate(prior=unet_folder, sizes=17, tasks="inpaint-box")
+    assert result.exit_code == 2
+    assert "sizes: got size 17x17; both sides must be multiples of 2" in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_results_of_other_settings_stay(evaluate, folder, photos):
+    evaluate()
+    before = (folder / "evaluation.json").read_bytes()
+    for options, message in (
+        (("--dtype", "float32"), "another dtype: 'bfloat16' there, 'float32' now"),
+        (("--seeds", 3), "another seeds: 2 there, 3 now"),
+    ):
+        result = evaluate(*options)
+        assert result.exit_code == 2
+        assert message in result.stderr
+    save_image(photos / "cat.png", load_bundled_photo("camera", 32))
+    assert "another photos: different cat.png" in evaluate().stderr
+    assert (folder / "evaluation.json").read_bytes() == before
+
+
+def test_unreadable_photos_are_counted(evaluate, photos):
+    (photos / "broken.png").write_bytes(b"nothing")
+    result = evaluate()
+    assert result.exit_code == 0
+    assert "warning: photos: skipped 1 unreadable files, such as broken.png" in result.stderr
+
+
+def test_out_of_memory_names_the_batch(evaluate, monkeypatch):
+    def full(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
+
+    monkeypatch.setattr(run_module, "restore_samples", full)
+    result = evaluate("--batch", 4)
+    assert result.exit_code == 2
+    assert "error: batch: out of memory with 4 images" in result.stderr
+
+
+def test_the_card_of_a_trained_prior_is_written_last(evaluate, folder, monkeypatch):
+    def write_card(there):
+        seen.append((there, sorted(path.name for path in there.iterdir())))
+
+    seen = []
+    monkeypatch.setattr("deqir_lite.training.card.write_card", write_card)
+    evaluate()
+    assert seen == []
+    (folder / "training_log.json").write_text("{}")
+    evaluate()
+    assert [there for there, _ in seen] == [folder]
+    assert {"evaluation.json", "evaluation.md", "evaluation.png"} <= set(seen[0][1])

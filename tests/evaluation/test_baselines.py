@@ -1,0 +1,95 @@
+"""The simple methods against known answers."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deqir_lite.evaluation import baseline_of, bicubic, biharmonic
+from deqir_lite.operators import TASKS, make_task, random_mask
+
+RAMP = torch.linspace(-0.5, 0.5, 16, dtype=torch.float64)
+
+
+@pytest.fixture
+def photo(gaussian_prior):
+    return gaussian_prior.sample((2, 16, 16), torch.Generator().manual_seed(1)) / 4
+
+
+def test_bicubic_continues_a_ramp():
+    coarse = RAMP.expand(1, 3, 16, 16)
+    fine = bicubic(coarse, 2)
+    pixel = RAMP[1] - RAMP[0]
+    expected = RAMP[0] + pixel * (torch.arange(32).double() / 2 - 0.25)
+    inside = slice(4, -4)  # the kernel reaches over the border elsewhere
+    assert torch.allclose(fine[0, 0, 0, inside], expected[inside], atol=1e-12)
+    assert torch.allclose(fine, fine[:, :, :1].expand_as(fine), atol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_bicubic_is_that_of_pillow(photo, factor):
+    plane = photo[0, 0].float()
+    picture = Image.fromarray(plane.numpy())
+    theirs = picture.resize((16 * factor, 16 * factor), Image.Resampling.BICUBIC)
+    ours = bicubic(plane[None, None], factor)[0, 0]
+    assert np.allclose(ours.numpy(), np.asarray(theirs), atol=1e-5)
+
+
+def test_biharmonic_finds_a_harmonic_polynomial():
+    """x, y, xy and x^2 - y^2 have no Laplacian: holes inside come back exactly."""
+    i, j = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    i, j = i.double() / 16, j.double() / 16
+    photo = torch.stack([i + 2 * j, i * j, i**2 - j**2])[None]
+    mask = torch.ones(16, 16)
+    mask[4:9, 5:12] = 0
+    mask[12, 3] = 0
+    filled = biharmonic(photo * mask, mask)
+    assert torch.allclose(filled, photo, atol=1e-10)
+
+
+def test_biharmonic_keeps_what_is_there(photo):
+    mask = random_mask((16, 16), seed=3)
+    filled = biharmonic(photo * mask, mask)
+    kept = mask.bool()
+    assert torch.equal(filled[..., kept], photo[..., kept])
+    assert torch.equal(biharmonic(photo, torch.ones(16, 16)), photo)
+    assert torch.equal(biharmonic(photo, torch.zeros(16, 16)), photo)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        ("sr4", "bicubic"),
+        ("pool2", "bicubic"),
+        ("deblur-gaussian", "y"),
+        ("deblur-motion", "y"),
+        ("inpaint-box", "biharmonic"),
+        ("colorization", "grey"),
+        ("sensing", "A⁺y"),
+        ("old-photo", "biharmonic"),
+        ("old-photo-sr2", "biharm., bicubic"),
+    ],
+)
+def test_names(task, name):
+    assert baseline_of(make_task(task, (16, 16))).name == name
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_constant_grey_photo_comes_back(task):
+    """Every baseline is right where there is nothing to guess."""
+    operator = make_task(task, (32, 32))
+    photo = torch.full((1, 3, 32, 32), 0.3, dtype=torch.float64)
+    restored = baseline_of(operator).restore(operator, operator.A(photo))
+    assert restored.shape == photo.shape
+    inside = (..., slice(8, -8), slice(8, -8))  # some blurs change the border
+    assert torch.allclose(restored[inside], photo[inside], atol=1e-3)
+
+
+def test_small_old_photo_uses_the_mean_of_kept_pixels():
+    """Where a block kept 3 of its 4 pixels, y is 3/4 of their grey, not a darker photo."""
+    operator = make_task("old-photo-sr2", (16, 16))
+    photo = torch.full((1, 3, 16, 16), 0.3, dtype=torch.float64)
+    y = operator.A(photo)
+    assert float(y.std()) > 0.05
+    restored = baseline_of(operator).restore(operator, y)
+    assert torch.allclose(restored, photo, atol=1e-9)

@@ -1,0 +1,75 @@
+"""The results file: what is written is read again, and other settings are refused."""
+
+import errno
+import json
+import math
+
+import pytest
+
+from deqir_lite.evaluation import Results, Setting, results
+
+SETTING = Setting("sr2", 16, 5, 0.5)
+
+
+@pytest.fixture
+def filled(tmp_path):
+    filled = Results(tmp_path, {"prior": "abc", "photos": {"a.png": "1", "b.png": "2"}, "seeds": 2})
+    filled.context = {"devices": ["a CPU"]}
+    filled.references["sr2", 16, "a.png"] = {"pinv": {"psnr": math.inf, "ssim": None}}
+    filled.samples[SETTING, "a.png"] = {
+        "single": {"psnr": [20.5, 21.25], "ssim": [0.5, 0.25]},
+        "mean": {"psnr": 22.0, "ssim": 0.75},
+        "seconds": 1.5,
+    }
+    return filled
+
+
+def test_round_trip(filled):
+    filled.save()
+    assert Results.load(filled.folder) == filled
+    assert Results.resume(filled.folder, filled.settings) == filled
+    json.loads((filled.folder / "evaluation.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_new_results(tmp_path):
+    assert Results.resume(tmp_path, {"seeds": 2}) == Results(tmp_path, {"seeds": 2})
+    with pytest.raises(FileNotFoundError, match="out: no evaluation.json"):
+        Results.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prior": "xyz"}, "another prior: 'abc' there, 'xyz' now"),
+        ({"seeds": 8}, "another seeds: 2 there, 8 now"),
+        ({"photos": {"a.png": "1", "b.png": "3", "c.png": "4"}}, "photos: different b.png, c.png;"),
+    ],
+)
+def test_other_settings_are_refused(filled, change, message):
+    filled.save()
+    with pytest.raises(ValueError, match=message):
+        Results.resume(filled.folder, filled.settings | change)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"format": 0}', '{"format": 1, "settings": 3}', "\x00"]
+)
+def test_damaged_files(tmp_path, content):
+    (tmp_path / "evaluation.json").write_text(content)
+    with pytest.raises(ValueError, match=r"out: .*evaluation.json' is no results file"):
+        Results.resume(tmp_path, {})
+
+
+def test_a_full_disk_keeps_what_was_written(filled, monkeypatch):
+    filled.save()
+    kept = (filled.folder / "evaluation.json").read_bytes()
+
+    def full(path, data, name):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    filled.samples[SETTING, "b.png"] = filled.samples[SETTING, "a.png"]
+    monkeypatch.setattr("pathlib.Path.write_bytes", lambda path, data: full(path, data, ""))
+    with pytest.raises(OSError, match="No space left"):
+        filled.save()
+    assert (filled.folder / "evaluation.json").read_bytes() == kept
+    assert [path.name for path in filled.folder.iterdir()] == [results.FILE]

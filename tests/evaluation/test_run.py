@@ -1,0 +1,170 @@
+"""The work: batches do not decide numbers, interruptions lose nothing, order and budget."""
+
+import time
+from itertools import count
+
+import pytest
+import torch
+
+from deqir_lite import make_chain, restore_sequential
+from deqir_lite.evaluation import restore_samples, summarise, text_table
+from deqir_lite.evaluation import run as run_module
+from deqir_lite.evaluation.settings import FIRST_SIZE, plan
+from deqir_lite.metrics import psnr
+from deqir_lite.operators import TASKS, make_task
+
+# --- batches ---
+
+
+@pytest.mark.parametrize("task", ["inpaint-random", "sr2", "colorization"])
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_batches_are_single_chains(nonlinear_prior, gaussian_prior, task, batch):
+    operator = make_task(task, (8, 8))
+    y = operator.A(gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(0)))
+    seeds = [0, 3, 7]
+    together = torch.cat(list(restore_samples(nonlinear_prior, operator, y, 4, 0.5, seeds, batch)))
+    alone = [
+        restore_sequential(make_chain(nonlinear_prior, operator, one[None], 4, 0.5, seed)).x0
+        for one in y
+        for seed in seeds
+    ]
+    assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-12)
+
+
+def test_batch_limit(gaussian_prior):
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(torch.zeros(3, 3, 8, 8))
+    chunks = restore_samples(gaussian_prior, operator, y, 2, 0.5, range(3), 4)
+    assert [len(chunk) for chunk in chunks] == [4, 4, 1]
+
+
+# --- scores ---
+
+
+def test_scores_are_of_each_seed_and_of_their_mean(make_evaluation, settings):
+    evaluation = make_evaluation()
+    assert evaluation.run(settings)
+    setting = next(s for s in settings if s.task == "sr2")
+    photo = evaluation.photos[0]
+    truth = photo.load(16)
+    operator = make_task("sr2", (16, 16))
+    samples = torch.cat(
+        [
+            restore_sequential(
+                make_chain(evaluation.prior, operator, operator.A(truth), *setting[2:], seed)
+            ).x0
+            for seed in range(3)
+        ]
+    )
+    entry = evaluation.results.samples[setting, photo.name]
+    assert entry["single"]["psnr"] == pytest.approx(psnr(samples, truth).tolist(), abs=1e-9)
+    mean = samples.mean(0, keepdim=True)
+    assert entry["mean"]["psnr"] == pytest.approx(float(psnr(mean, truth)), abs=1e-9)
+    # averaging first and clamping afterwards is at least as good as an average sample
+    assert entry["mean"]["psnr"] > sum(entry["single"]["psnr"]) / 3
+
+
+def test_grey_photos_say_nothing_about_colour(make_evaluation, settings):
+    evaluation = make_evaluation()
+    evaluation.run(settings)
+    photos = {task: {p for s, p in evaluation.results.samples if s.task == task} for task in TASKS}
+    assert photos["colorization"] == {"a.png", "b.jpg"}
+    assert photos["sr2"] == {"a.png", "b.jpg", "grey.png"}
+
+
+def test_a_diverging_prior_scores_zero(make_evaluation, settings, gaussian_prior):
+    def infinite(x_t, t):
+        return x_t / 0
+
+    infinite.schedule = gaussian_prior.schedule
+    evaluation = make_evaluation(prior=infinite)
+    assert evaluation.run(settings[:1])
+    assert summarise(evaluation.results)[0].psnr["mean"] == 0
+
+
+# --- resuming ---
+
+
+class Interrupting:
+    """A prior that is interrupted at its n-th call."""
+
+    def __init__(self, prior, calls):
+        self.prior, self.schedule, self.calls = prior, prior.schedule, count(1 - calls)
+
+    def __call__(self, x_t, t):
+        if next(self.calls) == 0:
+            raise KeyboardInterrupt
+        return self.prior(x_t, t)
+
+
+@pytest.mark.parametrize("calls", [1, 5, 14, 20])
+def test_an_interrupted_run_goes_on(make_evaluation, settings, gaussian_prior, calls):
+    whole = make_evaluation("whole")
+    whole.run(settings)
+    with pytest.raises(KeyboardInterrupt):
+        make_evaluation("parts", prior=Interrupting(gaussian_prior, calls)).run(settings)
+    again = make_evaluation("parts")
+    before = dict(again.results.samples)
+    assert len(before) < len(whole.results.samples)
+    again.run(settings)
+    assert before.items() <= again.results.samples.items()
+    assert text_table(again.results) == text_table(whole.results)
+    assert sorted(again.results.references) == sorted(whole.results.references)
+
+
+def test_nothing_is_computed_twice(make_evaluation, settings):
+    make_evaluation().run(settings)
+    assert make_evaluation(prior=None).run(settings)
+
+
+def test_references_first(make_evaluation, settings):
+    evaluation = make_evaluation(prior=None)
+    assert evaluation.run(settings, references_only=True)
+    assert not evaluation.results.samples
+    lines = summarise(evaluation.results)
+    assert [line.task for line in lines] == ["sr2", "colorization"]
+    assert lines[0].psnr["tv"] is not None
+    assert lines[0].psnr["mean"] is None
+    references = dict(evaluation.results.references)
+    again = make_evaluation()
+    again.run(settings)
+    assert again.results.references == references
+
+
+# --- order and budget ---
+
+
+def test_the_most_important_comes_first():
+    wanted = plan(TASKS, [64, 256, 128], [100, 20])
+    stages = list(dict.fromkeys((s.size, s.timesteps) for s in wanted))
+    assert stages == [(128, 20), (64, 20), (128, 100), (64, 100), (256, 20), (256, 100)]
+    assert wanted[0][:2] == ("sr2", FIRST_SIZE)
+    assert len(wanted) == len(TASKS) * 6
+    assert [s.task for s in plan(["sr8", "sensing", "colorization"], [64], [20])] == [
+        "colorization",
+        "sr8",
+        "sensing",
+    ]
+
+
+def test_budget(make_evaluation, settings, monkeypatch):
+    """A clock of one minute a look: what is begun is finished, in the order of the plan."""
+    minutes = count()
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: 60.0 * next(minutes))
+    evaluation = make_evaluation()
+    assert not evaluation.run(settings, minutes=3)
+    done = [(setting.task, photo) for setting, photo in evaluation.results.samples]
+    assert done == [("sr2", "a.png"), ("sr2", "b.jpg")]
+    assert not make_evaluation("none").run(settings, minutes=0)
+    monkeypatch.setattr(run_module.time, "monotonic", time.perf_counter)
+    assert evaluation.run(settings)
+
+
+def test_out_of_memory(make_evaluation, settings, gaussian_prior):
+    def greedy(x_t, t):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    greedy.schedule = gaussian_prior.schedule
+    with pytest.raises(ValueError, match="batch: out of memory with 4 images of 16 pixels"):
+        make_evaluation(prior=greedy).run(settings)
+    assert make_evaluation().results.references  # what was known by then is saved
