@@ -1,9 +1,9 @@
 """A certificate must fail whenever a claim does, and say so to everybody."""
 
 import ast
-import inspect
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,8 +132,11 @@ def test_empty_certificate_fails():
 
 
 def test_failure_survives_optimised_python():
-    tree = ast.parse(inspect.getsource(module))
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    sources = [path.read_text() for path in Path(module.__file__).parent.glob("*.py")]
+    assert len(sources) > 1
+    assert not [
+        n for text in sources for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Assert)
+    ]
 
 
 def test_rounding_never_hides_a_failure():

@@ -213,12 +213,14 @@ def _curve_svg(series: Mapping[str, np.ndarray], first: int, label: str, ylabel:
             for run in runs
             if len(run) > 1
         ]
-        if name:
+        if name:  # in ink: not all colours of lines are readable as text
+            sample = legend - 7 * len(name) - 24
             parts.append(
-                f'<text x="{legend}" y="12" text-anchor="end" fill="{color}">'
-                f"{html.escape(name)}</text>"
+                f'<text x="{legend}" y="12" text-anchor="end">{html.escape(name)}</text>'
+                f'<line x1="{sample}" x2="{sample + 18}" y1="8" y2="8" stroke="{color}" '
+                f'stroke-width="1.6" stroke-dasharray="{dash}"/>'
             )
-            legend -= 7 * len(name) + 14
+            legend = sample - 12
     parts.append(
         f'<g class="cursor" data-x=\'{xs}\' transform="translate({xs[0]} 0)">'
         f'<line y1="{top}" y2="{height - bottom}" stroke="{INK}" stroke-width="1.2"/></g>'

@@ -104,6 +104,17 @@ def test_curve_and_cursor(frames):
     assert all(inside)
 
 
+def test_text_of_the_curve_is_ink_on_white(frames):
+    series = {name: [1, 0.1, 0.01, 0.001] for name in ("one", "two", "three")}
+    svg = parsed(IterationSlider(frames, series=series)).svg
+    assert svg["fill"] == "#1a1a1a"
+    assert svg.rect["fill"] == "white"
+    assert not [text for text in svg.find_all("text") if text.has_attr("fill")]
+    samples = {line["stroke"] for line in svg.find_all("line", attrs={"stroke-dasharray": True})}
+    assert samples == {line["stroke"] for line in svg.find_all("polyline")}
+    assert len(samples) == 3
+
+
 def test_no_curve_without_a_series(frames):
     assert parsed(IterationSlider(frames)).svg is None
 

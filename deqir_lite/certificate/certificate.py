@@ -4,81 +4,26 @@ A chapter adds a row for each claim and concludes; conclude() shows the table an
 notebook when a claim fails. The JSON of all chapters is merged into one page of the book.
 """
 
-import html
 import json
 import math
-import numbers
-import operator
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from deqir_lite._files import write_atomically
+from deqir_lite.certificate.claim import RELATIONS, Claim, as_number
+from deqir_lite.certificate.table import html_table, markdown_table, show, text_table
 from deqir_lite.checks import check_choice
 from deqir_lite.machine import machine as machine_in_use
 from deqir_lite.machine import versions as versions_in_use
 
 FOLDER_VARIABLE = "DEQIR_LITE_CERTIFICATES"
 """Environment variable: the folder in which conclude() also leaves each certificate as JSON."""
-
-_RELATIONS: dict[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    "<": operator.lt,
-    ">=": operator.ge,
-    ">": operator.gt,
-    "==": operator.eq,
-}
-_SIGNS = {"<=": "≤", "<": "<", ">=": "≥", ">": ">", "==": "="}
-_COLUMNS = ("Claim", "Equation", "Measured", "Required", "Data type", "Result")
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One row: what is claimed, and what was measured.
-
-    Attributes:
-        claim: the statement in words.
-        equation: number of the equation in the paper or the book, may be empty.
-        measured: a number, or True or False for a claim that is no number.
-        tolerance: what ``measured`` is compared with; None for True or False.
-        relation: how: "<=", "<", ">=", ">" or "==".
-        dtype: data type of the computation, for example "float64"; may be None.
-    """
-
-    claim: str
-    equation: str
-    measured: float | bool
-    tolerance: float | None = None
-    relation: str = "<="
-    dtype: str | None = None
-
-    @property
-    def passed(self) -> bool:
-        """Whether the measurement meets the requirement; a NaN meets none."""
-        if isinstance(self.measured, bool):
-            return self.measured
-        if self.tolerance is None or math.isnan(self.measured):
-            return False
-        return _RELATIONS[self.relation](self.measured, self.tolerance)
-
-    def cells(self) -> tuple[str, ...]:
-        """Return the row as text, one entry for each column of the table."""
-        if self.tolerance is None:
-            measured, required = ("holds" if self.measured else "does not hold"), "holds"
-        else:
-            measured, required = f"{self.measured:.3g}", f"{self.tolerance:.3g}"
-            # Never let rounding show a failure as a success: "1e-10 <= 1e-10, fails".
-            if measured == required and self.measured != self.tolerance:
-                measured, required = repr(self.measured), repr(self.tolerance)
-            required = f"{_SIGNS[self.relation]} {required}"
-        result = "✓ pass" if self.passed else "✗ FAIL"
-        return (self.claim, self.equation, measured, required, self.dtype or "\N{EN DASH}", result)
 
 
 @dataclass
@@ -130,10 +75,10 @@ class Certificate:
         A failing claim raises nothing here: ``conclude`` shows all of them. Raises ValueError
         for arguments that make no claim.
         """
-        check_choice("relation", relation, _RELATIONS)
+        check_choice("relation", relation, RELATIONS)
         if not isinstance(claim, str) or not claim.strip():
             raise ValueError(f"claim: got {claim!r}; expected some text")
-        value = _number(measured)
+        value = as_number(measured)
         if isinstance(value, bool) != (tolerance is None):
             raise ValueError(
                 f"tolerance: got {tolerance!r} for measured = {value!r}; "
@@ -164,8 +109,8 @@ class Certificate:
         folder = os.environ.get(FOLDER_VARIABLE)
         if folder:
             self.save(Path(folder) / f"{_slug(self.title)}.json")
-        _show(self)
-        _assert_passed([self])
+        show(self)
+        assert_passed([self])
 
     def to_json(self) -> str:
         """Return the certificate as JSON; NaN and infinities as the strings "nan", "inf"."""
@@ -216,110 +161,24 @@ class Certificate:
             raise ValueError(f"path: {str(path)!r} is no certificate ({error!r})") from error
         return certificate
 
-    def _repr_html_(self) -> str:
-        """Return one table: a caption, headers for both directions, the result in words."""
-        head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
-        body = []
-        for claim in self.claims:
-            first, *rest = (html.escape(cell) for cell in claim.cells())
-            state = "pass" if claim.passed else "fail"
-            cells = "".join(f"<td>{cell}</td>" for cell in rest[:-1])
-            body.append(
-                f'<tr class="certificate-{state}"><th scope="row">{first}</th>{cells}'
-                f"<td><strong>{rest[-1]}</strong></td></tr>"
-            )
-        return (
-            f'<table class="certificate table">'
-            f"<caption>Certificate: {html.escape(self.title)}. {self._summary()}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-        )
-
-    def _repr_markdown_(self) -> str:
-        """Return the table in Markdown, for PDF and for terminals that render it."""
-        rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(claim.cells() for claim in self.claims)]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-        return "\n".join([f"**Certificate: {self.title}.** {self._summary()}", "", *lines])
-
-    def __str__(self) -> str:
-        """Return the table as aligned plain text."""
-        rows = [_COLUMNS, *(claim.cells() for claim in self.claims)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([f"Certificate: {self.title}. {self._summary()}", *lines])
-
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """Return how many claims pass, as a sentence."""
         if not self.claims:
             return "No claim was checked."
         return f"{len(self.claims) - len(self.failures())} of {len(self.claims)} claims pass."
 
-
-@dataclass
-class MergedCertificates:
-    """The certificates of several chapters, in the order given."""
-
-    certificates: list[Certificate]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every certificate passes; an empty one does not."""
-        return all(certificate.passed for certificate in self.certificates)
-
-    def conclude(self) -> None:
-        """Show all tables, and raise AssertionError naming each chapter and claim that fails."""
-        _show(self)
-        _assert_passed(self.certificates)
-
-    def to_json(self) -> str:
-        """Return a JSON object with ``passed`` and the list ``certificates``."""
-        content = {
-            "passed": self.passed,
-            "certificates": [json.loads(c.to_json()) for c in self.certificates],
-        }
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
     def _repr_html_(self) -> str:
-        return "\n".join(certificate._repr_html_() for certificate in self.certificates)
+        return html_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
 
     def _repr_markdown_(self) -> str:
-        return "\n\n".join(certificate._repr_markdown_() for certificate in self.certificates)
+        return markdown_table(f"**Certificate: {self.title}.** {self.summary()}", self.claims)
 
     def __str__(self) -> str:
-        return "\n\n".join(map(str, self.certificates))
+        return text_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
 
 
-def merge(paths: Sequence[str | os.PathLike[str]]) -> MergedCertificates:
-    """Load several certificates; ValueError when there is none, or two have one title."""
-    certificates = [Certificate.load(path) for path in paths]
-    titles = [certificate.title for certificate in certificates]
-    if not titles:
-        raise ValueError("paths: got none; expected at least one certificate")
-    if len(set(titles)) < len(titles):
-        twice = sorted({title for title in titles if titles.count(title) > 1})
-        raise ValueError(f"paths: several certificates are called {', '.join(map(repr, twice))}")
-    return MergedCertificates(certificates)
-
-
-def _number(measured: Any) -> float | bool:
-    """One Python number or bool from whatever holds exactly one."""
-    if isinstance(measured, (torch.Tensor, np.ndarray, np.generic)):
-        size = measured.numel() if isinstance(measured, torch.Tensor) else measured.size
-        if size != 1:
-            raise ValueError(
-                f"measured: got shape {tuple(measured.shape)}; expected one number: "
-                "take the maximum or the mean first"
-            )
-        measured = measured.item()
-    if isinstance(measured, bool):
-        return measured
-    if not isinstance(measured, numbers.Real):
-        raise ValueError(f"measured: got {measured!r}; expected a number, True or False")
-    return float(measured)
-
-
-def _assert_passed(certificates: Sequence[Certificate]) -> None:
+def assert_passed(certificates: Sequence[Certificate]) -> None:
+    """Raise AssertionError with a line for each claim that fails, and each empty certificate."""
     problems = []
     for certificate in certificates:
         if not certificate.claims:
@@ -333,20 +192,6 @@ def _assert_passed(certificates: Sequence[Certificate]) -> None:
             )
     if problems:  # not an assert statement: python -O must not remove it
         raise AssertionError("\n".join(problems))
-
-
-def _show(table: Any) -> None:
-    """Rich in a notebook, plain text elsewhere."""
-    try:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        print(table)
-        return
-    if getattr(get_ipython(), "kernel", None) is None:
-        print(table)
-    else:
-        display(table)
 
 
 def _slug(title: str) -> str:

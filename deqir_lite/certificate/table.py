@@ -1,0 +1,59 @@
+"""Claims as a table: HTML for the book, Markdown for print, plain text for a terminal."""
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from deqir_lite.certificate.claim import Claim
+
+_COLUMNS = ("Claim", "Equation", "Measured", "Required", "Data type", "Result")
+
+
+def html_table(caption: str, claims: Sequence[Claim]) -> str:
+    """Return one table: a caption, headers for both directions, the result in words."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    body = []
+    for claim in claims:
+        first, *rest = (html.escape(cell) for cell in claim.cells())
+        state = "pass" if claim.passed else "fail"
+        cells = "".join(f"<td>{cell}</td>" for cell in rest[:-1])
+        body.append(
+            f'<tr class="certificate-{state}"><th scope="row">{first}</th>{cells}'
+            f"<td><strong>{rest[-1]}</strong></td></tr>"
+        )
+    return (
+        f'<table class="certificate table"><caption>{html.escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+
+
+def markdown_table(caption: str, claims: Sequence[Claim]) -> str:
+    """Return the table in Markdown, for PDF and for terminals that render it."""
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(claim.cells() for claim in claims)]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join([caption, "", *lines])
+
+
+def text_table(caption: str, claims: Sequence[Claim]) -> str:
+    """Return the table as aligned plain text."""
+    rows = [_COLUMNS, *(claim.cells() for claim in claims)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([caption, *lines])
+
+
+def show(table: Any) -> None:
+    """Show a table: rich in a notebook, plain text elsewhere."""
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(table)
+        return
+    if getattr(get_ipython(), "kernel", None) is None:
+        print(table)
+    else:
+        display(table)

@@ -1,0 +1,211 @@
+"""How many sweeps each form needs on chains of growing length: a measurement that can go on later.
+
+``python -m deqir_lite.sweep_study --out data/benchmarks/sweeps.json`` runs the study that the book
+reads. Its file is written anew, all or nothing, after every run; a second start with the same file
+goes on where the first one stopped.
+"""
+
+import argparse
+import itertools
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from deqir_lite._files import write_atomically
+from deqir_lite._json import to_json
+from deqir_lite.bundled import data_path, load_bundled_photo
+from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.checks import check_integer
+from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
+from deqir_lite.machine import machine, versions
+from deqir_lite.metrics import psnr
+from deqir_lite.operators import make_task
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian, load_prior
+from deqir_lite.solvers import make_solver
+
+TARGET = 40.0
+"""dB between x_0 of a sweep and x_0 of the sequential chain that count as arrived."""
+
+STOP = 50.0
+"""dB at which a run ends."""
+
+METHODS = (
+    ("noise", "anderson-triangular", "measurement"),
+    ("data", "anderson-triangular", "measurement"),
+    ("gaussian", "anderson-triangular", "gaussian"),
+    ("gaussian", "picard", "gaussian"),
+    ("jacobi", "anderson-triangular", "measurement"),
+)
+"""(form, solver, start) of the study: every form with the start that is its default."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One solve of the study: which chain, and how it is solved."""
+
+    task: str
+    photo: str
+    num_steps: int
+    eta: float
+    form: str
+    solver: str
+    start: str
+    size: int = 32
+    seed: int = 0
+    max_sweeps: int = 20
+
+
+@dataclass(frozen=True)
+class SweepCurve:
+    """What a run gave: ``psnr[j]`` is the PSNR in dB of x_0 after j sweeps against the sequential
+    x_0, ``psnr[0]`` that of the start. The curve ends at :data:`STOP` dB, at the last sweep
+    allowed, or before the first sweep with NaN or infinite pixels."""
+
+    run: Run
+    psnr: tuple[float, ...]
+
+    def sweeps_to(self, target: float = TARGET) -> int | None:
+        """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
+        none."""
+        missed = [j for j, value in enumerate(self.psnr) if not value >= target]
+        arrived = missed[-1] + 1 if missed else 0
+        return arrived if arrived < len(self.psnr) else None
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether no sweep made x_0 worse."""
+        return all(later >= earlier for earlier, later in itertools.pairwise(self.psnr))
+
+
+def study_runs(
+    steps: Sequence[int] = (10, 20, 50, 100, 200),
+    etas: Sequence[float] = (0.15, 0.85),
+    problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
+) -> list[Run]:
+    """The runs of the study, short chains first; ``problems`` are pairs (task, photo)."""
+    cases = itertools.product(steps, etas, problems, METHODS)
+    return [Run(*problem, count, eta, *method) for count, eta, problem, method in cases]
+
+
+def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
+    """The chain of a run."""
+    operator = make_task(run.task, (run.size, run.size), run.seed)
+    y = operator.A(load_bundled_photo(run.photo, run.size))
+    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed)
+
+
+def measure(
+    run: Run, prior: Prior, gaussian: GaussianPrior, sequential: torch.Tensor | None = None
+) -> SweepCurve:
+    """Solve one run sweep by sweep and compare each x_0 with the sequential one.
+
+    ``sequential`` (1, 3, H, W) is the sequential x_0, where it is known already.
+    """
+    check_integer("max_sweeps", run.max_sweeps, 1)
+    with torch.no_grad():
+        chain = make_run_chain(run, prior)
+        reference = chain.sequential()[-1] if sequential is None else sequential
+        system = FixedPointSystem(chain, make_model(run.form, chain, gaussian))
+        start = make_start(run.start, chain, gaussian)
+        solver = make_solver(run.solver)
+        state = solver.init(system, start)
+        curve = [psnr(start[-1], reference).item()]
+        for _ in range(min(run.max_sweeps, run.num_steps)):
+            state = solver.step(system, state)
+            x0 = state.output[-1]
+            if not bool(torch.isfinite(x0).all()):
+                break
+            curve.append(psnr(x0, reference).item())
+            if curve[-1] >= STOP:
+                break
+    return SweepCurve(run, tuple(curve))
+
+
+def run_study(
+    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
+) -> list[SweepCurve]:
+    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
+
+    Returns all curves in the file. Raises FileNotFoundError when the folder of ``out`` does not
+    exist, and ValueError when ``out`` exists and is no file of this study.
+    """
+    path = Path(out)
+    curves = load_study(path) if path.exists() else []
+    done = {curve.run for curve in curves}
+    missing = [run for run in runs if run not in done]
+    write_atomically(path, _encode(curves), name="out")
+    prior = load_prior("photo64") if prior is None else prior
+    gaussian = load_gaussian(prior.schedule)
+    chains = itertools.groupby(missing, key=_chain_of)
+    bar = tqdm(total=len(missing), disable=not show_progress, desc="study", unit="run")
+    for _, group in chains:
+        sequential = None
+        for run in group:
+            if sequential is None:
+                with torch.no_grad():
+                    sequential = make_run_chain(run, prior).sequential()[-1]
+            curves.append(measure(run, prior, gaussian, sequential))
+            write_atomically(path, _encode(curves), name="out")
+            bar.update()
+    bar.close()
+    return curves
+
+
+def load_study(path: str | Path | None = None) -> list[SweepCurve]:
+    """The curves of a file of :func:`run_study`, by default those that come with the book.
+
+    Raises FileNotFoundError, or ValueError when the file is no such study.
+    """
+    path = data_path("benchmarks") / "sweeps.json" if path is None else Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: no study {str(path)!r}")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["curves"]
+        return [_decode(entry) for entry in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"path: {str(path)!r} is no sweep study ({error!r})") from error
+
+
+def _chain_of(run: Run) -> tuple[Any, ...]:
+    return run.task, run.photo, run.num_steps, run.eta, run.size, run.seed
+
+
+def _encode(curves: Sequence[SweepCurve]) -> bytes:
+    rounded = [
+        asdict(curve.run) | {"psnr": [round(value, 2) for value in curve.psnr]} for curve in curves
+    ]
+    content = {
+        "command": "python -m deqir_lite.sweep_study",
+        "versions": versions(),
+        "machine": machine(),
+        "curves": rounded,
+    }
+    return to_json(content).encode()
+
+
+def _decode(entry: dict[str, Any]) -> SweepCurve:
+    values = tuple(float(value) for value in entry["psnr"])
+    if not values or any(math.isnan(value) for value in values):
+        raise ValueError("psnr: expected one number or more")
+    return SweepCurve(Run(**{field.name: entry[field.name] for field in fields(Run)}), values)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command: run the whole study, or the part with the given numbers of steps."""
+    parser = argparse.ArgumentParser(prog="python -m deqir_lite.sweep_study", description=__doc__)
+    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
+    parser.add_argument("--steps", type=int, nargs="+", default=[10, 20, 50, 100, 200])
+    options = parser.parse_args(arguments)
+    run_study(options.out, study_runs(options.steps), show_progress=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Block matrices: which entries are there, how large they are, and which are exactly zero."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from deqir_lite.checks import check_integer, check_interval
+from deqir_lite.viz._values import to_array
+from deqir_lite.viz.style import GRID, book_style, figure_of, new_figure
+
+
+def plot_blocks(
+    magnitudes: Any,
+    block: int = 1,
+    decades: float = 6.0,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    r"""Draw :math:`\log_{10}` of the entries of a matrix that consists of square blocks.
+
+    Args:
+        magnitudes: (n, n) values >= 0: the absolute values of a matrix, or one norm per block.
+        block: entries on a side of each block; thin lines separate the blocks.
+        decades: range of the colours below the largest entry. Smaller entries have the darkest
+            colour; exact zeros have none and stay white.
+        title: of the axes.
+        ax: axes to draw on; default: a new figure.
+
+    The axes count blocks from 1, the row downwards. For J_F of a chain, block (k, j) is the answer
+    of x_{T-k} to a change of x_{T-j}. Returns the figure (a second axes holds the colour bar).
+    Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
+    blocks do not fit.
+    """
+    values = to_array("magnitudes", magnitudes, ndim=2)
+    size = len(values)
+    if values.shape != (size, size) or not np.isfinite(values).all():
+        raise ValueError(
+            f"magnitudes: got shape {values.shape}; expected a square matrix of finite values"
+        )
+    check_integer("block", block, 1)
+    if size % block:
+        raise ValueError(f"block: got {block}; expected a divisor of {size}")
+    check_interval("decades", decades, 0.1, 300.0)
+    if ax is None:
+        _, ax = new_figure(4.8, 4.0)
+    top = np.log10(values.max()) if values.any() else 0.0
+    logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
+    count = size // block
+    with book_style():
+        picture = ax.imshow(
+            np.ma.masked_where(values == 0, logs),
+            cmap="cividis",  # even in lightness, and the same for all kinds of colour vision
+            interpolation="none",
+            vmin=top - decades,
+            vmax=top,
+            extent=(0.5, count + 0.5, count + 0.5, 0.5),
+        )
+        ax.grid(False)
+        for edge in np.arange(1, count) + 0.5:
+            ax.axhline(edge, color=GRID, linewidth=0.5)
+            ax.axvline(edge, color=GRID, linewidth=0.5)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+        ax.set(xlabel="changed state $j$", ylabel="answering state $k$")
+        if title:
+            ax.set_title(title)
+        figure = figure_of(ax)
+        bar = figure.colorbar(picture, ax=ax)
+        bar.set_label(r"$\log_{10}$ magnitude (white: exactly 0)")
+    return figure

@@ -1,0 +1,206 @@
+"""A restoration with its settings at hand: drop-downs in a live notebook, a picture in the book."""
+
+import base64
+import html
+import traceback
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+import torch
+
+from deqir_lite.chain import make_chain
+from deqir_lite.checks import check_choice, check_images
+from deqir_lite.fixedpoint.models import FORMS
+from deqir_lite.metrics import psnr
+from deqir_lite.operators import TASKS, make_task
+from deqir_lite.priors.base import Prior
+from deqir_lite.restoration import restore_parallel, restore_sequential
+from deqir_lite.solvers import SOLVERS
+from deqir_lite.viz.gallery import show_images
+from deqir_lite.viz.style import BookFigure
+
+_STEPS = (5, 10, 20, 50)
+_NEEDS_KERNEL = (
+    "In a running notebook this picture has drop-downs, and is computed again for every choice. "
+    "A page of the book has no kernel and shows the first one."
+)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A figure, and what it shows in words."""
+
+    figure: BookFigure
+    alt: str
+    caption: str
+
+
+def show_restoration(
+    photo: torch.Tensor,
+    prior: Prior,
+    task: str = "inpaint-random",
+    eta: float = 0.85,
+    num_steps: int = 20,
+    form: str = "gaussian",
+    solver: str = "anderson-triangular",
+    seed: int = 0,
+) -> BookFigure:
+    """Degrade a photo, restore it step by step and all at once, and show the four pictures.
+
+    Args:
+        photo: one photo (1, 3, H, W) in [-1, 1].
+        prior: predicts the noise, as ``load_prior`` returns it.
+        task: a key of ``TASKS``.
+        eta: share of fresh noise in every step, in [0, 1].
+        num_steps: T, the number of steps of the chain.
+        form, solver: as :func:`restore_parallel` takes them.
+        seed: of all noise of the chain.
+
+    Raises ValueError as the functions do that it calls.
+    """
+    return _restored(
+        photo,
+        prior,
+        task=task,
+        eta=eta,
+        num_steps=num_steps,
+        form=form,
+        solver=solver,
+        seed=seed,
+    ).figure
+
+
+def explore_restoration(photo: torch.Tensor, prior: Prior, **start: Any) -> "RestorationExplorer":
+    """Put :func:`show_restoration` under drop-downs and sliders; the last line of a cell.
+
+    Call the plain function first: its errors stop the notebook. An error after a choice is shown
+    under the controls, beside the last picture that worked.
+
+    Args:
+        photo: one photo (1, 3, H, W) in [-1, 1].
+        prior: predicts the noise.
+        start: first settings, any of the other arguments of ``show_restoration``.
+
+    Raises ValueError for first settings that do not work, or are none.
+    """
+    return RestorationExplorer(photo, prior, **start)
+
+
+class RestorationExplorer:
+    """The widget of :func:`explore_restoration`.
+
+    Attributes:
+        controls: name of a setting -> its ipywidget.
+        message: what went wrong with the last choice; empty when nothing did.
+        picture: the last picture that worked, as HTML with its description.
+    """
+
+    def __init__(self, photo: torch.Tensor, prior: Prior, **start: Any) -> None:
+        settings: dict[str, Any] = {"task": "inpaint-random", "eta": 0.85, "num_steps": 20}
+        settings |= {"form": "gaussian", "solver": "anderson-triangular", "seed": 0}
+        for name in start:
+            check_choice("start", name, settings)
+        settings |= start
+        self._photo, self._prior, self._seed = photo, prior, settings["seed"]
+        self._shown = _restored(photo, prior, **settings)
+        wide = {"description_width": "5em"}
+        steps = sorted({*_STEPS, settings["num_steps"]})
+        self.controls = {
+            "task": ipywidgets.Dropdown(options=list(TASKS), description="Task", style=wide),
+            "eta": ipywidgets.FloatSlider(
+                min=0, max=1, step=0.05, description="eta", continuous_update=False, style=wide
+            ),
+            "num_steps": ipywidgets.SelectionSlider(
+                options=steps, description="Steps T", continuous_update=False, style=wide
+            ),
+            "form": ipywidgets.Dropdown(options=list(FORMS), description="Form", style=wide),
+            "solver": ipywidgets.Dropdown(options=list(SOLVERS), description="Solver", style=wide),
+        }
+        self.message = ipywidgets.HTML()
+        self.picture = ipywidgets.HTML(_image(self._shown))
+        for name, control in self.controls.items():
+            control.value = settings[name]
+            control.observe(self._update, names="value")
+        self.widget = ipywidgets.VBox([*self.controls.values(), self.message, self.picture])
+
+    def _update(self, change: Any) -> None:
+        """Compute again; whatever goes wrong is shown, because a callback cannot raise it."""
+        settings = {name: control.value for name, control in self.controls.items()}
+        self.message.value = "<em>Solving ...</em>"
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                self._shown = _restored(self._photo, self._prior, seed=self._seed, **settings)
+        except Exception as error:
+            self.message.value = _alert(error)
+        else:
+            self.picture.value = _image(self._shown)
+            lines = [html.escape(f"{w.category.__name__}: {w.message}") for w in caught]
+            self.message.value = "<br>".join(lines)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """Return the widget for a live notebook, and the picture for everything else."""
+        still = _image(self._shown) + f"<p>{_NEEDS_KERNEL}</p>"
+        return {
+            **self.widget._repr_mimebundle_(),
+            "text/plain": self._shown.alt,
+            "text/html": f'<div class="restoration-explorer">{still}</div>',
+            "image/png": base64.b64encode(self._shown.figure._repr_png_()).decode(),
+        }
+
+
+def _restored(
+    photo: torch.Tensor,
+    prior: Prior,
+    task: str,
+    eta: float,
+    num_steps: int,
+    form: str,
+    solver: str,
+    seed: int,
+) -> _Shown:
+    check_images("photo", photo, in_range=True)
+    if len(photo) != 1:
+        raise ValueError(f"photo: got {len(photo)} photos; expected one")
+    operator = make_task(task, (photo.shape[-2], photo.shape[-1]))
+    y = operator.A(photo)
+    chain = make_chain(prior, operator, y, num_steps=num_steps, eta=eta, seed=seed)
+    step_by_step = restore_sequential(chain)
+    at_once = restore_parallel(chain, form=form, solver=solver)
+    pinv = operator.pinv(y)
+    before, after = psnr(pinv, photo).item(), psnr(at_once.x0, photo).item()
+    agreement = psnr(at_once.x0, step_by_step.x0).item()
+    titles = [
+        f"measured: {before:.1f} dB",
+        f"step by step: {step_by_step.nfe} evaluations, one by one",
+        f"all at once: {at_once.sweeps} sweeps, {at_once.nfe} evaluations, {after:.1f} dB",
+        "photo",
+    ]
+    pictures = [pinv[0], step_by_step.x0[0], at_once.x0[0], photo[0]]
+    alt = (
+        f"Four pictures for the task {task}, eta {eta:g}, T = {num_steps}, {form} form, {solver}: "
+        f"the measurement at {before:.1f} dB, the step-by-step restoration, the restoration "
+        f"all at once after {at_once.sweeps} sweeps at {after:.1f} dB, and the photo."
+    )
+    caption = f"The two restorations agree to {agreement:.0f} dB."
+    return _Shown(show_images(pictures, titles), alt, caption)
+
+
+def _image(shown: _Shown) -> str:
+    data = base64.b64encode(shown.figure._repr_png_()).decode()
+    return (
+        f'<img class="dark-light" alt="{html.escape(shown.alt)}" style="max-width:100%" '
+        f'src="data:image/png;base64,{data}"><p>{shown.caption}</p>'
+    )
+
+
+def _alert(error: Exception) -> str:
+    """Return an error in one line, its traceback folded below it."""
+    line = html.escape(f"{type(error).__name__}: {error}")
+    trace = html.escape("".join(traceback.format_exception(error)))
+    return (
+        f'<div role="alert"><strong>{line}</strong><br>The picture is that of the last choice '
+        f"that worked.<details><summary>Traceback</summary><pre>{trace}</pre></details></div>"
+    )

@@ -1,0 +1,84 @@
+"""Iterates of solvers in the plane: how they walk to the fixed point."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deqir_lite.viz.style import (
+    COLORS,
+    DASHES,
+    GRID,
+    INK,
+    MARKERS,
+    book_style,
+    figure_of,
+    new_figure,
+)
+
+
+def plot_paths(
+    paths: Mapping[str, Any],
+    target: Sequence[float] | torch.Tensor | None = None,
+    numbered: bool = False,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw sequences of points of the plane, each connected from its first to its last.
+
+    Args:
+        paths: name -> (n, 2) points, or a sequence of n points of two numbers.
+        target: where they should end, a star.
+        numbered: write k beside point k of every path, 0 for the first.
+        title: of the axes.
+        ax: axes to draw on; default: a new figure.
+
+    Both axes have the same scale, so that angles are true. Returns the figure. Raises ValueError
+    for no path, for points that are not finite and for those outside of the plane.
+    """
+    if not paths:
+        raise ValueError("paths: got none; expected at least one")
+    walks = {name: _points(f"paths[{name!r}]", path) for name, path in paths.items()}
+    end = None if target is None else _points("target", [target])[0]
+    if ax is None:
+        _, ax = new_figure(5.2, 4.4)
+    with book_style():
+        for k, (name, points) in enumerate(walks.items()):
+            color = COLORS[k % len(COLORS)]
+            ax.plot(
+                *points.T, label=name, color=color, marker=MARKERS[k % len(MARKERS)],
+                linestyle=DASHES[k % len(DASHES)],
+            )  # fmt: skip
+            for number, point in enumerate(points if numbered else ()):
+                ax.annotate(
+                    str(number), point, xytext=(5, 4), textcoords="offset points", fontsize=8,
+                    color=color,
+                )  # fmt: skip
+        if end is not None:
+            ax.plot(
+                *end, marker="*", markersize=13, linestyle="none", color=COLORS[6],
+                markeredgecolor=INK, markeredgewidth=0.6, zorder=5, label="fixed point",
+            )  # fmt: skip
+        ax.set(xlabel="$x_1$", ylabel="$x_2$")
+        ax.set_aspect("equal", adjustable="datalim")
+        ax.legend(frameon=True, framealpha=0.9, edgecolor=GRID)  # a path may run under it
+        if title:
+            ax.set_title(title)
+    return figure_of(ax)
+
+
+def _points(name: str, value: Any) -> np.ndarray:
+    """(n, 2) float64 from a tensor, an array or a sequence of points."""
+    try:
+        rows = [torch.as_tensor(point).detach().double().cpu().numpy() for point in value]
+        array = np.stack(rows) if rows else np.empty((0, 2))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name}: expected points of the plane ({error})") from error
+    if array.ndim != 2 or array.shape[1] != 2 or not len(array):
+        raise ValueError(f"{name}: got shape {array.shape}; expected (n, 2), n >= 1")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: holds NaN or infinity; expected finite points")
+    return array

@@ -1,0 +1,78 @@
+"""One measurement of two unknowns: the solutions are a line, and everything can be drawn."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deqir_lite.checks import check_interval
+from deqir_lite.viz.style import COLORS, INK, MARKERS, book_style, figure_of, new_figure
+
+
+def plot_solution_line(
+    row: Sequence[float],
+    y: float,
+    points: Mapping[str, Sequence[float]],
+    arrows: Sequence[tuple[str, str]] = (),
+    reach: float = 2.0,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw all x in the plane with row . x = y, the direction of the range space, and points.
+
+    Args:
+        row: the two entries of a 1 x 2 matrix A.
+        y: the measured number.
+        points: name -> (x_1, x_2), drawn and labelled.
+        arrows: pairs of names, from the first point to the second.
+        reach: the axes show [-reach, reach] in both directions.
+        ax: axes to draw on; default: a new square figure.
+
+    Returns the figure. Raises ValueError for a row that is zero or has not two entries, for
+    points outside of the plane, and for arrows between unknown points.
+    """
+    a = _pair("row", row)
+    length = float(np.linalg.norm(a))
+    if length == 0:
+        raise ValueError("row: got zeros; expected a direction")
+    check_interval("reach", reach, 1e-6, 1e6)
+    pairs = {name: _pair(f"points[{name!r}]", point) for name, point in points.items()}
+    places = {name: (float(pair[0]), float(pair[1])) for name, pair in pairs.items()}
+    for pair in arrows:
+        if len(pair) != 2 or not set(pair) <= set(places):
+            raise ValueError(f"arrows: got {pair!r}; expected two of {', '.join(places)}")
+    if ax is None:
+        _, ax = new_figure(4.4, 4.4)
+    unit = a / length
+    along = 3 * reach * np.array([[-1.0], [1.0]])
+    solutions = y / length * unit + along * np.array([-unit[1], unit[0]])
+    with book_style():
+        for ends, k, label in ((solutions, 0, "all x with A x = y"), (along * unit, 1, "range")):
+            look: Any = {"color": COLORS[k], "linestyle": ("-", "--")[k], "marker": ""}
+            ax.plot(ends[:, 0], ends[:, 1], label=label, **look)
+        ax.plot(0, 0, color=INK, marker="+", linestyle="none", markersize=8)
+        for start, end in arrows:
+            ax.annotate(
+                "",
+                xy=places[end],
+                xytext=places[start],
+                arrowprops={"arrowstyle": "->", "color": INK, "shrinkA": 3, "shrinkB": 3},
+            )
+        for k, (name, place) in enumerate(places.items()):
+            ax.plot(*place, color=INK, marker=MARKERS[k % len(MARKERS)], linestyle="none")
+            ax.annotate(name, place, xytext=(6, 6), textcoords="offset points")
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
+        ax.set_aspect("equal")
+        ax.legend(loc="lower left")
+    return figure_of(ax)
+
+
+def _pair(name: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected two numbers ({error})") from error
+    if array.shape != (2,) or not np.isfinite(array).all():
+        raise ValueError(f"{name}: got {value!r}; expected two finite numbers")
+    return array

@@ -1,0 +1,102 @@
+"""All states of a chain of points in the plane, as one connected line."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deqir_lite.checks import check_integer, check_interval
+from deqir_lite.priors.mixture import GaussianMixturePrior
+from deqir_lite.viz.densities import density
+from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
+
+
+def plot_trajectory(
+    states: Any,
+    reference: Any | None = None,
+    exact: int = 0,
+    reach: float = 3.0,
+    prior: GaussianMixturePrior | None = None,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Draw the states x_T, ..., x_0 of one chain in the plane, connected in this order.
+
+    Args:
+        states: (T+1, 2), noisiest first.
+        reference: another chain of the same shape, a grey line under the states.
+        exact: how many states after x_T are solved: states[: exact + 1] are filled disks, the
+            others are rings.
+        reach: the axes show [-reach, reach] in both directions. How many states lie outside is
+            written in the corner, since a line that leaves the picture does not tell.
+        prior: a mixture with d = 2; its density at t = 0 is shaded under the states.
+        title: of the axes.
+        ax: axes to draw on, for example over a density; default: a new square figure.
+
+    x_0 carries a star. Returns the figure. Raises ValueError for states that are no points of the
+    plane or not finite, another shape of the reference, and a mixture of another dimension.
+    """
+    points = _points("states", states)
+    check_integer("exact", exact, 0)
+    if exact >= len(points):
+        raise ValueError(f"exact: got {exact}; expected less than the {len(points)} states")
+    check_interval("reach", reach, 1e-6, 1e6)
+    if prior is not None and prior.means.shape[1] != 2:
+        raise ValueError(f"prior: got a mixture in {prior.means.shape[1]} dimensions; expected 2")
+    if reference is not None and _points("reference", reference).shape != points.shape:
+        raise ValueError(
+            f"reference: got shape {_points('reference', reference).shape}; expected {points.shape}"
+        )
+    if ax is None:
+        _, ax = new_figure(4.0, 4.0)
+    plain: Any = {"marker": "", "linestyle": "-"}
+    with book_style():
+        if prior is not None:
+            _shade(ax, prior, reach)
+        if reference is not None:
+            ax.plot(*_points("reference", reference).T, color="#707070", linewidth=4, alpha=0.5,
+                    zorder=2, **plain)  # fmt: skip
+        ax.plot(*points.T, color=COLORS[0], linewidth=1, zorder=3, **plain)
+        for part, filling in ((points[: exact + 1], COLORS[0]), (points[exact + 1 :], "white")):
+            ax.plot(*part.T, marker="o", linestyle="none", markersize=5, color=COLORS[0],
+                    markerfacecolor=filling, zorder=4)  # fmt: skip
+        ax.plot(*points[-1], marker="*", linestyle="none", markersize=12, color=COLORS[1],
+                markeredgecolor=INK, markeredgewidth=0.6, zorder=5)  # fmt: skip
+        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
+        ax.set_aspect("equal")
+        outside = int((np.abs(points) > reach).any(axis=1).sum())
+        if outside:
+            ax.text(
+                0.03, 0.03, f"{outside} of {len(points)} states outside", fontsize=9,
+                transform=ax.transAxes, zorder=6,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2},
+            )  # fmt: skip
+        if title:
+            ax.set_title(title)
+    return figure_of(ax)
+
+
+def _shade(ax: Axes, prior: GaussianMixturePrior, reach: float) -> None:
+    """Five shades, each one power of ten below the last."""
+    axis = torch.linspace(-reach, reach, 121, dtype=torch.float64)
+    x, y = torch.meshgrid(axis, axis, indexing="xy")
+    p = density(prior, torch.stack([x, y], dim=-1).reshape(-1, 2), t=0).reshape(x.shape)
+    below_peak = (p / p.max()).clamp(min=1e-9).log10().numpy()
+    levels = [-5, -4, -3, -2, -1, 0]
+    shades = ["#f4f4f4", "#e9e9e9", "#dcdcdc", "#cdcdcd", "#bcbcbc"]
+    ax.contourf(axis.numpy(), axis.numpy(), below_peak, levels, colors=shades, zorder=1)
+    ax.grid(False)
+
+
+def _points(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, torch.Tensor):
+        value = value.detach().double().cpu().numpy()
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected points of the plane ({error})") from error
+    if array.ndim != 2 or array.shape[1] != 2 or len(array) < 2 or not np.isfinite(array).all():
+        raise ValueError(f"{name}: got shape {array.shape}; expected finite points (T+1, 2)")
+    return array

@@ -1,0 +1,205 @@
+"""The study of sweeps: what it measures, what it keeps, and the file that comes with the book."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from deqir_lite import load_gaussian, psnr, restore_parallel
+from deqir_lite.bundled import data_path
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.sweep_study import (
+    METHODS,
+    STOP,
+    Run,
+    SweepCurve,
+    load_study,
+    main,
+    make_run_chain,
+    measure,
+    run_study,
+    study_runs,
+)
+from deqir_lite.verification import bent_prior
+
+RUN = Run("sr2", "cat", 6, 0.15, "data", "picard", "measurement", size=16)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    return load_gaussian()
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """Quick, and not Gaussian."""
+    return bent_prior(GaussianPrior(power_law_spectrum()))
+
+
+def curve(*values):
+    return SweepCurve(RUN, values)
+
+
+def test_sweeps_to_is_where_the_curve_stays_above():
+    assert curve(30.0, 39.9, 40.0, 45.0).sweeps_to(40) == 2
+    assert curve(30.0, 41.0, 39.0, 45.0).sweeps_to(40) == 3
+    assert curve(41.0, 42.0).sweeps_to(40) == 0
+    assert curve(30.0, 39.0).sweeps_to(40) is None
+    assert curve(30.0, 50.0, 10.0).sweeps_to(40) is None
+    assert curve(30.0, 39.0).sweeps_to(20) == 0
+
+
+def test_monotone():
+    assert curve(1.0, 2.0, 2.0).is_monotone
+    assert not curve(1.0, 3.0, 2.0).is_monotone
+
+
+def test_the_runs_cover_every_combination_once():
+    runs = study_runs((10, 20))
+    assert len(runs) == len(set(runs)) == 2 * 2 * 2 * len(METHODS)
+    assert [run.num_steps for run in runs] == sorted(run.num_steps for run in runs)
+    assert {run.form for run in runs} == {"noise", "data", "gaussian", "jacobi"}
+
+
+def test_a_picard_run_ends_at_the_sequential_sample(bent, photos):
+    found = measure(RUN, bent, photos)
+    assert found.run == RUN
+    assert found.psnr[0] < 40
+    assert len(found.psnr) <= RUN.num_steps + 1
+    assert found.psnr[-1] >= STOP
+    assert all(value < STOP for value in found.psnr[:-1])
+
+
+def test_the_curve_is_that_of_the_solver(bent, photos):
+    run = Run("sr2", "cat", 6, 0.15, "noise", "anderson-triangular", "measurement", size=16)
+    chain = make_run_chain(run, bent)
+    solution = restore_parallel(chain, "noise", tolerance=0.0, record=("x0",))
+    expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
+    found = measure(run, bent, photos).psnr[1:]
+    assert len(found) >= 4
+    assert found == pytest.approx(expected[: len(found)], abs=1e-6)
+
+
+def test_on_its_own_prior_the_gaussian_form_needs_no_sweep_at_all(photos):
+    run = Run("sr2", "cat", 6, 0.15, "gaussian", "picard", "gaussian", size=16)
+    assert measure(run, photos, photos).sweeps_to() == 0
+    run = Run("sr2", "cat", 6, 0.15, "gaussian", "picard", "noise", size=16)
+    assert measure(run, photos, photos).sweeps_to() == 1
+
+
+def test_the_allowed_sweeps_are_kept(bent, photos):
+    run = Run("sr2", "cat", 6, 0.15, "jacobi", "picard", "noise", size=16, max_sweeps=2)
+    found = measure(run, bent, photos)
+    assert len(found.psnr) == 3
+    assert found.sweeps_to() is None
+
+
+def test_a_diverged_run_ends_before_the_first_bad_picture(bent, photos):
+    sequential = make_run_chain(RUN, bent).sequential()[-1]
+    calls = []
+
+    class Failing:
+        schedule = bent.schedule
+
+        def __call__(self, x_t, t):
+            calls.append(len(x_t))
+            return bent(x_t, t) * (math.nan if len(calls) > 1 else 1)
+
+    found = measure(RUN, Failing(), photos, sequential)
+    assert len(found.psnr) == 2
+    assert all(math.isfinite(value) for value in found.psnr)
+
+
+def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch, bent):
+    out = tmp_path / "sweeps.json"
+    other = Run("sr2", "cat", 6, 0.85, "data", "picard", "measurement", size=16)
+    first = run_study(out, [RUN], bent)
+    written = json.loads(out.read_text())["curves"]
+    measured = []
+    monkeypatch.setattr(
+        "deqir_lite.sweep_study.measure",
+        lambda run, *rest: measured.append(run) or SweepCurve(run, (1.0, 2.0)),
+    )
+    both = run_study(out, [RUN, other], bent)
+    assert measured == [other]
+    assert [c.run for c in both] == [RUN, other]
+    assert json.loads(out.read_text())["curves"][0] == written[0]
+    assert [c.run for c in load_study(out)] == [RUN, other]
+    assert load_study(out)[0].psnr == pytest.approx(first[0].psnr, abs=0.006)
+    assert run_study(out, [RUN], bent) == load_study(out)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_an_interrupted_study_keeps_what_it_has(tmp_path, monkeypatch, bent):
+    out = tmp_path / "sweeps.json"
+    other = Run("sr2", "cat", 6, 0.85, "data", "picard", "measurement", size=16)
+
+    def interrupted(run, *rest):
+        if run == other:
+            raise KeyboardInterrupt
+        return SweepCurve(run, (1.0, math.inf))
+
+    monkeypatch.setattr("deqir_lite.sweep_study.measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(out, [RUN, other], bent)
+    assert load_study(out) == [SweepCurve(RUN, (1.0, math.inf))]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"curves": [{"task": "sr2"}]}', '{"curves": [3]}']
+)
+def test_other_files_are_refused(tmp_path, text):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="no sweep study"):
+        load_study(path)
+    with pytest.raises(ValueError, match="no sweep study"):
+        run_study(path, [])
+    assert path.read_text() == text
+
+
+def test_missing_places(tmp_path, bent):
+    with pytest.raises(FileNotFoundError, match="path: no study"):
+        load_study(tmp_path / "nothing.json")
+    with pytest.raises(FileNotFoundError, match="out: no folder"):
+        run_study(tmp_path / "nowhere" / "sweeps.json", [RUN], bent)
+
+
+def test_the_command(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "deqir_lite.sweep_study.run_study", lambda out, runs, **rest: seen.append((out, runs))
+    )
+    main(["--out", "a.json", "--steps", "10", "50"])
+    assert seen == [("a.json", study_runs((10, 50)))]
+    main(["--out", "a.json"])
+    assert seen[1][1] == study_runs()
+
+
+def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
+    content = json.loads((data_path("benchmarks") / "sweeps.json").read_text())
+    assert content["command"] == "python -m deqir_lite.sweep_study"
+    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
+    assert {"system", "processor", "threads"} <= set(content["machine"])
+    curves = load_study()
+    assert {c.run for c in curves} == set(study_runs())
+    assert len(curves) == len(study_runs())
+    for c in curves:
+        assert all(math.isfinite(value) and value > 0 for value in c.psnr)
+        allowed = min(c.run.max_sweeps, c.run.num_steps)
+        assert len(c.psnr) == allowed + 1 or (len(c.psnr) <= allowed and c.psnr[-1] >= STOP)
+
+
+def test_an_entry_of_the_bundled_file_measured_again(photos):
+    from deqir_lite import load_prior
+
+    wanted = ("inpaint-random", 10, 0.15, "gaussian", "picard")
+    stored = next(
+        c
+        for c in load_study()
+        if (c.run.task, c.run.num_steps, c.run.eta, c.run.form, c.run.solver) == wanted
+    )
+    again = measure(stored.run, load_prior("photo64"), photos)
+    assert again.sweeps_to() == stored.sweeps_to()
+    assert torch.tensor(again.psnr[:3]).allclose(torch.tensor(stored.psnr[:3]), atol=0.5)

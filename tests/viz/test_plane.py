@@ -1,0 +1,51 @@
+"""The line of all solutions of one equation with two unknowns."""
+
+import math
+
+import numpy as np
+import pytest
+
+from deqir_lite.viz import new_figure, plot_solution_line
+
+
+def test_every_point_of_the_line_is_a_solution_and_the_range_is_perpendicular():
+    (ax,) = plot_solution_line([1.0, 2.0], 1.5, {}).axes
+    solutions, range_space, origin = ax.lines
+    line = np.array(solutions.get_data()).T
+    assert np.allclose(line @ [1, 2], 1.5)
+    across = np.array(range_space.get_data()).T
+    assert abs(np.dot(line[1] - line[0], across[1] - across[0])) < 1e-9
+    assert np.allclose(across[0] + across[1], 0)  # through the origin
+    assert origin.get_data() == ([0], [0])
+    assert np.abs(line).max() > 2  # it leaves the picture
+    assert ax.get_aspect() == 1  # a right angle looks like one
+
+
+def test_points_and_arrows_are_where_they_should_be():
+    points = {"x": (1.0, 0.0), "foot": (0.5, 0.5)}
+    figure, ax = new_figure()
+    assert plot_solution_line((1, 1), 1.0, points, [("x", "foot")], reach=1, ax=ax) is figure
+    drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines[3:]]
+    assert drawn == [(1, 0), (0.5, 0.5)]
+    arrow = next(text for text in ax.texts if text.arrow_patch is not None)
+    assert tuple(arrow.xyann) == points["x"]
+    assert tuple(arrow.xy) == points["foot"]
+    assert {"x", "foot"} <= {text.get_text() for text in ax.texts}
+    assert ax.get_xlim() == (-1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"row": [0, 0]}, "row: got zeros"),
+        ({"row": [1, 2, 3]}, "row: got"),
+        ({"row": "ab"}, "row: expected two numbers"),
+        ({"points": {"x": (1, math.nan)}}, r"points\['x'\]: got"),
+        ({"arrows": [("x", "z")]}, "arrows: got"),
+        ({"reach": 0}, "reach: got 0"),
+    ],
+)
+def test_refuses(arguments, message):
+    full = {"row": [1, 1], "y": 1.0, "points": {"x": (1, 1)}, **arguments}
+    with pytest.raises(ValueError, match=message):
+        plot_solution_line(**full)
