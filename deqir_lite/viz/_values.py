@@ -1,4 +1,4 @@
-"""Numbers for logarithmic axes."""
+"""Numbers for logarithmic axes, and points of the plane."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,3 +33,17 @@ def log_floor(arrays: Sequence[np.ndarray]) -> float:
     positive = [a[np.isfinite(a) & (a > 0)] for a in arrays]
     smallest = min((float(p.min()) for p in positive if p.size), default=1.0)
     return 10.0 ** (np.floor(np.log10(smallest)) - 1)
+
+
+def to_points(name: str, value: Any) -> np.ndarray:
+    """(n, 2) float64 from a tensor, an array or a sequence of points; ValueError otherwise."""
+    try:
+        rows = [torch.as_tensor(point).detach().double().cpu().numpy() for point in value]
+        array = np.stack(rows) if rows else np.empty((0, 2))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name}: expected points of the plane ({error})") from error
+    if array.ndim != 2 or array.shape[1] != 2 or not len(array):
+        raise ValueError(f"{name}: got shape {array.shape}; expected (n, 2), n >= 1")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: holds NaN or infinity; expected finite points")
+    return array

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
 from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, book_style, figure_of, new_figure
@@ -20,6 +20,7 @@ def plot_lines(
     log_x: bool = False,
     log_y: bool = False,
     ceiling: float | None = None,
+    slope: float | None = None,
     title: str | None = None,
     legend: bool = True,
     ax: Axes | None = None,
@@ -34,6 +35,8 @@ def plot_lines(
         log_x: logarithmic axis with a tick at every ``x``.
         log_y: logarithmic axis; all values must be > 0.
         ceiling: how far was measured; needed where there is a None.
+        slope: exponent of a power law to compare with, a thin line through the first point; on
+            two logarithmic axes it is straight.
         title: of the axes.
         legend: whether to name the lines: once is enough for axes side by side.
         ax: axes to draw on; default: a new figure.
@@ -72,10 +75,13 @@ def plot_lines(
                 f"more than {ceiling:g}", (0, ceiling), xycoords=("axes fraction", "data"),
                 xytext=(3, 6), textcoords="offset points", fontsize=9,
             )  # fmt: skip
+        if slope is not None:
+            first = next(iter(rows.values()))[0]
+            ax.plot(places, first * (places / places[0]) ** slope, color=INK, linewidth=0.8,
+                    marker="", linestyle=":", label=f"slope {slope:g}")  # fmt: skip
         if log_x:
             ax.set_xscale("log")
-            ax.set_xticks(places)
-            ax.xaxis.set_major_formatter(ScalarFormatter())
+            ax.set_xticks(places, [f"{place:g}" for place in places])
             ax.xaxis.set_minor_locator(NullLocator())
             ax.xaxis.set_minor_formatter(NullFormatter())
         elif _whole(places):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from deqir_lite.viz._values import to_points
 from deqir_lite.viz.style import (
     COLORS,
     DASHES,
@@ -41,8 +41,8 @@ def plot_paths(
     """
     if not paths:
         raise ValueError("paths: got none; expected at least one")
-    walks = {name: _points(f"paths[{name!r}]", path) for name, path in paths.items()}
-    end = None if target is None else _points("target", [target])[0]
+    walks = {name: to_points(f"paths[{name!r}]", path) for name, path in paths.items()}
+    end = None if target is None else to_points("target", [target])[0]
     if ax is None:
         _, ax = new_figure(5.2, 4.4)
     with book_style():
@@ -68,17 +68,3 @@ def plot_paths(
         if title:
             ax.set_title(title)
     return figure_of(ax)
-
-
-def _points(name: str, value: Any) -> np.ndarray:
-    """(n, 2) float64 from a tensor, an array or a sequence of points."""
-    try:
-        rows = [torch.as_tensor(point).detach().double().cpu().numpy() for point in value]
-        array = np.stack(rows) if rows else np.empty((0, 2))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{name}: expected points of the plane ({error})") from error
-    if array.ndim != 2 or array.shape[1] != 2 or not len(array):
-        raise ValueError(f"{name}: got shape {array.shape}; expected (n, 2), n >= 1")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: holds NaN or infinity; expected finite points")
-    return array

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
+from deqir_lite.viz._values import to_points
 from deqir_lite.viz.densities import density
 from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
 
@@ -38,26 +39,24 @@ def plot_trajectory(
     x_0 carries a star. Returns the figure. Raises ValueError for states that are no points of the
     plane or not finite, another shape of the reference, and a mixture of another dimension.
     """
-    points = _points("states", states)
+    points = to_points("states", states)
     check_integer("exact", exact, 0)
     if exact >= len(points):
         raise ValueError(f"exact: got {exact}; expected less than the {len(points)} states")
     check_interval("reach", reach, 1e-6, 1e6)
     if prior is not None and prior.means.shape[1] != 2:
         raise ValueError(f"prior: got a mixture in {prior.means.shape[1]} dimensions; expected 2")
-    if reference is not None and _points("reference", reference).shape != points.shape:
-        raise ValueError(
-            f"reference: got shape {_points('reference', reference).shape}; expected {points.shape}"
-        )
+    under = None if reference is None else to_points("reference", reference)
+    if under is not None and under.shape != points.shape:
+        raise ValueError(f"reference: got shape {under.shape}; expected {points.shape}")
     if ax is None:
         _, ax = new_figure(4.0, 4.0)
     plain: Any = {"marker": "", "linestyle": "-"}
     with book_style():
         if prior is not None:
             _shade(ax, prior, reach)
-        if reference is not None:
-            ax.plot(*_points("reference", reference).T, color="#707070", linewidth=4, alpha=0.5,
-                    zorder=2, **plain)  # fmt: skip
+        if under is not None:
+            ax.plot(*under.T, color="#707070", linewidth=4, alpha=0.5, zorder=2, **plain)
         ax.plot(*points.T, color=COLORS[0], linewidth=1, zorder=3, **plain)
         for part, filling in ((points[: exact + 1], COLORS[0]), (points[exact + 1 :], "white")):
             ax.plot(*part.T, marker="o", linestyle="none", markersize=5, color=COLORS[0],
@@ -88,15 +87,3 @@ def _shade(ax: Axes, prior: GaussianMixturePrior, reach: float) -> None:
     shades = ["#f4f4f4", "#e9e9e9", "#dcdcdc", "#cdcdcd", "#bcbcbc"]
     ax.contourf(axis.numpy(), axis.numpy(), below_peak, levels, colors=shades, zorder=1)
     ax.grid(False)
-
-
-def _points(name: str, value: Any) -> np.ndarray:
-    if isinstance(value, torch.Tensor):
-        value = value.detach().double().cpu().numpy()
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected points of the plane ({error})") from error
-    if array.ndim != 2 or array.shape[1] != 2 or len(array) < 2 or not np.isfinite(array).all():
-        raise ValueError(f"{name}: got shape {array.shape}; expected finite points (T+1, 2)")
-    return array

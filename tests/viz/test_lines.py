@@ -48,6 +48,16 @@ def test_arrows_of_several_series_stand_side_by_side():
     assert len({y for _, y in places}) == 1
 
 
+def test_a_power_law_to_compare_with():
+    figure = plot_lines(
+        [1e-4, 1e-2, 1.0], {"a": [2e-8, 3e-4, 5.0]}, "x", "y", log_x=True, log_y=True, slope=2
+    )
+    guide = lines_of(figure)["slope 2"].get_xydata()
+    assert np.allclose(guide[:, 1], [2e-8, 2e-4, 2.0])
+    labels = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert labels == ["0.0001", "0.01", "1"]
+
+
 def test_no_ceiling_is_drawn_when_all_arrived():
     figure = plot_lines([1, 2], {"a": [3, 4]}, "x", "y", ceiling=20)
     assert not figure.axes[0].texts

@@ -67,8 +67,8 @@ def test_states_outside_of_the_picture_are_counted(reach, text):
     ("arguments", "message"),
     [
         ({"states": torch.zeros(4, 3)}, r"states: got shape \(4, 3\)"),
-        ({"states": torch.zeros(1, 2)}, r"states: got shape \(1, 2\)"),
-        ({"states": [[0, 0], [np.nan, 1]]}, "states: got"),
+        ({"states": torch.zeros(0, 2)}, r"states: got shape \(0, 2\)"),
+        ({"states": [[0, 0], [np.nan, 1]]}, "states: holds NaN"),
         ({"states": "ab"}, "states: expected points"),
         ({"reference": STATES[1:]}, r"reference: got shape \(3, 2\)"),
         ({"exact": 4}, "exact: got 4"),
