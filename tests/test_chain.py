@@ -101,6 +101,7 @@ def test_sequential_chain_is_a_literal_ddnm(nonlinear_prior, gaussian_prior, tas
 
 @pytest.mark.parametrize("task", list(TASKS))
 @pytest.mark.parametrize("eta", [0.0, 0.85])
+@pytest.mark.equation("5")
 def test_the_output_explains_the_measurement_exactly(chain_for, task, eta):
     """c1 = c2 = 0 in the last step, so A x_0 = y."""
     chain = chain_for(task, num_steps=4, eta=eta)

@@ -29,6 +29,7 @@ def test_sequential_is_the_chain(chain_for):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("start", STARTS)
+@pytest.mark.equation("8", "11")
 def test_every_combination_gives_the_sequential_sample(
     chain_for, gaussian_prior, start, form, solver
 ):

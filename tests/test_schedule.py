@@ -55,6 +55,7 @@ def test_default_betas_of_latent_diffusion(diffusers):
     )
 
 
+@pytest.mark.equation("2")
 def test_linear_table_is_the_product_of_one_minus_beta():
     product = 1.0
     for t in range(1000):

@@ -4,7 +4,8 @@
     python book/_scripts/build.py html      strict build from these results into _build/html/
 
 A chapter is executed again when its notebook, the package, the data or the pinned versions
-have changed since it last passed. The build never executes anything by itself.
+have changed since it last passed. The build never executes anything by itself. The certificate
+of each chapter is kept beside its outputs, in .nbexec/certificates/.
 """
 
 import hashlib
@@ -14,13 +15,18 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
+
+from executed import FRONT_PAGE, certificates
+
+from deqir_lite.certificate import FOLDER_VARIABLE, Certificate
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTED = ROOT / ".nbexec"
 BUILD = ROOT / "_build"
 STAMPS = EXECUTED / "stamps.json"
+CERTIFICATES = EXECUTED / "certificates"
 TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
 
 
@@ -42,10 +48,26 @@ def chapters() -> dict[str, str]:
     return {path.name: common + digest([path]) for path in notebooks}
 
 
+def uncertified(names: Collection[str]) -> set[str]:
+    """The chapters that have left no certificate, or one in which a claim fails."""
+    found = certificates(names, EXECUTED)
+    passed = {name for name, path in found.items() if Certificate.load(path).passed}
+    return set(names) - passed - {FRONT_PAGE}
+
+
+def drop_certificates(keep: Collection[str]) -> None:
+    """Remove the certificates of all chapters but these."""
+    CERTIFICATES.mkdir(parents=True, exist_ok=True)
+    kept = set(certificates(keep, EXECUTED).values())
+    for path in set(CERTIFICATES.glob("*.json")) - kept:
+        path.unlink()
+
+
 def fresh(wanted: dict[str, str]) -> set[str]:
     """The chapters that have passed with all of their inputs as they are now."""
     stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
-    return {n for n, d in wanted.items() if stamps.get(n) == d and (EXECUTED / n).exists()}
+    passed = {n for n, d in wanted.items() if stamps.get(n) == d and (EXECUTED / n).exists()}
+    return passed - uncertified(passed)
 
 
 def execute() -> int:
@@ -56,6 +78,7 @@ def execute() -> int:
         if path.name not in wanted:
             path.unlink()
     passed = fresh(wanted)
+    drop_certificates(passed)
     stale = sorted(set(wanted) - passed)
     if passed:
         print(f"unchanged since they last passed: {', '.join(sorted(passed))}", flush=True)
@@ -68,12 +91,17 @@ def execute() -> int:
     command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "--durations=0"]
     command += [f"--nbmake-timeout={TIMEOUT}", f"--junit-xml={report}"]
     command += [f"{EXECUTED.name}/{name}" for name in stale]
-    code = subprocess.run(command, cwd=ROOT).returncode
+    environment = os.environ | {FOLDER_VARIABLE: str(CERTIFICATES)}
+    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     if report.exists():
         cases = ET.parse(report).iter("testcase")
         passed |= {case.attrib["name"] for case in cases if len(case) == 0}
+    silent = uncertified(passed)
+    for name in sorted(silent):
+        print(f"error: {name} passed, but left no certificate that passes", file=sys.stderr)
+    passed -= silent
     STAMPS.write_text(json.dumps({name: wanted[name] for name in sorted(passed)}, indent=1))
-    return code
+    return code or int(bool(silent))
 
 
 def seed_cache() -> None:
@@ -123,4 +151,7 @@ if __name__ == "__main__":
     commands = {"execute": execute, "html": html}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(f"usage: python book/_scripts/build.py {'|'.join(commands)}")
-    sys.exit(commands[sys.argv[1]]())
+    try:
+        sys.exit(commands[sys.argv[1]]())
+    except ValueError as problem:
+        sys.exit(f"error: {problem}")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -41,6 +43,14 @@ def text_of(outputs: list) -> list[str]:
     """The printed lines among outputs."""
     streams = [output.text for output in outputs if output.output_type == "stream"]
     return [line.strip() for text in streams for line in text.splitlines() if line.strip()]
+
+
+@cache
+def anchors(path: Path) -> set[str]:
+    """What the fragment of an address can name on a page."""
+    page = parse(path)
+    names = {tag["id"] for tag in page.find_all(id=True)}
+    return names | {tag["name"] for tag in page.select("a[name]")}
 
 
 def external(tag: Tag) -> Iterator[str]:
@@ -167,11 +177,19 @@ def test_internal_links_lead_somewhere(page, request, html):
         target = (own.parent / unquote(address.path)).resolve() if address.path else own
         assert target.exists(), f"dead link: {link['href']}"
         if address.fragment and target.suffix == ".html":
-            anchor = unquote(address.fragment)
-            found = parse(target).find(attrs={"id": anchor}) or parse(target).find(
-                "a", attrs={"name": anchor}
-            )
-            assert found, f"dead anchor: {link['href']}"
+            assert unquote(address.fragment) in anchors(target), f"dead anchor: {link['href']}"
+
+
+def test_bibliography_leads_to_every_publication(html):
+    dois = re.findall(r"\bdoi\s*=\s*[{\"](.+?)[}\"]", (ROOT / "book/references.bib").read_text())
+    known = {f"https://doi.org/{doi}".lower() for doi in dois}
+    entries = parse(html / "book" / "bibliography.html").select("article .citation")
+    assert entries
+    for entry in entries:
+        links = [tag["href"] for tag in entry.select("a[href^='https://']")]
+        assert links, f"no link: {entry.get_text(' ', strip=True)[:80]}"
+        if "doi:" in entry.get_text():
+            assert known & {link.lower() for link in links}, f"DOI without a link: {links}"
 
 
 def test_mathematics_uses_the_local_copy(html):

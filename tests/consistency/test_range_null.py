@@ -18,6 +18,7 @@ def operator(request):
     return make_task(request.param, SIZE)
 
 
+@pytest.mark.equation("5")
 def test_is_the_closest_photo_that_explains_y(operator):
     """A x0^ = y, and the change x0^ - x_0 has no part in the null space."""
     x0, y = randn(2, 3, *SIZE), operator.A(randn(2, 3, *SIZE, seed=1))

@@ -37,6 +37,7 @@ def test_jvp_is_the_slope_of_f(system):
     assert (jvp - slope).norm() <= 1e-7 * slope.norm()
 
 
+@pytest.mark.equation("10")
 def test_a_state_moves_later_states_only(system):
     states, direction = randn(system, 0, 1), randn(system, 1)
     for block in range(STEPS):

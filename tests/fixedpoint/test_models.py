@@ -28,6 +28,7 @@ def random_states(chain, seed=0):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("eta", [0.0, 0.15, 0.85])
 @pytest.mark.parametrize("task", list(TASKS))
+@pytest.mark.equation("8")
 def test_the_sequential_chain_is_a_fixed_point(chain_for, gaussian_prior, task, eta, form):
     chain = chain_for(task, eta=eta)
     system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
@@ -78,6 +79,7 @@ def equation_9(chain, states):
 @pytest.mark.parametrize(
     "task", ["sr2", "deblur-uniform", "deblur-motion", "inpaint-text", "colorization", "sensing"]
 )
+@pytest.mark.equation("9")
 def test_a_sweep_of_the_noise_form_is_equation_9(chain_for, task, eta):
     chain = chain_for(task, eta=eta, batch=2, num_steps=7)
     states = random_states(chain)
@@ -147,6 +149,7 @@ def test_under_its_own_prior_the_gaussian_form_needs_one_sweep(
 
 
 @given(st.integers(1, 7), st.floats(0, 1), st.integers(0, 2**16), st.sampled_from(FORMS), st.data())
+@pytest.mark.equation("10")
 def test_t_sweeps_end_at_the_sequential_chain_from_any_start(
     nonlinear_prior, gaussian_prior, num_steps, eta, seed, form, data
 ):

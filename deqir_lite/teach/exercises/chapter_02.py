@@ -1,0 +1,99 @@
+"""Checks of chapter 2: diffusion priors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from deqir_lite.teach.answers import as_function, as_tensor, compare
+from deqir_lite.teach.checking import Hint, exercise
+
+_OTHERWISE = "Not what I expected. Try the ends: what should come out for abar -> 0 and -> 1?"
+
+
+@exercise("ex-shrink")
+def check_shrink(answer: Callable[..., Any]) -> str:
+    """The function (x, m, s, abar) -> E[x_0 | x_t] for one Gaussian."""
+    x = torch.tensor([-1.3, 0.2, 2.0], dtype=torch.float64)
+    m, s, abar = 0.7, 0.5, 0.4
+    c, spread = abar**0.5, abar * s**2 + 1 - abar
+    off = x - c * m
+    wrong = {
+        "The mean shrinks with the signal: compare x with sqrt(abar) m.": (
+            m + c * s**2 / spread * (x - m)
+        ),
+        "A root is missing: how much of x_0 is in x_t?": m + abar * s**2 / spread * off,
+        "There is no root of abar in the slope. Check abar -> 0.": m + s**2 / spread * off,
+        "s is a standard deviation; variances add up.": m + c * s / (abar * s + 1 - abar) * off,
+        "This is the variance of x_0 alone in the denominator; x_t has noise, too.": m + c * off,
+        "Variances shrink with abar, not with its root.": (
+            m + c * s**2 / (c * s**2 + 1 - abar) * off
+        ),
+        "This is the best guess of sqrt(abar) x_0. Divide.": (
+            x + (1 - abar) * (-(x - c * m) / spread)
+        ),
+        "The score points towards the mean: check its sign.": (x + (1 - abar) * off / spread) / c,
+    }
+    compare(
+        as_tensor(as_function(answer)(x, m, s, abar), tuple(x.shape)),
+        m + c * s**2 / spread * off,
+        wrong,
+        _OTHERWISE,
+    )
+    return "Right: between the mean and the data, as the noise decides."
+
+
+@exercise("ex-two-points")
+def check_two_points(answer: Callable[..., Any]) -> str:
+    """The function (x, abar) -> tanh(sqrt(abar) x / (1 - abar))."""
+    x = torch.tensor([-0.6, 0.1, 0.5], dtype=torch.float64)
+    abar = 0.4
+    b = abar**0.5 * x / (1 - abar)
+    wrong = {
+        "The points shrink, too: they lie at +-sqrt(abar).": torch.tanh(x / (1 - abar)),
+        "A root is missing: the points lie at +-sqrt(abar).": torch.tanh(abar * x / (1 - abar)),
+        "Divide by the variance of the noise, not by its root.": torch.tanh(
+            abar**0.5 * x / (1 - abar) ** 0.5
+        ),
+        "The noise is missing: how wide is it?": torch.tanh(abar**0.5 * x),
+        "This is the probability of +1. The mean of +1 and -1 is another number.": (
+            torch.sigmoid(2 * b)
+        ),
+        "Look at the exponents again: the two differ by 2 b, and tanh b is made of e^b and e^-b.": (
+            torch.tanh(2 * b)
+        ),
+        "In the exponent there is a half: the two squares differ by 4 sqrt(abar) x.": (
+            torch.tanh(b / 2)
+        ),
+        "The sign: at x > 0 the point +1 is the likely one.": -torch.tanh(b),
+    }
+    compare(
+        as_tensor(as_function(answer)(x, abar), tuple(x.shape)), torch.tanh(b), wrong, _OTHERWISE
+    )
+    return "Right: a soft sign that hardens as the noise fades."
+
+
+@exercise("ex-error-factor")
+def check_error_factor(answer: Callable[..., Any]) -> str:
+    """The function abar -> factors of the error of x_0 for epsilon, v and sample."""
+    abar = torch.tensor(0.2, dtype=torch.float64)
+    c, s = float(abar**0.5), float((1 - abar) ** 0.5)
+    factors = as_function(answer)(abar)
+    try:
+        factors = torch.tensor([float(factor) for factor in factors], dtype=torch.float64)
+    except (TypeError, ValueError) as error:
+        raise Hint("Return three numbers: for epsilon, v and x_0.") from error
+    if len(factors) != 3:
+        raise Hint(f"Got {len(factors)} numbers; expected three: for epsilon, v and x_0.")
+    wrong = {
+        "These are the errors of epsilon that follow. Asked is the error of x_0.": (1, c, c / s),
+        "An error has no sign: its root mean square is positive.": (-s / c, -s, 1),
+        "These are ratios of squares: take the root.": ((s / c) ** 2, s**2, 1),
+        "You have signal and noise exchanged.": (c / s, c, 1),
+        "Right numbers, another order: epsilon, v, x_0.": (1, s, s / c),
+        "Nearly: epsilon is multiplied by s, but then the whole bracket is divided.": (s, s, 1),
+    }
+    right = torch.tensor([s / c, s, 1], dtype=torch.float64)
+    tensors = {hint: torch.tensor(value, dtype=torch.float64) for hint, value in wrong.items()}
+    compare(factors, right, tensors, _OTHERWISE)
+    return "Right: s / c explodes at the noisy end, s never exceeds 1."

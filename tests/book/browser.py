@@ -1,0 +1,172 @@
+"""One browser for the tests of the built book, cut off from every other machine."""
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+AXE = Path(__file__).with_name("axe") / "axe.min.js"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # a name that is not this machine is not even looked up
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+MATH = """async () => {
+  const nodes = document.querySelectorAll(".math").length;
+  if (nodes) {
+    while (!window.MathJax?.startup?.promise) await new Promise(done => setTimeout(done, 20));
+    await MathJax.startup.promise;
+  }
+  // an unknown command is no error to MathJax: it is written out in red
+  const wrong = "[data-mml-node=merror], mjx-merror, mjx-container mjx-mtext[style*='red']";
+  const errors = [...document.querySelectorAll(wrong)];
+  return {
+    nodes,
+    typeset: document.querySelectorAll(".math > mjx-container").length,
+    errors: errors.map(error => error.closest(".math")?.textContent ?? error.textContent),
+  };
+}"""
+BROKEN_IMAGES = """async () => {
+  const images = [...document.querySelectorAll("article img")];
+  await Promise.all(images.map(image => image.decode().catch(() => {})));
+  return images.filter(image => !image.naturalWidth).map(image => image.alt || image.src);
+}"""
+# how far the page is wider than the screen, and what sticks out of it
+OVERFLOW = """() => {
+  const wide = document.scrollingElement.scrollWidth - window.innerWidth;
+  const inside = element => {
+    for (let up = element.parentElement; up; up = up.parentElement)
+      if (getComputedStyle(up).overflowX !== "visible" && up !== document.body
+          && up !== document.documentElement) return true;
+    return false;
+  };
+  const out = wide <= 0 ? [] : [...document.querySelectorAll("body *")].filter(element =>
+    element.getBoundingClientRect().right > window.innerWidth + 1 && !inside(element));
+  return { wide, out: out.slice(0, 5).map(element => element.outerHTML.slice(0, 120)) };
+}"""
+VIOLATIONS = """async ([where, options]) => {
+  const found = await axe.run(where, { resultTypes: ["violations"], ...options });
+  return found.violations.flatMap(rule => rule.nodes.map(node => ({
+    rule: rule.id, impact: rule.impact, help: rule.help,
+    target: node.target.flat().join(" "), html: node.html.slice(0, 200),
+    why: node.any.map(check => check.message).join("; "),
+  })));
+}"""
+
+
+@dataclass
+class Visit:
+    """What one look at one page found.
+
+    Attributes:
+        errors: messages of the console and uncaught exceptions.
+        foreign: addresses on other machines that the page asked for.
+        math: number of formulas, of those typeset, and the text of those that failed.
+        broken_images: alternative texts of the pictures that did not load.
+        violations: what axe found in light mode.
+        dark_contrast: what axe found of the contrast of our own parts in dark mode.
+        overflow: pixels that the page is wider than a telephone, and the culprits.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    math: dict[str, Any] = field(default_factory=dict)
+    broken_images: list[str] = field(default_factory=list)
+    violations: list[dict[str, str]] = field(default_factory=list)
+    dark_contrast: list[dict[str, str]] = field(default_factory=list)
+    overflow: dict[str, Any] = field(default_factory=dict)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A server of files that does not write a line for every file."""
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Address under which a folder is served to this machine while the block lasts."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A headless browser of this machine; skips the tests, with the reason, where none is."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def guarded(browser: Any, **options: Any) -> Iterator[tuple[Any, Visit]]:
+    """A page that reaches this machine only, and the record of what goes wrong on it."""
+    visit = Visit()
+    context = browser.new_context(viewport=WIDE, color_scheme="light", **options)
+
+    def gate(route: Any) -> None:
+        address = urlsplit(route.request.url)
+        if address.hostname == "127.0.0.1" or address.scheme in ("data", "blob", "file"):
+            route.continue_()
+        else:
+            visit.foreign.append(route.request.url)
+            route.abort()
+
+    def note(message: Any) -> None:
+        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
+            visit.errors.append(f"{message.text} ({message.location['url']})")
+
+    context.route("**/*", gate)
+    page = context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    yield page, visit
+    context.close()
+
+
+def look(browser: Any, address: str, own: str) -> Visit:
+    """Open one page once, and look at it in light, in dark, and on a narrow screen.
+
+    ``own`` selects the parts whose contrast is looked at in dark mode.
+    """
+    with guarded(browser) as (page, visit):
+        page.goto(address, wait_until="load")
+        visit.math = page.evaluate(MATH)
+        visit.broken_images = page.evaluate(BROKEN_IMAGES)
+        page.add_script_tag(path=AXE)
+        visit.violations = page.evaluate(VIOLATIONS, ["html", {}])
+        page.emulate_media(color_scheme="dark")
+        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+        if page.locator(own).count():
+            visit.dark_contrast = page.evaluate(VIOLATIONS, [own, contrast])
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(NARROW)
+        visit.overflow = page.evaluate(OVERFLOW)
+    return visit

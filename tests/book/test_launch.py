@@ -1,0 +1,77 @@
+"""Binder and Colab: shown with a repository, and only then."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import yaml
+
+from .conftest import ROOT, parse
+
+URL = "https://github.com/someone/deqir-lite"
+BUTTONS = {
+    "notebook_interface": "jupyterlab",
+    "binderhub_url": "https://mybinder.org",
+    "colab_url": "https://colab.research.google.com",
+}
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Build a book of one notebook, strictly; returns its launch addresses and its folder."""
+    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1 + 1")]
+    metadata = {"language_info": {"name": "python"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.write(notebook, tmp_path / "index.ipynb")
+
+    def run(url):
+        options = {"repository_url": url, "repository_branch": "main", "launch_buttons": BUTTONS}
+        lines = [
+            f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_scripts')!r})",
+            "extensions, nb_execution_mode = ['myst_nb', 'launch'], 'off'",
+            f"html_theme, html_theme_options = 'sphinx_book_theme', {options!r}",
+        ]
+        (tmp_path / "conf.py").write_text("\n".join(lines))
+        out = tmp_path / "html"
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", str(tmp_path), str(out)]
+        subprocess.run(command, check=True)
+        links = [tag["href"] for tag in parse(out / "index.html").select("a[href]")]
+        return [link for link in links if "binder" in link or "colab" in link], out
+
+    return run
+
+
+def test_nothing_without_a_repository(build):
+    links, out = build("")
+    assert links == []
+    assert not (out / "colab").exists()
+
+
+def test_buttons_with_a_repository(build):
+    links, out = build(URL)
+    assert links == [
+        "https://mybinder.org/v2/gh/someone/deqir-lite/main?urlpath=lab/tree/index.ipynb",
+        "https://colab.research.google.com/github/someone/deqir-lite/blob/gh-pages"
+        "/colab/index.ipynb",
+    ]
+    copy = json.loads((out / "colab" / "index.ipynb").read_text())
+    first, *others = copy["cells"]
+    assert "".join(first["source"]) == f'%pip install -q "deqir-lite @ git+{URL}@main"'
+    assert ["".join(cell["source"]) for cell in others] == ["# Title", "1 + 1"]
+    nbformat.validate(copy)
+
+
+def test_the_configuration_of_the_book_has_these_buttons():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["launch_buttons"] == BUTTONS
+    assert "launch" in config["sphinx"]["local_extensions"]
+    assert {"url", "branch"} <= set(config["repository"])
+
+
+def test_binder_installs_the_project_with_the_pinned_versions():
+    environment = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text())
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert "-c ../constraints.txt" in pip
+    assert "-e ..[book]" in pip
