@@ -1,0 +1,62 @@
+"""Write the notebooks and slides of the course into a folder, without harm to what is there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deqir_lite._files import write_atomically
+from deqir_lite.teach.instructor import instructor_cells
+from deqir_lite.teach.notebooks import (
+    Cell,
+    Chapter,
+    book_folder,
+    chapters,
+    chosen,
+    notebook_bytes,
+)
+from deqir_lite.teach.readable import Reader, citations, targets
+from deqir_lite.teach.student import student_cells
+from deqir_lite.teach.units import load_units
+
+
+def _converted(
+    names: list[str], convert: Callable[[Chapter, Reader], list[Cell]]
+) -> dict[str, bytes]:
+    book = chapters()
+    labels, cited = targets(book), citations(book_folder() / "references.bib")
+    return {
+        chapter.path.name: notebook_bytes(convert(chapter, Reader(chapter.number, labels, cited)))
+        for chapter in chosen(names, book)
+    }
+
+
+def student_notebooks(names: list[str]) -> dict[str, bytes]:
+    """File name -> student's notebook, for the chapters named (all when none is)."""
+    return _converted(names, student_cells)
+
+
+def instructor_notebooks(names: list[str]) -> dict[str, bytes]:
+    """File name -> instructor's notebook, for the chapters named (all when none is)."""
+    units = load_units()
+    return _converted(names, lambda chapter, reader: instructor_cells(chapter, reader, units))
+
+
+def write_files(folder: Path, files: Mapping[str, bytes], force: bool = False) -> list[Path]:
+    """Write ``files`` (relative name -> content) below ``folder``, which is made if need be.
+
+    A file that is there already with another content may hold somebody's work: then nothing is
+    written at all, and ValueError names it, unless ``force`` is given. Returns the paths written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"out: {str(folder)!r} is a file; expected a folder")
+    paths = {folder / name: content for name, content in files.items()}
+    changed = [p for p, content in paths.items() if p.exists() and p.read_bytes() != content]
+    if changed and not force:
+        names = ", ".join(str(path.relative_to(folder)) for path in changed)
+        raise ValueError(
+            f"out: {str(folder)!r} has other versions of {names}; --force replaces them"
+        )
+    for path, content in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content, "out")
+    return list(paths)

@@ -1,0 +1,104 @@
+"""Chapters come apart at their exercises, and nothing gets lost."""
+
+from pathlib import Path
+
+import pytest
+
+from deqir_lite.teach.directives import Directive, pieces
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen, code_cell, markdown_cell
+from deqir_lite.teach.parts import parts
+
+
+def chapter_of(*cells):
+    return Chapter(Path("09-test.ipynb"), [markdown_cell("# 9. A test", "title"), *cells])
+
+
+def test_pieces_of_a_text():
+    text = "before\n\n```{exercise} Title $x$\n:label: ex-a\n:class: b\n\nbody\n\nmore\n```\nafter"
+    before, directive, after = pieces(text)
+    assert (before, after) == ("before", "after")
+    assert isinstance(directive, Directive)
+    assert (directive.name, directive.argument) == ("exercise", "Title $x$")
+    assert directive.options == {"label": "ex-a", "class": "b"}
+    assert directive.body == "body\n\nmore"
+    assert directive.source in text
+
+
+def test_a_longer_fence_holds_a_shorter_one():
+    text = "::::{admonition} A\n:::{note}\ninner\n:::\nouter\n::::"
+    (directive,) = pieces(text)
+    assert directive.body == ":::{note}\ninner\n:::\nouter"
+
+
+def test_code_blocks_are_text():
+    text = "```python\n:::{note}\n```\n"
+    assert list(pieces(text)) == [text.strip("\n")]
+
+
+def test_a_directive_that_does_not_end():
+    with pytest.raises(ValueError, match="not closed"):
+        list(pieces("```{note}\nbody"))
+
+
+def test_kinds_and_labels(chapter):
+    found = [(part.kind, part.label, part.is_code) for part in parts(chapter)]
+    assert found == [
+        ("text", None, False),
+        ("text", None, True),
+        ("text", None, False),
+        ("text", None, True),
+        ("text", None, False),
+        ("exercise", "ex-test-half", False),
+        ("solution", "ex-test-half", False),
+        ("solution", "ex-test-half", True),
+        ("self-check", "ex-test-half", True),
+        ("solution", "ex-test-half", False),
+        ("exercise", "ex-words", False),
+        ("solution", "ex-words", False),
+        ("text", None, False),
+        ("text", None, True),
+    ]
+
+
+def test_code_is_untouched_and_text_complete(chapter):
+    found = parts(chapter)
+    code = [part.cell for part in found if part.is_code]
+    assert code == [cell for cell in chapter.cells if cell["cell_type"] == "code"]
+    text = "\n".join(part.cell["source"] for part in found if not part.is_code)
+    for words in ("Before you start", "It is x again.", "no surprise", "Because.", "The end."):
+        assert words in text
+    assert "solution-start" not in text
+    assert "solution-end" not in text
+    ids = [part.cell["id"] for part in found]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([code_cell("a = 1", "a", tags=["solution"])], "outside of a solution"),
+        ([markdown_cell("```{solution-start} ex-a\n```", "s")], "'ex-a' does not end"),
+        (
+            [markdown_cell("```{solution-start} ex-a\n```", "s"), code_cell("a = 1", "a")],
+            "inside of the solution of 'ex-a'",
+        ),
+    ],
+)
+def test_broken_conventions(cells, message):
+    with pytest.raises(ValueError, match=message):
+        parts(chapter_of(*cells))
+
+
+def test_title_and_sections(chapter):
+    assert (chapter.number, chapter.name, chapter.title) == (9, "09-test", "A test")
+    assert chapter.sections == ["Doubling", "Exercises", "End"]
+
+
+def test_choosing_chapters():
+    book = chapters()
+    assert [c.number for c in book] == sorted(c.number for c in book)
+    assert all(c.number > 0 for c in book)
+    assert chosen([], book) == book
+    assert [c.number for c in chosen(["4", "03-ddim-restoration"], book)] == [3, 4]
+    with pytest.raises(ValueError, match=r"chapter: unknown value '77'.*4 \(04-proposition-1\)"):
+        chosen(["77"], book)

@@ -1,0 +1,125 @@
+"""What only Sphinx understands reads well in JupyterLab."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deqir_lite.teach.notebooks import Chapter, book_folder, chapters, markdown_cell
+from deqir_lite.teach.readable import Reader, Target, citations, targets
+
+LATER = """# 10. Later
+
+$$
+a
+$$ (ch10-a)
+
+```{exercise} Aside
+:label: ex-aside
+:nonumber:
+
+Not counted.
+```
+
+```{exercise}
+:label: ex-later
+
+Counted.
+```
+
+:::{prf:theorem}
+:label: thm-later
+
+True.
+:::"""
+
+
+@pytest.fixture
+def read(chapter):
+    labels = targets([chapter]) | {"paper-eq-9": Target("(3)", 4)}
+    return Reader(9, labels, {"cao2024deqir": ("Cao et al.", "2024")}).read
+
+
+def test_admonition(read, chapter):
+    text = read(chapter.cells[0]["source"])
+    assert text.startswith(
+        "# 9. A test\n\nFirst words.\n\n> **Before you start**\n>\n> **You need**"
+    )
+    assert "> **You need** (1) and $x$." in text
+
+
+def test_theorem_equation_and_references(read, chapter):
+    text = read(chapter.cells[2]["source"])
+    assert text.startswith("## Doubling\n")
+    assert "$$\ny = 2x \\tag{1}\n$$" in text
+    assert "**Theorem 1 (Even).** $y$ is even, by (1)." in text
+    assert "*Proof.* It is twice something (Cao et al., 2024). ∎" in text
+    assert text.endswith("Theorem 1, “Doubling”, (3) of chapter 4, Exercise 2.")
+
+
+def test_exercise(read, chapter):
+    exercise = chapter.cells[4]["source"].split("```{solution-start}")[0]
+    assert "### Exercise 1 (Halve)\n\nWhat is half of y?" in read(exercise)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{cite:t}`cao2024deqir` say", "Cao et al. (2024) say"),
+        ("{cite:p}`cao2024deqir,other`", "(Cao et al., 2024; other, )"),
+        ("{doc}`chapter 3 <03-ddim>`", "chapter 3"),
+        ("{ref}`the claim <thm-even>`", "the claim"),
+        ("{ref}`nowhere`", "nowhere"),
+        ("{math}`x^2` {kbd}`Ctrl`", "$x^2$ Ctrl"),
+        (":::{note}\nMind.\n:::", "> **Note**\n>\n> Mind."),
+        ("```{math}\n:label: ch9-other\ny\n```", "$$\ny\n$$"),
+        ("```{image} a.png\n:alt: A picture\n```", "![A picture](a.png)"),
+        (":::{tip}\n$$\nx\n$$\n:::", "**Tip**\n\n$$\nx\n$$"),
+        ("`{eq}` and {x}", "`{eq}` and {x}"),
+    ],
+)
+def test_other_roles_and_directives(read, text, expected):
+    assert read(text) == expected
+
+
+def test_numbers_are_those_of_the_built_book(chapter):
+    """Exercises and theorems are numbered through the book, equations on every page."""
+    later = Chapter(Path("10-later.ipynb"), [markdown_cell(LATER, "a")])
+    found = targets([chapter, later])
+    assert found["ex-later"] == Target("Exercise 3", 10)
+    assert found["thm-later"] == Target("Theorem 2", 10)
+    assert found["ch10-a"] == Target("(1)", 10)
+    assert "ex-aside" not in found
+
+
+def test_the_books_citations():
+    cited = citations(book_folder() / "references.bib")
+    assert cited["cao2024deqir"] == ("Cao et al.", "2024")
+    assert cited["walker2011anderson"] == ("Walker and Ni", "2011")
+    assert cited["arbelaez2011bsds"] == ("Arbeláez et al.", "2011")
+    assert all(re.fullmatch(r"\d{4}", year) for _, year in cited.values())
+
+
+def test_nothing_of_sphinx_is_left_in_any_chapter():
+    book = chapters()
+    labels, cited = targets(book), citations(book_folder() / "references.bib")
+    for chapter in book:
+        reader = Reader(chapter.number, labels, cited)
+        for cell in chapter.cells:
+            if cell["cell_type"] == "markdown":
+                text = reader.read(cell["source"])
+                where = f"{chapter.name}: {cell['source'][:60]!r}"
+                assert not re.search(r"^(`{3,}|:{3,})\{", text, re.MULTILINE), where
+                assert not re.search(r"\{[\w:-]+\}`", text), where
+                assert not re.search(r"\$\$[ \t]*\([\w-]+\)", text), where
+
+
+def test_every_reference_in_the_book_is_known():
+    book = chapters()
+    labels = targets(book)
+    pattern = re.compile(r"\{(?:eq|ref|numref|prf:ref)\}`([^`<]+)`")
+    for chapter in book:
+        for cell in chapter.cells:
+            if cell["cell_type"] == "markdown":
+                for label in pattern.findall(cell["source"]):
+                    assert label in labels, f"{chapter.name}: {label}"
