@@ -6,7 +6,7 @@ from itertools import groupby
 from deqir_lite.evaluation.goals import GOAL_SIZE, Goal
 from deqir_lite.evaluation.references import TV_WEIGHTS
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED
+from deqir_lite.evaluation.settings import MASK_SEED, SIZES, TIMESTEPS
 from deqir_lite.evaluation.summary import Line, summarise
 from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.operators import TASKS
@@ -42,7 +42,7 @@ def markdown(results: Results, command: str, figure: str | None = None) -> str:
     for title, lines in _blocks(summarise(results)):
         rows = [HEADINGS, ("---",) * len(HEADINGS), *(_cells(line) for line in lines)]
         parts += [f"### {title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
-    parts += [missing_from_goals(results), _NATURE]
+    parts += [*missing_blocks(results), missing_from_goals(results), _NATURE]
     if figure is not None:
         parts.append(_FIGURE.format(seeds=results.settings["seeds"], file=figure))
     parts.append(_settings(results))
@@ -72,6 +72,18 @@ def missing_from_goals(results: Results) -> str:
     sentence += f"; missed: {', '.join(missed)}" if missed else ""
     sentence += f"; not run: {', '.join(unknown)}" if unknown else ""
     return sentence + "."
+
+
+def missing_blocks(results: Results) -> list[str]:
+    """A sentence that names the usual sizes and chain lengths that have not been run, if any."""
+    ran = {(setting.size, setting.timesteps) for setting, _ in results.samples}
+    missing = [
+        f"{size} pixels with T = {steps}"
+        for size in SIZES
+        for steps in TIMESTEPS
+        if (size, steps) not in ran
+    ]
+    return [f"Not run: {', '.join(missing)}."] if missing else []
 
 
 _INTRODUCTION = """PSNR in dB, the mean over the photos. "Baseline" is named in each line; "TV" \

@@ -145,6 +145,17 @@ def test_markdown(made_up):
     assert "![" not in text
 
 
+def test_sizes_and_lengths_that_are_missing_are_named(made_up):
+    for size in SIZES:
+        for steps in TIMESTEPS:
+            if (size, steps) != (256, 100):
+                made_up("sr2", size, steps, 1.0, "a.png", 30.0)
+    sentence = "Not run: 256 pixels with T = 100."
+    assert sentence in markdown(made_up.results, "deqir-lite evaluate")
+    made_up("sr2", 256, 100, 1.0, "a.png", 30.0)
+    assert "Not run" not in markdown(made_up.results, "deqir-lite evaluate")
+
+
 def test_reproducing_command(made_up):
     made_up("sr2", 64, 20, 0.3, "a.png", 22.0)
     made_up("sr4", 64, 100, 0.6, "a.png", 22.0)
