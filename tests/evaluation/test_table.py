@@ -17,6 +17,7 @@ from deqir_lite.evaluation import (
 )
 from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.figure import evaluation_figure
+from deqir_lite.evaluation.settings import SIZES, TIMESTEPS
 from deqir_lite.evaluation.table import missing_from_goals
 from deqir_lite.operators import TASKS
 
