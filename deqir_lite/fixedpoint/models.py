@@ -38,6 +38,21 @@ class LinearModel(ABC):
             corrections.append(residual[i] + self.apply(corrections[-1], first + i))
         return torch.stack(corrections)
 
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """L^T v for the same step; by autograd here, in closed form in the models below."""
+        return torch.func.vjp(lambda x: self.apply(x, k), torch.zeros_like(v))[1](v)[0]
+
+    def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """Solve w = u + L^T w, the adjoint of :meth:`correction`, shapes as there.
+
+        Gradients run against the chain, w_s = u_s + L_{s-1}^T w_{s-1}: backward substitution from
+        the cleanest state.
+        """
+        adjoints = [u[-1]]
+        for i in range(len(u) - 1, 0, -1):
+            adjoints.append(u[i - 1] + self.apply_adjoint(adjoints[-1], first + i))
+        return torch.stack(adjoints[::-1])
+
 
 class JacobiModel(LinearModel):
     """L = 0: every state simply takes its predecessor's step."""
@@ -49,6 +64,10 @@ class JacobiModel(LinearModel):
     def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
         """d = r."""
         return residual
+
+    def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """w = u."""
+        return u
 
 
 class NoiseFormModel(LinearModel):
@@ -72,6 +91,19 @@ class NoiseFormModel(LinearModel):
         earlier = scaled.cumsum(dim=0) - scaled
         return residual + root * earlier
 
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """L v: an orthogonal projector is symmetric."""
+        return self.apply(v, k)
+
+    def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """w_s = u_s + N sum_{j < s} sqrt(abar_j) u_j / sqrt(abar_s): a sum from the clean end."""
+        chain = self.chain
+        rows = slice(first + 1, first + 1 + len(u))
+        root = chain.per_step(chain.coefficients.alpha_bar[rows].sqrt())
+        scaled = chain.consistency.null(root * u)
+        later = scaled.flip(0).cumsum(dim=0).flip(0) - scaled
+        return u + later / root
+
 
 class DataFormModel(LinearModel):
     """L_s = r_s I, r_s = c2_s / sqrt(1 - abar_{s+1}): the share of x_{s+1} that survives a step.
@@ -87,6 +119,10 @@ class DataFormModel(LinearModel):
         """r of every step, noisiest first (T,)."""
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """r_s v."""
+        return self.ratios[k] * v
+
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """r_s v."""
         return self.ratios[k] * v
 
@@ -112,6 +148,15 @@ class GaussianFormModel(LinearModel):
         denoised = self.gaussian.wiener(v, source)
         noise = (v - source**0.5 * denoised) / (1 - source) ** 0.5
         return target**0.5 * self.chain.consistency.null(denoised) + float(c.c2[k]) * noise
+
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """L^T v = W (sqrt(abar_s) N v - sqrt(abar_{s+1}) q v) + q v,
+        q = c2_s / sqrt(1 - abar_{s+1}); W is symmetric."""
+        c = self.chain.coefficients
+        source, target = float(c.source[k]), float(c.target[k])
+        kept = float(c.c2[k]) / (1 - source) ** 0.5 * v
+        seen = target**0.5 * self.chain.consistency.null(v) - source**0.5 * kept
+        return self.gaussian.wiener(seen, source) + kept
 
 
 FORMS = ("noise", "data", "gaussian", "jacobi")

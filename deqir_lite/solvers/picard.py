@@ -47,7 +47,11 @@ def evaluate(
     residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])
     correction = system.model.correction(step_residual, first)
     output = torch.cat([x[: first + 1], x[first + 1 :] + correction])
-    frozen = frozen_prefix(residual, first + 1 if staircase else first, tolerance)
+    frozen = frozen_prefix(residual, first, tolerance)
+    if staircase and frozen == first:
+        # This state is exact from now on. But it has moved, so the residuals of the later ones,
+        # taken before, do not tell: all are zero when the start is the solution for another x_T.
+        frozen += 1
     return replace(
         state,
         states=output,
