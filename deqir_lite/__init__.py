@@ -4,6 +4,7 @@ from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.certificate import Certificate
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.images import load_photo, save_image
+from deqir_lite.inversion import optimise_initial_noise, solve_implicit
 from deqir_lite.metrics import consistency, lpips, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
@@ -32,10 +33,12 @@ __all__ = [
     "lpips",
     "make_chain",
     "make_task",
+    "optimise_initial_noise",
     "photo_names",
     "psnr",
     "restore_parallel",
     "restore_sequential",
     "save_image",
+    "solve_implicit",
     "ssim",
 ]

@@ -1,5 +1,6 @@
 """Pictures that the chapters are made of."""
 
+from deqir_lite.viz.bars import plot_bars
 from deqir_lite.viz.blocks import plot_blocks
 from deqir_lite.viz.convergence import plot_convergence
 from deqir_lite.viz.densities import plot_density_flow, plot_samples
@@ -7,7 +8,9 @@ from deqir_lite.viz.explorer import RestorationExplorer, explore_restoration, sh
 from deqir_lite.viz.frames import figure_picture
 from deqir_lite.viz.gallery import show_images
 from deqir_lite.viz.heatmap import staircase
+from deqir_lite.viz.landscape import plot_landscape
 from deqir_lite.viz.lines import plot_lines
+from deqir_lite.viz.noise import plot_noise
 from deqir_lite.viz.paths import plot_paths
 from deqir_lite.viz.plane import plot_solution_line
 from deqir_lite.viz.score_field import plot_score_field
@@ -25,10 +28,13 @@ __all__ = [
     "explore_restoration",
     "figure_picture",
     "new_figure",
+    "plot_bars",
     "plot_blocks",
     "plot_convergence",
     "plot_density_flow",
+    "plot_landscape",
     "plot_lines",
+    "plot_noise",
     "plot_paths",
     "plot_samples",
     "plot_score_field",

@@ -1,0 +1,91 @@
+"""The adjoint of a solved chain: how a loss answers a push on each of its states.
+
+A chain x_s = h_s(x_{s+1}) with step Jacobians D_s answers a small push with (I - D)^-1. A loss with
+the slopes g = dL/dx of its states therefore has the adjoint states
+    v = (I - D)^-T g,   that is   v_s = g_s + D_{s-1}^T v_{s-1},
+and v_s says what a push on x_s does to the loss through all that follows.
+
+Here ``states`` (T+1, B, ...) are x_T, ..., x_0; g and v (T, B, ...) belong to states[1:].
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_integer
+from deqir_lite.fixedpoint.system import FixedPointSystem
+
+
+def step_pullback(
+    chain: RestorationChain,
+    states: torch.Tensor,
+    v: torch.Tensor,
+    first: int = 0,
+    chunk: int = 4,
+    parameters: Sequence[torch.Tensor] = (),
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """D^T v for n steps, and the sum of (dh/dtheta)^T v over them: one VJP each.
+
+    ``states`` (n, B, ...) are states[first], ... of the chain, ``v`` (n, B, ...) adjoints of their
+    successors. Returns (n, B, ...) and one tensor for each of ``parameters``.
+
+    ``chunk`` steps go through the network at a time and are forgotten before the next, so that the
+    memory for activations does not depend on n.
+    """
+    check_integer("chunk", chunk, 1)
+    pulled, totals = [], [torch.zeros_like(parameter) for parameter in parameters]
+    for low in range(0, len(states), chunk):
+        rows = slice(low, low + chunk)
+        with torch.enable_grad():
+            x = states[rows].detach().requires_grad_()
+            stepped = chain.steps(x, first + low)
+            # The graph from the parameters to the chain (through A^+ y, say) serves every chunk.
+            found = torch.autograd.grad(
+                stepped, [x, *parameters], v[rows], retain_graph=bool(totals), allow_unused=True
+            )
+        del stepped
+        pulled.append(torch.zeros_like(x) if found[0] is None else found[0])
+        totals = [a if b is None else a + b for a, b in zip(totals, found[1:], strict=True)]
+    return torch.cat(pulled).detach(), totals
+
+
+@torch.no_grad()
+def reverse_substitution(
+    chain: RestorationChain, states: torch.Tensor, g: torch.Tensor
+) -> torch.Tensor:
+    """v = (I - D)^-T g exactly: v_0 = g_0, then v_s = g_s + D_{s-1}^T v_{s-1}; (T, B, ...).
+
+    T - 1 VJPs of one step each, one after the other, from the clean end. It is backpropagation
+    through the chain, with one step in memory at a time.
+    """
+    adjoints = [g[-1]]
+    for k in range(len(g) - 1, 0, -1):
+        pulled, _ = step_pullback(chain, states[k : k + 1], adjoints[-1][None], k, chunk=1)
+        adjoints.append(g[k - 1] + pulled[0])
+    return torch.stack(adjoints[::-1])
+
+
+@torch.no_grad()
+def neumann_series(
+    system: FixedPointSystem, states: torch.Tensor, g: torch.Tensor, chunk: int = 4
+) -> Iterator[torch.Tensor]:
+    """v after K = 1, 2, ..., T terms of the series (I - J_F)^-T = I + J_F^T + ... (Eq. 13).
+
+    With the linear model L of the system, J_F = (I - L)^-1 (D - L), so the first term is
+    v = (I - L)^-T g (the paper's M = I), and each further one is a sweep against the chain,
+        v <- v + (I - L)^-T [g + D^T v - v],
+    the mirror image of a forward sweep. J_F^T is nilpotent: the T-th term is the last one and v is
+    exact. After K terms the K cleanest states are exact and are not evaluated again; a term costs
+    one batched VJP of the others.
+    """
+    model, steps = system.model, len(g)
+    v = model.correction_adjoint(g)
+    yield v
+    for unfinished in range(steps - 1, 0, -1):
+        pulled, _ = step_pullback(
+            system.chain, states[1 : unfinished + 1], v[1 : unfinished + 1], 1, chunk
+        )
+        residual = g[:unfinished] + pulled - v[:unfinished]
+        v = torch.cat([v[:unfinished] + model.correction_adjoint(residual), v[unfinished:]])
+        yield v

@@ -1,0 +1,120 @@
+"""A solved chain as one differentiable operation: solve without a graph, then just backward."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from deqir_lite.chain import RestorationChain
+from deqir_lite.fixedpoint import FixedPointSystem, make_model
+from deqir_lite.inversion.gradient import check_gradient, implicit_gradient
+from deqir_lite.inversion.leaves import differentiable_leaves
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.restoration import restore_parallel
+from deqir_lite.solvers import Solution, Trace
+
+
+@dataclass(frozen=True, eq=False)
+class _Rule:
+    """All that the backward pass needs besides the states."""
+
+    system: FixedPointSystem
+    gradient: str
+    terms: int
+    chunk: int
+    parameters: Sequence[torch.Tensor]
+
+
+class _Equilibrium(torch.autograd.Function):
+    """(x_T, theta) -> the given states, with the gradient of the implicit function theorem."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x_T: torch.Tensor, states: torch.Tensor, rule: _Rule, *parameters: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.save_for_backward(states)
+        ctx.rule = rule
+        return torch.cat([x_T[None], states[1:]])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: torch.Tensor) -> Any:
+        (states,), rule = ctx.saved_tensors, ctx.rule
+        x_T, slopes = implicit_gradient(
+            rule.system, states, g, rule.gradient, rule.terms, rule.chunk, rule.parameters
+        )
+        return x_T, None, None, *slopes
+
+
+def attach_gradient(
+    system: FixedPointSystem,
+    states: torch.Tensor,
+    x_T: torch.Tensor,
+    gradient: str = "exact",
+    terms: int = 3,
+    chunk: int = 4,
+    parameters: Sequence[torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """The solved ``states`` (T+1, B, ...) as a differentiable function of x_T and of parameters.
+
+    ``gradient``, ``terms`` and ``chunk`` as in :func:`implicit_gradient`, which runs when a loss of
+    the result is sent backward. Only the states are kept until then. ``parameters`` are tensors
+    with ``requires_grad`` that the chain's step uses; by default all leaves that are found behind
+    its first step: y, if it required a gradient when the chain was made, an operator's matrix,
+    network weights. Name them to get the gradient of a tensor that is no leaf.
+    """
+    check_gradient(gradient, terms, chunk)
+    if parameters is None:
+        parameters = differentiable_leaves(system.chain) if torch.is_grad_enabled() else ()
+    chain = system.chain.with_x_T(x_T.detach())
+    rule = _Rule(FixedPointSystem(chain, system.model), gradient, terms, chunk, parameters)
+    return _Equilibrium.apply(x_T, states.detach(), rule, *parameters)
+
+
+def solve_implicit(
+    chain: RestorationChain,
+    x_T: torch.Tensor | None = None,
+    form: str = "gaussian",
+    gradient: str = "exact",
+    terms: int = 3,
+    chunk: int = 4,
+    gradient_form: str | None = None,
+    gaussian: GaussianPrior | None = None,
+    parameters: Sequence[torch.Tensor] | None = None,
+    **solve_options: Any,
+) -> Solution:
+    """Solve for all states without a graph; a loss on them still goes backward (Eqs. 11 and 13).
+
+    * ``x_T`` (B, 3, H, W): the initial noise, by default the chain's,
+    * ``gradient``: a name of :data:`GRADIENTS`; ``unrolled`` walks the chain step by step under
+      autograd, the reference that keeps T network graphs,
+    * ``terms``: how many, for ``neumann``,
+    * ``chunk``: steps that are differentiated at a time; memory grows with it, and not with T,
+    * ``gradient_form``: the linear model of the series, by default the ``form`` of the solve,
+    * ``parameters``: as in :func:`attach_gradient`.
+
+    The other arguments are those of :func:`restore_parallel`, which solves, and warns when it does
+    not converge. In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a
+    solution: with a loose tolerance it is that of a nearby chain.
+    """
+    check_gradient(gradient, terms, chunk)
+    x_T = chain.x_T if x_T is None else x_T
+    if gradient == "unrolled":
+        return _unrolled(chain.with_x_T(x_T))
+    chain = chain.with_x_T(x_T.detach())
+    model_form = form if gradient_form is None else gradient_form
+    if gaussian is None and model_form == "gaussian":
+        gaussian = load_gaussian(chain.prior.schedule)
+    solution = restore_parallel(chain, form, gaussian=gaussian, **solve_options)
+    system = FixedPointSystem(chain, make_model(model_form, chain, gaussian))
+    states = attach_gradient(system, solution.states, x_T, gradient, terms, chunk, parameters)
+    return replace(solution, states=states)
+
+
+def _unrolled(chain: RestorationChain) -> Solution:
+    states = chain.sequential()
+    finite = bool(torch.isfinite(states).all())
+    return Solution(states, chain.num_steps, chain.num_steps * len(chain.x_T), finite, Trace())

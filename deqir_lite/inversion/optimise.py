@@ -1,0 +1,163 @@
+"""Algorithm 2: the initial noise whose restored photo has the smallest loss."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_choice, check_images, check_integer, check_interval, check_like
+from deqir_lite.inversion.losses import Loss
+from deqir_lite.inversion.outer import OuterProblem, result_of
+from deqir_lite.inversion.progress import NoiseOptimisation
+from deqir_lite.inversion.saved import Run, chain_digest, load_run, save_run
+
+OPTIMIZERS = ("sgd", "adam")
+"""``sgd`` is the plain descent of Algorithm 2, line 7; ``adam`` asks less of the step size."""
+
+
+def optimise_initial_noise(
+    chain: RestorationChain,
+    loss: Loss,
+    steps: int = 30,
+    lr: float = 0.02,
+    optimizer: str = "adam",
+    gradient: str = "one-step",
+    warm_start: bool = True,
+    shell_weight: float = 0.0,
+    on: str = "x0",
+    reference: torch.Tensor | None = None,
+    target: float | None = None,
+    patience: int | None = None,
+    state_file: str | Path | None = None,
+    resume: bool = False,
+    show_progress: bool = False,
+    **implicit: Any,
+) -> NoiseOptimisation:
+    """Minimise L(x_0) over x_T (Algorithm 2 with the loss of Eq. 12 and the gradient of Eq. 13).
+
+    Every outer step solves for all states, takes the gradient of the loss, and moves x_T against
+    it. (The paper adds lambda dL/dx_T: its M = I carries a minus, see :func:`implicit_gradient`.)
+    After ``steps`` moves the last x_T is evaluated too; the best one that was met is returned.
+
+    * ``loss``: from x_0 (B, 3, H, W) to one number, or from all states (T+1, B, 3, H, W) with
+      ``on="states"``; see :mod:`deqir_lite.inversion.losses`,
+    * ``lr``, ``optimizer``: of the descent; ``optimizer`` is a name of :data:`OPTIMIZERS`,
+    * ``gradient``: a name of ``GRADIENTS``,
+    * ``warm_start``: begin each solve at the last trajectory,
+    * ``shell_weight``: of the pull (||x_T||^2 / d - 1)^2, mean over photos, towards the shell where
+      Gaussian noise of d dimensions lies,
+    * ``reference`` (1 or B, 3, H, W): photos for the PSNR in the rows. Reporting only: neither loss
+      nor choice of the best x_T ever sees it,
+    * ``target``: stop when the loss is not above it; ``patience``: stop after so many outer steps
+      without a new best,
+    * ``state_file``: written, all or nothing, after every outer step; with ``resume`` the run
+      goes on from it as if it had not been interrupted. It may then get more ``steps``.
+
+    The other arguments are those of :func:`solve_implicit`: ``form``, ``terms``, ``tolerance`` ...
+
+    Raises ValueError for bad arguments, for a loss that returns no single number, does not depend
+    on x_0, or is constant because the measurement decides all that it looks at;
+    :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
+    """
+    _check_descent(steps, lr, optimizer, on, shell_weight)
+    _check_reporting(reference, target, patience, state_file, resume)
+    implicit = {"gradient": gradient, "parameters": (), **implicit}
+    problem = OuterProblem(chain, loss, warm_start, shell_weight, on, reference, implicit)
+    settings = _settings(problem, {"lr": lr, "optimizer": optimizer})
+    path = None if state_file is None else Path(state_file)
+    run = _begin(chain, path if resume else None, settings, steps)
+    mover = _mover(optimizer, run, lr)
+    bar = tqdm(total=steps, initial=len(run.rows), disable=not show_progress, desc="outer steps")
+    while True:
+        slopes = problem.evaluate(run, last=len(run.rows) == steps)
+        bar.set_postfix(loss=f"{run.rows[-1].loss:.3g}")
+        stopped = _reason_to_stop(run, slopes, target, patience)
+        if stopped or slopes is None:
+            break
+        run.x_T.grad = slopes
+        mover.step()
+        run.optimizer = mover.state_dict()
+        bar.update()
+        if path is not None:
+            save_run(path, run, settings)
+    bar.close()
+    return result_of(run, stopped or "steps")
+
+
+def _begin(chain: RestorationChain, path: Path | None, settings: dict[str, str], steps: int) -> Run:
+    """A new run from the chain's x_T, or the saved one of ``path``."""
+    x_T = chain.x_T.detach()
+    if path is None:
+        return Run(x_T.clone())
+    run = load_run(path, x_T, settings)
+    check_like("state_file", run.x_T, x_T.shape, x_T)
+    if len(run.rows) > steps:
+        raise ValueError(f"steps: got {steps}; the saved run has done {len(run.rows)} already")
+    return run
+
+
+def _mover(optimizer: str, run: Run, lr: float) -> torch.optim.Optimizer:
+    mover: torch.optim.Optimizer
+    mover = (torch.optim.SGD if optimizer == "sgd" else torch.optim.Adam)([run.x_T], lr=lr)
+    if run.optimizer:
+        mover.load_state_dict(run.optimizer)
+    return mover
+
+
+def _reason_to_stop(
+    run: Run, slopes: torch.Tensor | None, target: float | None, patience: int | None
+) -> str:
+    """Why not to go on, or an empty string."""
+    row = run.rows[-1]
+    if target is not None and row.loss <= target:
+        return "target"
+    if patience is not None and row.step - run.best_step >= patience:
+        return "patience"
+    if slopes is not None and not slopes.any():
+        warnings.warn(
+            f"the gradient of outer step {row.step} is zero, so x_T stays; if the loss can fall, "
+            "the series is too short for its linear model: take more terms, the exact gradient, "
+            "or the gaussian form",
+            UserWarning,
+            stacklevel=3,
+        )
+        return "zero gradient"
+    return ""
+
+
+def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
+    """What must not change between a run and its continuation."""
+    names = ("warm_start", "shell_weight", "on")
+    values = descent | {name: getattr(problem, name) for name in names}
+    values |= {k: v for k, v in problem.implicit.items() if isinstance(v, (str, int, float))}
+    settings = {name: str(value) for name, value in values.items()}
+    return settings | {"chain": chain_digest(problem.chain)}
+
+
+def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight: float) -> None:
+    check_integer("steps", steps, 1)
+    check_interval("lr", lr, 0.0, math.inf)
+    check_choice("optimizer", optimizer, OPTIMIZERS)
+    check_choice("on", on, ("x0", "states"))
+    check_interval("shell_weight", shell_weight, 0.0, math.inf)
+
+
+def _check_reporting(
+    reference: torch.Tensor | None,
+    target: float | None,
+    patience: int | None,
+    state_file: str | Path | None,
+    resume: bool,
+) -> None:
+    if reference is not None:
+        check_images("reference", reference)
+    if target is not None:
+        check_interval("target", target, -math.inf, math.inf)
+    if patience is not None:
+        check_integer("patience", patience, 1)
+    if resume and state_file is None:
+        raise ValueError("state_file: got None; resume needs the file to go on from")

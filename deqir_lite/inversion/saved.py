@@ -1,0 +1,72 @@
+"""An optimisation of x_T on disk: all of it or nothing, and only continued where it belongs."""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deqir_lite._files import write_atomically
+from deqir_lite.chain import RestorationChain
+from deqir_lite.inversion.progress import OuterStep
+
+
+@dataclass
+class Run:
+    """What goes from one outer step to the next.
+
+    ``x_T`` is the noise to be evaluated next; ``states`` the last trajectory, where the next solve
+    may start; ``best_states`` that of the best x_T, which is its first state.
+    """
+
+    x_T: torch.Tensor
+    rows: list[OuterStep] = field(default_factory=list)
+    states: torch.Tensor | None = None
+    best_states: torch.Tensor | None = None
+    best_step: int = 0
+    optimizer: dict[str, Any] = field(default_factory=dict)
+
+
+def chain_digest(chain: RestorationChain) -> str:
+    """A digest of what a chain was fixed to: A^+ y, the noise, coefficients and its first x_T."""
+    c, digest = chain.coefficients, hashlib.sha256()
+    for value in (chain.consistency.pinv_y, chain.noise, chain.x_T, c.alpha_bar, c.c1, c.c2):
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_run(path: Path, run: Run, settings: Mapping[str, str]) -> None:
+    """Write the run, atomically."""
+    content = {name: value for name, value in vars(run).items() if name != "rows"}
+    content |= {"rows": [asdict(row) for row in run.rows], "settings": dict(settings)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue(), "state_file")
+
+
+def load_run(path: Path, like: torch.Tensor, settings: Mapping[str, str]) -> Run:
+    """Read what :func:`save_run` wrote, onto the device of ``like``.
+
+    Raises FileNotFoundError when there is no file, ValueError when it is corrupt or belongs to
+    other settings; the message names them.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"state_file: no file {str(path)!r} to resume from")
+    try:
+        content = torch.load(path, map_location=like.device, weights_only=True)
+        saved = content.pop("settings")
+        rows = [OuterStep(**row) for row in content.pop("rows")]
+        run = Run(rows=rows, **content)
+    except Exception as error:  # torch.load raises half a dozen unrelated types
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"state_file: {str(path)!r} is no saved run ({reason})") from error
+    for name in sorted(set(saved) | set(settings)):
+        if saved.get(name) != settings.get(name):
+            raise ValueError(
+                f"state_file: {str(path)!r} was made with {name} = {saved.get(name)}; "
+                f"now it is {settings.get(name)}"
+            )
+    return run

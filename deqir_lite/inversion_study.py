@@ -1,0 +1,233 @@
+"""What choosing the noise gains on every bundled photo: a measurement that can go on later.
+
+``python -m deqir_lite.inversion_study --out data/benchmarks/inversion.json`` runs the study that
+chapter 9 reads (the paper's Fig. D20 in small). Its file is written anew, all or nothing, after
+every run; a second start with the same file goes on where the first one stopped.
+"""
+
+import argparse
+import itertools
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from deqir_lite._files import write_atomically
+from deqir_lite._json import to_json
+from deqir_lite.bundled import data_path, load_bundled_photo, photo_names
+from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.evaluation.references import tv_restoration
+from deqir_lite.inversion import optimise_initial_noise, oracle_loss, restorer_loss
+from deqir_lite.machine import machine, versions
+from deqir_lite.metrics import psnr
+from deqir_lite.operators import make_task
+from deqir_lite.operators.base import LinearOperator
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian, load_prior
+
+TEACHERS = ("restorer", "mean", "oracle")
+"""Where x_0 is pulled to: total variation of y, the mean of :data:`SAMPLES` other samples, or the
+original photo, which is an upper bound and no method."""
+
+SAMPLES = 8
+"""Samples, with other noise than the chain of a run, whose mean is the teacher ``mean``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One optimisation of x_T: the chain, the teacher, and the descent (Adam, 1-step gradient)."""
+
+    task: str
+    photo: str
+    teacher: str
+    size: int = 32
+    num_steps: int = 10
+    eta: float = 0.15
+    seed: int = 0
+    steps: int = 20
+    lr: float = 0.05
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What a run gave, one number per outer step, the untouched x_T first.
+
+    * ``loss``: mean square distance of x_0 from the teacher's photo,
+    * ``psnr``: dB of x_0 against the original photo, which the loss never saw (but the oracle's),
+    * ``shell``: ||x_T||^2 per dimension,
+    * ``others_psnr``: mean dB of :data:`SAMPLES` samples from other noise, because a gain over one
+      unlucky draw says little,
+    * ``teacher_psnr``: dB of the teacher's photo against the original, None for the oracle.
+    """
+
+    run: Run
+    loss: tuple[float, ...]
+    psnr: tuple[float, ...]
+    shell: tuple[float, ...]
+    others_psnr: float
+    teacher_psnr: float | None
+
+    @property
+    def best(self) -> int:
+        """The outer step with the smallest loss: the one that can be chosen without the photo."""
+        return min(range(len(self.loss)), key=self.loss.__getitem__)
+
+    @property
+    def gain(self) -> float:
+        """PSNR of the best step less that of the untouched x_T, in dB."""
+        return self.psnr[self.best] - self.psnr[0]
+
+    @property
+    def gain_over_others(self) -> float:
+        """PSNR of the best step less the mean of other draws, in dB."""
+        return self.psnr[self.best] - self.others_psnr
+
+
+def study_runs(
+    tasks: Sequence[str] = ("sr4", "deblur-anisotropic"), photos: Sequence[str] | None = None
+) -> list[Run]:
+    """The runs of the study: every task, every photo (by default all bundled), every teacher."""
+    photos = photo_names() if photos is None else photos
+    return [Run(*case) for case in itertools.product(tasks, photos, TEACHERS)]
+
+
+def make_run_chain(run: Run, prior: Prior) -> tuple[RestorationChain, LinearOperator, torch.Tensor]:
+    """The chain of a run, its operator and its measurement y."""
+    operator = make_task(run.task, (run.size, run.size), run.seed)
+    y = operator.A(load_bundled_photo(run.photo, run.size))
+    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed), operator, y
+
+
+def other_samples(run: Run, prior: Prior) -> torch.Tensor:
+    """x_0 (B, 3, H, W) of B = :data:`SAMPLES` chains for the same y, drawn with the next seed."""
+    _, operator, y = make_run_chain(run, prior)
+    several = y.expand(SAMPLES, *y.shape[1:])
+    chain = make_chain(prior, operator, several, run.num_steps, run.eta, run.seed + 1)
+    with torch.no_grad():
+        return chain.sequential()[-1]
+
+
+def teacher_photo(run: Run, prior: Prior) -> torch.Tensor:
+    """The photo (1, 3, H, W) that a run pulls x_0 to, within [-1, 1]."""
+    check_choice("teacher", run.teacher, TEACHERS)
+    if run.teacher == "oracle":
+        return load_bundled_photo(run.photo, run.size)
+    if run.teacher == "mean":
+        return other_samples(run, prior).mean(dim=0, keepdim=True).clamp(-1, 1)
+    _, operator, y = make_run_chain(run, prior)
+    return tv_restoration(operator, y).clamp(-1, 1)
+
+
+def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
+    """Optimise x_T for one run (Algorithm 2)."""
+    check_integer("steps", run.steps, 1)
+    chain, _, y = make_run_chain(run, prior)
+    original = load_bundled_photo(run.photo, run.size)
+    photo = teacher_photo(run, prior)
+    others = other_samples(run, prior)
+    oracle = run.teacher == "oracle"
+    loss = oracle_loss(photo) if oracle else restorer_loss(lambda _: photo, y)
+    rows = optimise_initial_noise(
+        chain, loss, run.steps, run.lr, reference=original, gaussian=gaussian
+    ).rows
+    return Descent(
+        run,
+        tuple(row.loss for row in rows),
+        tuple(float("nan") if row.psnr is None else row.psnr for row in rows),
+        tuple(row.shell for row in rows),
+        psnr(others, original.expand_as(others)).mean().item(),
+        None if oracle else psnr(photo, original).item(),
+    )
+
+
+def run_study(
+    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
+) -> list[Descent]:
+    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
+
+    Returns all descents in the file. Raises FileNotFoundError when the folder of ``out`` does not
+    exist, and ValueError when ``out`` exists and is no file of this study.
+    """
+    path = Path(out)
+    descents = load_study(path) if path.exists() else []
+    done = {descent.run for descent in descents}
+    missing = [run for run in runs if run not in done]
+    write_atomically(path, _encode(descents), name="out")
+    prior = load_prior("photo64") if prior is None else prior
+    gaussian = load_gaussian(prior.schedule)
+    for run in tqdm(missing, disable=not show_progress, desc="study", unit="run"):
+        descents.append(measure(run, prior, gaussian))
+        write_atomically(path, _encode(descents), name="out")
+    return descents
+
+
+def load_study(path: str | Path | None = None) -> list[Descent]:
+    """The descents of a file of :func:`run_study`, by default those that come with the book.
+
+    Raises FileNotFoundError, or ValueError when the file is no such study.
+    """
+    path = data_path("benchmarks") / "inversion.json" if path is None else Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: no study {str(path)!r}")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["descents"]
+        return [_decode(entry) for entry in entries]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"path: {str(path)!r} is no inversion study ({error!r})") from error
+
+
+def _encode(descents: Sequence[Descent]) -> bytes:
+    content = {
+        "command": "python -m deqir_lite.inversion_study",
+        "versions": versions(),
+        "machine": machine(),
+        "descents": [_rounded(descent) for descent in descents],
+    }
+    return to_json(content).encode()
+
+
+def _rounded(descent: Descent) -> dict[str, Any]:
+    """One entry of the file; the loss keeps enough digits to find its smallest value."""
+    known = descent.teacher_psnr
+    return asdict(descent.run) | {
+        "loss": [float(f"{value:.6g}") for value in descent.loss],
+        "psnr": [round(value, 3) for value in descent.psnr],
+        "shell": [round(value, 4) for value in descent.shell],
+        "others_psnr": round(descent.others_psnr, 3),
+        "teacher_psnr": None if known is None else round(known, 3),
+    }
+
+
+def _decode(entry: dict[str, Any]) -> Descent:
+    run = Run(**{field.name: entry[field.name] for field in fields(Run)})
+    loss, quality, shell = rows = [
+        tuple(float(value) for value in entry[name]) for name in ("loss", "psnr", "shell")
+    ]
+    if any(len(row) != run.steps + 1 for row in rows):
+        raise ValueError(f"loss, psnr, shell: expected {run.steps + 1} numbers each")
+    if not all(math.isfinite(value) for row in rows for value in row):
+        raise ValueError("loss, psnr, shell: expected finite numbers")
+    others, known = float(entry["others_psnr"]), entry["teacher_psnr"]
+    return Descent(run, loss, quality, shell, others, None if known is None else float(known))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command: run the whole study, or the part of the given photos."""
+    parser = argparse.ArgumentParser(
+        prog="python -m deqir_lite.inversion_study", description=__doc__
+    )
+    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
+    parser.add_argument("--photos", nargs="+", help="default: all that come with the book")
+    options = parser.parse_args(arguments)
+    run_study(options.out, study_runs(photos=options.photos), show_progress=True)
+
+
+if __name__ == "__main__":
+    main()
