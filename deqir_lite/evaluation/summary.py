@@ -40,11 +40,14 @@ class Line:
 
 def summarise(results: Results) -> list[Line]:
     """All lines for which there is any number, the most important ones first."""
-    sizes = {size for _, size, _ in results.references}
-    steps = {setting.timesteps for setting, _ in results.samples} or {0}
+    lengths: dict[int, set[int]] = {size: set() for _, size, _ in results.references}
+    for setting, _ in results.samples:
+        lengths[setting.size].add(setting.timesteps)
+    steps = {length for ran in lengths.values() for length in ran or {0}}
     found = (
         _line(results, task, size, timesteps)
-        for task, size, timesteps, _ in plan(TASKS, sizes, steps, [0.0])
+        for task, size, timesteps, _ in plan(TASKS, lengths, steps, [0.0])
+        if timesteps in (lengths[size] or {0})
     )
     return [line for line in found if line is not None]
 

@@ -146,6 +146,15 @@ def test_markdown(made_up):
     assert "![" not in text
 
 
+def test_no_block_without_a_sample(made_up):
+    made_up("sr2", 128, 20, 1.0, "a.png", 30.0)
+    made_up("sr2", 64, 100, 1.0, "a.png", 30.0)
+    assert [(line.size, line.timesteps) for line in summarise(made_up.results)] == [
+        (128, 20),
+        (64, 100),
+    ]
+
+
 def test_sizes_and_lengths_that_are_missing_are_named(made_up):
     for size in SIZES:
         for steps in TIMESTEPS:
