@@ -7,7 +7,6 @@ every run; a second start with the same file goes on where the first one stopped
 
 import argparse
 import itertools
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,14 +16,12 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from deqir_lite._files import write_atomically
-from deqir_lite._json import to_json
+from deqir_lite._study import read_study, write_study
 from deqir_lite.bundled import data_path, load_bundled_photo, photo_names
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.inversion import optimise_initial_noise, oracle_loss, restorer_loss
-from deqir_lite.machine import machine, versions
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.operators.base import LinearOperator
@@ -159,12 +156,12 @@ def run_study(
     descents = load_study(path) if path.exists() else []
     done = {descent.run for descent in descents}
     missing = [run for run in runs if run not in done]
-    write_atomically(path, _encode(descents), name="out")
+    _write(path, descents)
     prior = load_prior("photo64") if prior is None else prior
     gaussian = load_gaussian(prior.schedule)
     for run in tqdm(missing, disable=not show_progress, desc="study", unit="run"):
         descents.append(measure(run, prior, gaussian))
-        write_atomically(path, _encode(descents), name="out")
+        _write(path, descents)
     return descents
 
 
@@ -174,23 +171,11 @@ def load_study(path: str | Path | None = None) -> list[Descent]:
     Raises FileNotFoundError, or ValueError when the file is no such study.
     """
     path = data_path("benchmarks") / "inversion.json" if path is None else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: no study {str(path)!r}")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["descents"]
-        return [_decode(entry) for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"path: {str(path)!r} is no inversion study ({error!r})") from error
+    return read_study(path, "descents", "inversion", _decode)
 
 
-def _encode(descents: Sequence[Descent]) -> bytes:
-    content = {
-        "command": "python -m deqir_lite.inversion_study",
-        "versions": versions(),
-        "machine": machine(),
-        "descents": [_rounded(descent) for descent in descents],
-    }
-    return to_json(content).encode()
+def _write(path: Path, descents: Sequence[Descent]) -> None:
+    write_study(path, "deqir_lite.inversion_study", "descents", map(_rounded, descents))
 
 
 def _rounded(descent: Descent) -> dict[str, Any]:

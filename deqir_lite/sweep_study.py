@@ -7,7 +7,6 @@ goes on where the first one stopped.
 
 import argparse
 import itertools
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -17,13 +16,11 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from deqir_lite._files import write_atomically
-from deqir_lite._json import to_json
+from deqir_lite._study import read_study, write_study
 from deqir_lite.bundled import data_path, load_bundled_photo
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_integer
 from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
-from deqir_lite.machine import machine, versions
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
@@ -141,7 +138,7 @@ def run_study(
     curves = load_study(path) if path.exists() else []
     done = {curve.run for curve in curves}
     missing = [run for run in runs if run not in done]
-    write_atomically(path, _encode(curves), name="out")
+    _write(path, curves)
     prior = load_prior("photo64") if prior is None else prior
     gaussian = load_gaussian(prior.schedule)
     chains = itertools.groupby(missing, key=_chain_of)
@@ -153,7 +150,7 @@ def run_study(
                 with torch.no_grad():
                     sequential = make_run_chain(run, prior).sequential()[-1]
             curves.append(measure(run, prior, gaussian, sequential))
-            write_atomically(path, _encode(curves), name="out")
+            _write(path, curves)
             bar.update()
     bar.close()
     return curves
@@ -165,30 +162,18 @@ def load_study(path: str | Path | None = None) -> list[SweepCurve]:
     Raises FileNotFoundError, or ValueError when the file is no such study.
     """
     path = data_path("benchmarks") / "sweeps.json" if path is None else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: no study {str(path)!r}")
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["curves"]
-        return [_decode(entry) for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"path: {str(path)!r} is no sweep study ({error!r})") from error
+    return read_study(path, "curves", "sweep", _decode)
 
 
 def _chain_of(run: Run) -> tuple[Any, ...]:
     return run.task, run.photo, run.num_steps, run.eta, run.size, run.seed
 
 
-def _encode(curves: Sequence[SweepCurve]) -> bytes:
-    rounded = [
+def _write(path: Path, curves: Sequence[SweepCurve]) -> None:
+    rounded = (
         asdict(curve.run) | {"psnr": [round(value, 2) for value in curve.psnr]} for curve in curves
-    ]
-    content = {
-        "command": "python -m deqir_lite.sweep_study",
-        "versions": versions(),
-        "machine": machine(),
-        "curves": rounded,
-    }
-    return to_json(content).encode()
+    )
+    write_study(path, "deqir_lite.sweep_study", "curves", rounded)
 
 
 def _decode(entry: dict[str, Any]) -> SweepCurve:

@@ -21,6 +21,7 @@ class Photo(NamedTuple):
 
     @property
     def name(self) -> str:
+        """The name of the file, without its folder."""
         return self.path.name
 
     def load(self, size: int) -> torch.Tensor:
