@@ -13,12 +13,21 @@ from deqir_lite.checks import check_choice, check_divisible, check_integer, chec
 from deqir_lite.cli.app import check_folder, check_timesteps, choose_device, one_line_errors
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.evaluation.command import reproducing_command
+from deqir_lite.evaluation.goals import GOAL_SIZE
 from deqir_lite.evaluation.identity import prior_digest
 from deqir_lite.evaluation.photos import find_photos
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.run import Evaluation
-from deqir_lite.evaluation.settings import MASK_SEED, SEEDS, SIZES, TIMESTEPS, Setting, plan
+from deqir_lite.evaluation.settings import (
+    MASK_SEED,
+    SEEDS,
+    SHORT,
+    SIZES,
+    TIMESTEPS,
+    Setting,
+    plan,
+)
 from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
 from deqir_lite.machine import describe_device, versions
@@ -58,7 +67,17 @@ def evaluate(
         map(str, SIZES)
     ),
     timesteps: Annotated[str, _option("T, separated by commas.")] = ",".join(map(str, TIMESTEPS)),
-    seeds: Annotated[int, _option("Samples of each photo: seeds 0, 1, ...")] = SEEDS,
+    seeds: Annotated[
+        int,
+        _option(
+            f"Samples of each photo: seeds 0, 1, ... Chains of {SHORT} steps and more, and photos "
+            f"of more than {GOAL_SIZE} pixels, are sampled once, but for the tasks with a goal at "
+            f"{GOAL_SIZE} pixels."
+        ),
+    ] = SEEDS,
+    all_seeds: Annotated[
+        bool, _option("All seeds everywhere: best on a GPU.", "--all-seeds")
+    ] = False,
     eta: Annotated[
         str | None,
         _option(
@@ -114,6 +133,7 @@ def evaluate(
             "prior": prior_digest(model, prior),
             "photos": {photo.name: photo.digest for photo in found},
             "seeds": seeds,
+            "all_seeds": all_seeds,
             "dtype": dtype,
         },
     )
@@ -131,10 +151,11 @@ def evaluate(
         photos=found,
         results=results,
         pictures=pictures,
-        seeds=range(seeds),
+        seeds=seeds,
         batch=batch or BATCHES[place.type],
         device=place,
         dtype=torch.float64 if dtype == "float64" else torch.float32,
+        all_seeds=all_seeds,
     )
     try:
         complete = evaluation.run(wanted, budget, references_only, show_progress=True)

@@ -9,12 +9,11 @@ from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.run import Evaluation
 from deqir_lite.evaluation.sampling import restore_samples
-from deqir_lite.evaluation.settings import ETAS, Setting, plan
+from deqir_lite.evaluation.settings import Setting, default_eta, plan, seeds_of
 from deqir_lite.evaluation.summary import Line, summarise
 from deqir_lite.evaluation.table import markdown, text_table
 
 __all__ = [
-    "ETAS",
     "GOALS",
     "Baseline",
     "Evaluation",
@@ -27,11 +26,13 @@ __all__ = [
     "baseline_of",
     "bicubic",
     "biharmonic",
+    "default_eta",
     "find_photos",
     "markdown",
     "plan",
     "prior_digest",
     "restore_samples",
+    "seeds_of",
     "summarise",
     "text_table",
     "tv_restoration",

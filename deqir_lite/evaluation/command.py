@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable
 
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import ETAS
+from deqir_lite.evaluation.settings import default_eta
 from deqir_lite.operators import TASKS
 
 
@@ -24,9 +24,10 @@ def reproducing_command(results: Results) -> str:
     if ran:
         words += ["--sizes", _list(setting.size for setting in ran)]
         words += ["--timesteps", _list(setting.timesteps for setting in ran)]
-        if any(setting.eta not in ETAS[setting.task] for setting in ran):
+        if any(setting.eta != default_eta(setting.task, setting.timesteps) for setting in ran):
             words += ["--eta", _list(setting.eta for setting in ran)]
     words += ["--seeds", str(settings["seeds"]), "--dtype", str(settings["dtype"])]
+    words += ["--all-seeds"] if settings["all_seeds"] else []
     return shlex.join(words)
 
 

@@ -25,26 +25,28 @@ def evaluation_figure(results: Results, pictures: Pictures) -> bytes | None:
     if not shown:
         return None
     images, titles = [], []
-    for setting in shown:
+    for setting, seeds in shown.items():
         images += list(pictures.rows[setting])
-        titles += _titles(setting, int(results.settings["seeds"]))
-    png = show_images(images, titles, ncols=5, scale=max(1, 128 // shown[0].size))._repr_png_()
+        titles += _titles(setting, seeds)
+    size = next(iter(shown)).size
+    png = show_images(images, titles, ncols=5, scale=max(1, 128 // size))._repr_png_()
     smaller = Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS)
     encoded = io.BytesIO()
     smaller.save(encoded, format="PNG", optimize=True)
     return encoded.getvalue()
 
 
-def _shown(results: Results, pictures: Pictures) -> list[Setting]:
+def _shown(results: Results, pictures: Pictures) -> dict[Setting, int]:
+    """The rows of the figure, and how many seeds their means have."""
     if not pictures.rows:
-        return []
+        return {}
     stage = min(((s.size, s.timesteps) for s in pictures.rows), key=lambda pair: importance(*pair))
-    chosen = [
-        Setting(line.task, line.size, line.timesteps, line.eta)
+    chosen = {
+        Setting(line.task, line.size, line.timesteps, line.eta): line.seeds
         for line in summarise(results)
         if (line.size, line.timesteps) == stage and line.eta is not None
-    ]
-    return [setting for setting in chosen if setting in pictures.rows]
+    }
+    return {setting: seeds for setting, seeds in chosen.items() if setting in pictures.rows}
 
 
 def _titles(setting: Setting, seeds: int) -> list[str]:

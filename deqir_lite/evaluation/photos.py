@@ -1,13 +1,16 @@
 """The photos of an evaluation: a folder, what in it can be read, and which photos are grey."""
 
+import functools
 import hashlib
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from deqir_lite.images import load_photo
+from deqir_lite.operators import make_task
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
@@ -57,3 +60,14 @@ def find_photos(folder: Path) -> list[Photo]:
 def _coloured(image: torch.Tensor) -> bool:
     """Whether any channel is further from another than rounding puts it: one 8-bit step."""
     return bool((image.amax(dim=1) - image.amin(dim=1)).max() > 1.5 / 127.5)
+
+
+@functools.cache
+def measures_brightness(task: str) -> bool:
+    """Whether a task measures one channel, so that colour is what is restored."""
+    return make_task(task, (64, 64)).measurement_shape((64, 64))[0] == 1
+
+
+def photos_of(task: str, photos: Sequence[Photo]) -> list[Photo]:
+    """The photos that a task is judged on: grey ones say nothing about colour, and are left out."""
+    return [photo for photo in photos if photo.coloured or not measures_brightness(task)]

@@ -10,7 +10,7 @@ from deqir_lite._json import to_json
 from deqir_lite.evaluation.settings import Setting
 
 FILE = "evaluation.json"
-_FORMAT = 1
+_FORMAT = 2
 
 Scores = dict[str, float | None]
 """``psnr`` in dB and ``ssim`` (None below 11 pixels a side) of one image."""
@@ -24,7 +24,8 @@ class Results:
       settings is refused,
     * ``context``: versions and devices that contributed,
     * ``references``: (task, size, photo) -> method -> scores,
-    * ``samples``: (setting, photo) -> scores of each seed and of their mean.
+    * ``samples``: (setting, photo) -> scores of each seed ("single") and of their "mean"; at the
+      size of the goals also those of the mean of the same chains under the "gaussian" prior.
     """
 
     folder: Path

@@ -1,10 +1,10 @@
 """What is run: tasks, sizes, chain lengths, the eta of every task, and the order of the work."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from deqir_lite.checks import check_choice
-from deqir_lite.evaluation.goals import GOALS
+from deqir_lite.evaluation.goals import GOAL_SIZE, GOALS
 from deqir_lite.operators import TASKS
 
 SIZES = (64, 128, 256)
@@ -15,17 +15,14 @@ SEEDS = 8
 MASK_SEED = 0
 """Masks and subsets are the same for all photos and all seeds of the chain."""
 
-FIRST_SIZE = 128
-"""The size of the goals: it comes first."""
+FIRST_SIZE = GOAL_SIZE
+"""The size of the goals comes first."""
 
-# From a scan over 0.15, 0.6, 0.85 and 1 with photo64 at 64 pixels and T = 20, on two photos that
-# are not evaluated: deblurring and filling holes want less fresh noise than the other tasks.
-_ETA_BY_KIND = {"deblur": (0.6,), "inpaint": (0.6,)}
+SHORT = 50
+"""Chains with fewer steps are short."""
 
-ETAS: Mapping[str, tuple[float, ...]] = {
-    task: _ETA_BY_KIND.get(task.split("-")[0], (1.0,)) for task in TASKS
-}
-"""Share of fresh noise in each step, per task; where there are several, the best is reported."""
+_LESS_NOISE = ("deblur", "inpaint")
+"""Kinds of tasks that short chains solve better with less fresh noise."""
 
 
 class Setting(NamedTuple):
@@ -35,6 +32,25 @@ class Setting(NamedTuple):
     size: int
     timesteps: int
     eta: float
+
+
+def default_eta(task: str, timesteps: int) -> float:
+    """Share of fresh noise in each step: 0.6 for short chains that deblur or fill holes, else 1.
+
+    From scans over 0.15, 0.6, 0.85 and 1 at 64 pixels, on two photos that are not evaluated.
+    """
+    return 0.6 if timesteps < SHORT and task.split("-")[0] in _LESS_NOISE else 1.0
+
+
+def seeds_of(setting: Setting, seeds: int, all_seeds: bool = False) -> int:
+    """How many of the ``seeds`` a setting gets: all, or a single one where samples are expensive.
+
+    Expensive are long chains and photos larger than those of the goals. Tasks with a goal have all
+    seeds at its size, however long the chain; ``all_seeds`` gives them to everything.
+    """
+    cheap = setting.size <= GOAL_SIZE and setting.timesteps < SHORT
+    asked_for = setting.size == GOAL_SIZE and setting.task in GOALS
+    return seeds if all_seeds or cheap or asked_for else 1
 
 
 def importance(size: int, timesteps: int) -> tuple[bool, int, bool, int]:
@@ -50,7 +66,7 @@ def plan(
 ) -> list[Setting]:
     """All settings, the most important ones first: see :func:`importance`; tasks with a goal first.
 
-    ``eta`` replaces the ``ETAS`` of every task. Raises ValueError for an unknown task.
+    ``eta`` replaces the :func:`default_eta` of every task. Raises ValueError for an unknown task.
     """
     tasks = list(tasks)
     for task in tasks:
@@ -63,5 +79,5 @@ def plan(
         Setting(task, size, steps, value)
         for size, steps in stages
         for task in ordered
-        for value in eta or ETAS[task]
+        for value in eta or [default_eta(task, steps)]
     ]

@@ -17,7 +17,8 @@ class Line:
     """One task at one size and chain length.
 
     ``psnr`` and ``ssim`` hold means over ``photos`` photos: of the ``METHODS``, of "one" sample
-    (the average over the seeds of each seed's own score) and of the "mean" of the seeds. Without
+    (the average over the seeds of each seed's own score), of the "mean" of the seeds, where there
+    are several, and of the mean of the same chains "walked" under the Gaussian prior. Without
     samples ``eta`` is None. ``etas`` are all that were run; ``eta`` is the best of them.
     """
 
@@ -70,7 +71,7 @@ def _line(results: Results, task: str, size: int, timesteps: int) -> Line | None
         eta=eta,
         etas=tuple(sorted(by_eta)),
         photos=len(photos),
-        seeds=0 if eta is None else int(results.settings["seeds"]),
+        seeds=0 if setting is None else len(results.samples[setting, photos[0]]["single"]["psnr"]),
         baseline=baseline_of(make_task(task, (64, 64), MASK_SEED)).name,
         psnr=_scores(results, task, size, setting, photos, "psnr"),
         ssim=_scores(results, task, size, setting, photos, "ssim"),
@@ -82,12 +83,12 @@ def _best_eta(
 ) -> float | None:
     """The eta whose mean of the seeds is best, among those that were run on the most photos."""
     most = max(map(len, by_eta.values()), default=0)
-    scored = [
-        (_sampled(results, Setting(task, size, timesteps, eta), photos, "psnr")["mean"], eta)
+    scored = {
+        eta: _sampled(results, Setting(task, size, timesteps, eta), photos, "psnr")
         for eta, photos in by_eta.items()
         if len(photos) == most
-    ]
-    return max(scored, default=(None, None), key=lambda pair: pair[0] or 0.0)[1]
+    }
+    return max(scored, default=None, key=lambda eta: scored[eta]["mean"] or scored[eta]["one"] or 0)
 
 
 def _scores(
@@ -96,7 +97,7 @@ def _scores(
     references = [results.references[task, size, photo] for photo in photos]
     means = {method: _mean([entry[method][score] for entry in references]) for method in METHODS}
     if setting is None:
-        return means | {"one": None, "mean": None}
+        return means | {"one": None, "mean": None, "walked": None}
     return means | _sampled(results, setting, photos, score)
 
 
@@ -104,9 +105,12 @@ def _sampled(
     results: Results, setting: Setting, photos: list[str], score: str
 ) -> dict[str, float | None]:
     entries = [results.samples[setting, photo] for photo in photos]
+    several = all(len(entry["single"][score]) > 1 for entry in entries)
+    walked = [entry["gaussian"][score] for entry in entries if "gaussian" in entry]
     return {
         "one": _mean([value for entry in entries for value in entry["single"][score]]),
-        "mean": _mean([entry["mean"][score] for entry in entries]),
+        "mean": _mean([entry["mean"][score] for entry in entries]) if several else None,
+        "walked": _mean(walked) if several else None,
     }
 
 

@@ -1,6 +1,6 @@
 """The table: on the terminal, and as Markdown for the model card."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from deqir_lite.evaluation.goals import GOAL_SIZE, Goal
@@ -40,9 +40,9 @@ def markdown(results: Results, command: str, figure: str | None = None) -> str:
     """
     parts = ["## Restoration", _INTRODUCTION.format(seeds=results.settings["seeds"])]
     for title, lines in _blocks(summarise(results)):
-        rows = [HEADINGS, ("---",) * len(HEADINGS), *(_cells(line) for line in lines)]
-        parts += [f"### {title}", "\n".join(f"| {' | '.join(row)} |" for row in rows)]
+        parts += [f"### {title}", _markdown_table(HEADINGS, map(_cells, lines))]
     parts += [*missing_blocks(results), missing_from_goals(results), _NATURE]
+    parts += sampler_block(results)
     if figure is not None:
         parts.append(_FIGURE.format(seeds=results.settings["seeds"], file=figure))
     parts.append(_settings(results))
@@ -67,7 +67,7 @@ def missing_from_goals(results: Results) -> str:
     ]
     unknown = [task for task in TASKS if task not in names]
     if not names:
-        return f"No task has been run at {GOAL_SIZE} pixels, the size of the goals."
+        return f"No task has been run at {GOAL_SIZE} pixels, the size of the goals, several times."
     sentence = f"At {GOAL_SIZE} pixels {len(met)} of {len(names)} tasks reach all their goals"
     sentence += f"; missed: {', '.join(missed)}" if missed else ""
     sentence += f"; not run: {', '.join(unknown)}" if unknown else ""
@@ -86,13 +86,39 @@ def missing_blocks(results: Results) -> list[str]:
     return [f"Not run: {', '.join(missing)}."] if missing else []
 
 
+def sampler_block(results: Results) -> list[str]:
+    """What the chain itself loses: its samples under a prior whose exact answer is known."""
+    rows = [
+        (line.task, str(line.timesteps), f"{line.eta:g}", *map(format_value, (exact, walked)),
+         f"{walked - exact:+.2f}")
+        for line in summarise(results)
+        if (exact := line.psnr["gaussian"]) is not None
+        and (walked := line.psnr["walked"]) is not None
+    ]  # fmt: skip
+    if not rows:
+        return []
+    header = ("task", "T", "eta", "posterior mean", "mean of the samples", "difference")
+    title, text = "### What the sampler loses", _SAMPLER.format(size=GOAL_SIZE)
+    return [title, text, _markdown_table(header, rows)]
+
+
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
 _INTRODUCTION = """PSNR in dB, the mean over the photos. "Baseline" is named in each line; "TV" \
 and "Gaussian" are total variation and the posterior mean of the Gaussian photo prior; "one" is a \
-single sample of this prior and "mean" the mean of {seeds} samples. All are clamped to the range \
-of a photo."""
+single sample of this prior and "mean" the mean of {seeds} samples, where so many were drawn. All \
+are clamped to the range of a photo."""
 
 _NATURE = """A single posterior sample lies up to 3 dB below the posterior mean by nature: its \
 expected squared error is twice as large."""
+
+_SAMPLER = """The posterior mean of the Gaussian prior is known exactly. Here the same chains, of \
+the same seeds, are walked with that prior at {size} pixels. What the mean of their samples lacks \
+is lost by the chain, which fits every step to y but does not draw from the posterior exactly: no \
+prior, however good, regains it."""
 
 _FIGURE = """![One photo in every task: the photo, A⁺y, the baseline, one sample and the mean of \
 {seeds} samples]({file})"""
@@ -101,10 +127,11 @@ _BUNDLED = "The photos that come with the book, none of them used to train a pri
 
 _SETTINGS = """{whose}: {photos}; cropped to the centred square and resized. Grey ones are left \
 out where colours are to be found. Masks are those of seed {mask}; the chains have the seeds 0 to \
-{last} and are walked step by step (sequentially). eta is fixed for each task; where several are \
-listed, the one with the best mean was chosen, on these photos. TV: A⁺y, smoothed {steps} times by \
-scikit-image's denoise_tv_chambolle, with a weight that falls from {strong:g} to {gentle:g}, and \
-corrected to fit y after each. Device: {devices}; {dtype} inside the network; {versions}."""
+{last}, or 0 alone, and are walked step by step (sequentially). eta is fixed for each task and \
+length; where several are listed, the one with the best mean was chosen, on these photos. TV: \
+A⁺y, smoothed {steps} times by scikit-image's denoise_tv_chambolle, with a weight that falls from \
+{strong:g} to {gentle:g}, and corrected to fit y after each. Device: {devices}; {dtype} inside \
+the network; {versions}."""
 
 
 def _settings(results: Results) -> str:

@@ -7,12 +7,13 @@ from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.evaluation import run as run_module
+from deqir_lite.evaluation import scoring
 
 
 @pytest.fixture(autouse=True)
 def quick_tv(monkeypatch):
     """Total variation has tests of its own, and is slow."""
-    monkeypatch.setattr(run_module, "tv_restoration", lambda operator, y: operator.pinv(y))
+    monkeypatch.setattr(scoring, "tv_restoration", lambda operator, y: operator.pinv(y))
 
 
 @pytest.fixture
@@ -178,6 +179,7 @@ def test_results_of_other_settings_stay(evaluate, folder, photos):
     for options, message in (
         (("--dtype", "float32"), "another dtype: 'bfloat16' there, 'float32' now"),
         (("--seeds", 3), "another seeds: 2 there, 3 now"),
+        (("--all-seeds",), "another all_seeds: False there, True now"),
     ):
         result = evaluate(*options)
         assert result.exit_code == 2

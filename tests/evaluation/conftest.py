@@ -10,7 +10,7 @@ from deqir_lite.evaluation import (
     Results,
     find_photos,
     plan,
-    run,
+    scoring,
     tv_restoration,
 )
 
@@ -39,19 +39,20 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
 
     TV takes 2 steps instead of 60: here only its place in the results counts.
     """
-    monkeypatch.setattr(run, "tv_restoration", lambda op, y: tv_restoration(op, y, (0.1, 0.1)))
+    monkeypatch.setattr(scoring, "tv_restoration", lambda op, y: tv_restoration(op, y, (0.1, 0.1)))
 
     def make(name="results", prior=gaussian_prior, batch=4, **shared):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         photos = find_photos(photo_folder)
-        shared = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "dtype": "f"} | shared
+        known = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "all_seeds": False}
+        shared = known | {"dtype": "f"} | shared
         return Evaluation(
             prior=prior,
             photos=photos,
             results=Results.resume(folder, shared),
             pictures=Pictures(folder),
-            seeds=range(3),
+            seeds=3,
             batch=batch,
             device=torch.device("cpu"),
             dtype=torch.float64,

@@ -9,7 +9,7 @@ import torch
 from deqir_lite import make_chain, restore_sequential
 from deqir_lite.evaluation import restore_samples, summarise, text_table
 from deqir_lite.evaluation import run as run_module
-from deqir_lite.evaluation.settings import FIRST_SIZE, plan
+from deqir_lite.evaluation.settings import FIRST_SIZE, Setting, plan, seeds_of
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS, make_task
 
@@ -145,6 +145,49 @@ def test_the_most_important_comes_first():
         "sr8",
         "sensing",
     ]
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        (("sr2", 64, 20, 1.0), 8),
+        (("sr8", 128, 20, 1.0), 8),
+        (("sr2", 128, 100, 1.0), 8),  # it has a goal
+        (("sr8", 128, 100, 1.0), 1),
+        (("sr2", 64, 100, 1.0), 1),
+        (("sr2", 256, 20, 1.0), 1),
+    ],
+)
+def test_where_samples_are_expensive_one_is_drawn(setting, expected):
+    assert seeds_of(Setting(*setting), 8) == expected
+    assert seeds_of(Setting(*setting), 8, all_seeds=True) == 8
+
+
+def test_expensive_cells_have_one_seed(make_evaluation):
+    evaluation = make_evaluation()
+    (setting,) = plan(["sr8"], [16], [60])
+    assert evaluation.run([setting])
+    assert {len(e["single"]["psnr"]) for e in evaluation.results.samples.values()} == {1}
+    assert summarise(evaluation.results)[0].seeds == 1
+
+
+def test_eta_of_short_and_long_chains():
+    chosen = {(s.task, s.timesteps): s.eta for s in plan(["sr2", "deblur-motion"], [64], [20, 100])}
+    assert chosen == {
+        **{("sr2", 20): 1.0, ("sr2", 100): 1.0},
+        **{("deblur-motion", 20): 0.6, ("deblur-motion", 100): 1.0},
+    }
+
+
+def test_the_same_chains_under_the_gaussian_prior(make_evaluation, gaussian_prior, monkeypatch):
+    """The entry that tells what the sampler loses is that of the prior with a known answer."""
+    monkeypatch.setattr(run_module, "GOAL_SIZE", 16)
+    monkeypatch.setattr(run_module, "gaussian", lambda schedule: gaussian_prior)
+    evaluation = make_evaluation()
+    setting = Setting("sr2", 16, 3, 0.5)
+    assert evaluation.run([setting])
+    for entry in evaluation.results.samples.values():
+        assert entry["gaussian"] == pytest.approx(entry["mean"], abs=1e-12)
 
 
 def test_budget(make_evaluation, settings, monkeypatch):

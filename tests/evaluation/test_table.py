@@ -11,6 +11,7 @@ from deqir_lite.evaluation import (
     Pictures,
     Results,
     Setting,
+    default_eta,
     markdown,
     summarise,
     text_table,
@@ -21,6 +22,8 @@ from deqir_lite.evaluation.settings import SIZES, TIMESTEPS
 from deqir_lite.evaluation.table import missing_from_goals
 from deqir_lite.operators import TASKS
 
+OPTIONS = {"all_seeds": False, "dtype": "x"}
+
 
 def score(value):
     return {"psnr": value, "ssim": value / 100}
@@ -29,7 +32,7 @@ def score(value):
 @pytest.fixture
 def made_up(tmp_path):
     """(task, size, T, eta, photo, mean, tv=...) -> adds one cell to .results."""
-    results = Results(tmp_path, {"photos": {"a.png": "1", "b.png": "2"}, "seeds": 2, "dtype": "x"})
+    results = Results(tmp_path, {"photos": {"a.png": "1", "b.png": "2"}, "seeds": 2} | OPTIONS)
     results.context = {"prior": "photo64", "photos": None, "devices": ["D"], "versions": {"p": "1"}}
 
     def add(task, size, steps, eta, photo, mean, tv=20.0, baseline=18.0):
@@ -57,7 +60,7 @@ def test_means(made_up):
     assert (line.photos, line.seeds, line.baseline) == (2, 2, "bicubic")
     assert line.psnr == {
         **{"pinv": 15.0, "baseline": 18.0, "tv": 25.0, "gaussian": 19.0},
-        **{"mean": 24.0, "one": 22.0},
+        **{"mean": 24.0, "one": 22.0, "walked": None},
     }
     assert line.ssim["mean"] == pytest.approx(0.24)
     assert line.ssim["one"] is None
@@ -123,9 +126,30 @@ def test_dashes_for_what_has_not_been_run(made_up):
     assert table.splitlines()[2].split() == [
         *("sr2", "1", "×", "–", "–", "15.00", "18.00", "bicubic", "20.00", "19.00", "–", "–", "–"),
     ]
-    assert "No task has been run at 128 pixels" in table
-    empty = text_table(Results(made_up.results.folder, {}))
-    assert empty == "No task has been run at 128 pixels, the size of the goals."
+    nothing = "No task has been run at 128 pixels, the size of the goals, several times."
+    assert nothing in table
+    assert text_table(Results(made_up.results.folder, {})) == nothing
+
+
+def test_one_sample_has_no_mean_and_no_verdict(made_up):
+    made_up("sr2", 128, 100, 0.5, "a.png", 23.0)
+    entry = made_up.results.samples[Setting("sr2", 128, 100, 0.5), "a.png"]
+    entry["single"] = {"psnr": [23.0], "ssim": [None]}
+    (line,) = summarise(made_up.results)
+    assert (line.seeds, line.psnr["one"], line.psnr["mean"]) == (1, 23.0, None)
+    assert line.verdicts == []
+    row = text_table(made_up.results).splitlines()[2].split()
+    assert row[-3:] == ["23.00", "–", "–"]
+
+
+def test_what_the_sampler_loses(made_up):
+    made_up("sr2", 128, 20, 0.5, "a.png", 22.0)
+    assert "the sampler loses" not in markdown(made_up.results, "deqir-lite evaluate")
+    entry = made_up.results.samples[Setting("sr2", 128, 20, 0.5), "a.png"]
+    entry["gaussian"] = score(17.5)  # the posterior mean itself has 19
+    text = markdown(made_up.results, "deqir-lite evaluate")
+    assert "### What the sampler loses" in text
+    assert "| sr2 | 20 | 0.5 | 19.00 | 17.50 | -1.50 |" in text
 
 
 def test_markdown(made_up):
@@ -174,6 +198,16 @@ def test_reproducing_command(made_up):
         "deqir-lite evaluate --prior photo64 --photos 'my photos' --tasks sr2,sr4 --sizes 64 "
         "--timesteps 20,100 --eta 0.3,0.6 --seeds 2 --dtype x"
     )
+
+
+def test_reproducing_command_with_the_options_that_were_not_default(made_up):
+    for steps in (20, 100):
+        eta = default_eta("inpaint-box", steps)
+        made_up("inpaint-box", 64, steps, eta, "a.png", 22.0)
+    made_up.results.settings["all_seeds"] = True
+    command = reproducing_command(made_up.results)
+    assert "--eta" not in command
+    assert command.endswith("--seeds 2 --dtype x --all-seeds")
 
 
 def test_figure_shows_the_chosen_eta(made_up):
