@@ -12,9 +12,9 @@ STAGE = '[[unit.stage]]\nsection = "S"\nminutes = {}\nshow = "s"\nask = "a"\n'
 UNIT = '[[unit]]\ntitle = "T"\nchapter = "c"\ngoal = "g"\nbefore = "b"\nmisunderstandings = []\n'
 
 
-def test_every_chapter_of_the_first_two_parts_has_a_unit():
+def test_every_chapter_has_a_unit():
     taught = {unit.chapter for unit in UNITS}
-    assert taught == {name for name, chapter in BOOK.items() if chapter.number <= 7}
+    assert taught == {name for name, chapter in BOOK.items() if chapter.number in range(1, 10)}
     order = [BOOK[unit.chapter].number for unit in UNITS[:-1]]
     assert order == sorted(order)
     assert [unit.number for unit in UNITS] == list(range(1, len(UNITS) + 1))
