@@ -2,6 +2,7 @@
 
 import platform
 
+import pytest
 import torch
 
 from deqir_lite.machine import describe_device, machine, versions
@@ -20,5 +21,7 @@ def test_machine_names_processor_and_threads():
     assert platform.node() not in found.values()
 
 
-def test_the_processor_is_described_with_its_threads():
-    assert f"{torch.get_num_threads()} threads" in describe_device(torch.device("cpu"))
+@pytest.mark.parametrize(("threads", "words"), [(1, ", 1 thread"), (2, ", 2 threads")])
+def test_the_processor_is_described_with_its_threads(monkeypatch, threads, words):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert describe_device(torch.device("cpu")).endswith(words)
