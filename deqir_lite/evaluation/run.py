@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -48,36 +49,49 @@ class Evaluation:
         references_only: bool = False,
         show_progress: bool = False,
     ) -> bool:
-        """Compute what ``plan`` asks for and ``results`` lacks, in order; False when time ran out.
+        """Compute what ``plan`` asks for and ``results`` lacks; False when time ran out.
 
+        The stages of the plan (a size and a chain length) come in its order. Within a stage every
+        task has the first photos before any has the next, so that less time means fewer photos.
         ``minutes`` is looked at before each batch: a batch that has begun is finished. With
         ``references_only`` everything but the samples of the prior is computed. Raises ValueError
         when memory does not suffice; all that was computed before is saved.
         """
         deadline = time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
-        cells = {setting: photos_of(setting.task, self.photos) for setting in plan}
-        with tqdm(total=sum(map(len, cells.values())), disable=not show_progress) as bar:
-            for setting, photos in cells.items():
-                bar.set_description(f"{setting.task} {setting.size}px T={setting.timesteps}")
-                missing = [p for p in photos if not self._known(setting, p, references_only)]
-                bar.update(len(photos) - len(missing))
-                for part in self._parts(setting, missing):
+        missing = {setting: self._missing(setting, references_only) for setting in plan}
+        with tqdm(total=sum(map(len, missing.values())), disable=not show_progress) as bar:
+            for _, stage in groupby(missing.items(), key=lambda item: item[0][1:3]):
+                for setting, photos in self._batches(dict(stage)):
                     if time.monotonic() >= deadline:
                         return False
-                    self._compute(setting, part, references_only, plan[0])
-                    bar.update(len(part))
+                    bar.set_description(f"{setting.task} {setting.size}px T={setting.timesteps}")
+                    self._compute(setting, photos, references_only, plan[0])
+                    bar.update(len(photos))
         return True
 
-    def _known(self, setting: Setting, photo: Photo, references_only: bool) -> bool:
+    def _missing(self, setting: Setting, references_only: bool) -> list[Photo]:
+        """The photos of a setting that ``results`` lacks."""
+        photos = photos_of(setting.task, self.photos)
         if references_only:
-            return (setting.task, setting.size, photo.name) in self.results.references
-        return (setting, photo.name) in self.results.samples
+            known = {photo for *cell, photo in self.results.references if cell == [*setting[:2]]}
+        else:
+            known = {photo for ran, photo in self.results.samples if ran == setting}
+        return [photo for photo in photos if photo.name not in known]
 
-    def _parts(self, setting: Setting, photos: list[Photo]) -> Iterator[list[Photo]]:
-        """As many photos as one batch holds with all their seeds, at least one."""
-        count = max(1, self.batch // self._seeds_of(setting))
-        for first in range(0, len(photos), count):
-            yield photos[first : first + count]
+    def _batches(
+        self, missing: dict[Setting, list[Photo]]
+    ) -> Iterator[tuple[Setting, list[Photo]]]:
+        """Each setting with its first photos, then each with its next ones, and so on.
+
+        As many photos together as one batch holds with all their seeds, at least one.
+        """
+        queues = {setting: list(photos) for setting, photos in missing.items()}
+        while any(queues.values()):
+            for setting, queue in queues.items():
+                if queue:
+                    count = max(1, self.batch // self._seeds_of(setting))
+                    yield setting, queue[:count]
+                    del queue[:count]
 
     def _compute(
         self, setting: Setting, photos: list[Photo], references_only: bool, shown: Setting

@@ -88,7 +88,8 @@ def export_prior(folder: Path, unet: Any, weights: dict[str, torch.Tensor]) -> N
 
 def _prior_files(unet: Any, weights: dict[str, torch.Tensor]) -> dict[str, bytes]:
     half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    config = {key: value for key, value in unet.config.items() if key != "_name_or_path"}
+    # what begins with _ are diffusers' own notes, in another order each time
+    config = {key: value for key, value in unet.config.items() if not key.startswith("_")}
     return {
         WEIGHTS_FILE: save(half, metadata={"format": "pt"}),
         "config.json": to_json({"_class_name": "UNet2DModel", **config}).encode(),
