@@ -2,19 +2,17 @@
 
 import math
 import time
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
-from deqir_lite.bundled import mask_names, mask_path
+from deqir_lite.bundled import mask_names
 from deqir_lite.chain import make_chain
-from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import (
     check_seed,
     check_timesteps,
@@ -22,10 +20,12 @@ from deqir_lite.cli.app import (
     choose_device,
     one_line_errors,
 )
+from deqir_lite.cli.measure import mask_file, measure
+from deqir_lite.cli.report import print_report, quality
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
-from deqir_lite.metrics import SSIM_WINDOW, consistency, format_value, psnr, ssim
-from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.metrics import consistency
+from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
 from deqir_lite.restoration import restore_parallel, restore_sequential
@@ -127,24 +127,24 @@ def restore(
     _check_outputs(photo, out, beside, report)
     place = choose_device(device)
     picture = load_photo(photo, size)
-    holes = None if mask is None else load_mask(_mask_file(mask), size)
+    holes = None if mask is None else load_mask(mask_file(mask), size)
     model = load_prior(prior, place, dtype, max_batch)
     check_timesteps(timesteps, model.schedule.num_train_timesteps)
     divisor = getattr(model, "size_divisor", 1)
-    operator, y = _measure(picture.to(place), task, seed, measured, divisor, holes)
+    operator, y = measure(picture.to(place), task, seed, measured, divisor, holes)
     chain = make_chain(model, operator, y, timesteps, eta, seed)
 
+    parallel = method == "deqir"
     start = time.perf_counter()
-    if method == "sequential":
-        solution = restore_sequential(chain, show_progress=True)
-    else:
+    if parallel:
         solution = restore_parallel(
             chain, form, solver, max_sweeps=sweeps, tolerance=tolerance, show_progress=True
         )
+    else:
+        solution = restore_sequential(chain, show_progress=True)
     restored = solution.x0.clamp(-1, 1).cpu()  # waits for the device: the time below is whole
     seconds = time.perf_counter() - start
 
-    parallel = method == "deqir"
     before = chain.consistency.pinv_y.clamp(-1, 1).cpu()
     numbers: dict[str, Any] = {
         "photo": str(photo),
@@ -169,7 +169,7 @@ def restore(
         "consistency": float(consistency(operator, solution.x0, y).mean()),
     }
     if not measured:
-        numbers |= _quality(picture, before, restored)
+        numbers |= quality(picture, before, restored)
     shown = side_by_side(
         [picture, before, restored],
         ["measured" if measured else "photo", "pseudo-inverse", "restored"],
@@ -178,7 +178,7 @@ def restore(
     save_image(beside, shown)
     if report is not None:
         write_atomically(report, to_json(numbers).encode(), name="report")
-    _print(numbers)
+    print_report(numbers)
     typer.echo(f"{out}\n{beside}" + (f"\n{report}" if report is not None else ""))
 
 
@@ -193,86 +193,3 @@ def _check_outputs(photo: Path, out: Path, beside: Path, report: Path | None) ->
         if path.resolve() in files:
             raise ValueError(f"{name}: {str(path)!r} is {files[path.resolve()]}; take another name")
         files[path.resolve()] = "another output of this command"
-
-
-def _mask_file(name: str) -> str | Path:
-    """The bundled mask of that name, else the file."""
-    return mask_path(name) if name in mask_names() else name
-
-
-def _measure(
-    picture: torch.Tensor,
-    task: str,
-    seed: int,
-    measured: bool,
-    divisor: int,
-    mask: torch.Tensor | None,
-) -> tuple[LinearOperator, torch.Tensor]:
-    """The operator and y: the degraded photo, or the photo itself read as a measurement.
-
-    ``divisor`` is what the prior needs the sides of the restored picture to be multiples of.
-    """
-    height, width = (int(n) for n in picture.shape[-2:])
-    factor = 1
-    if measured:
-        channels, *grid = make_task(task, (64, 64), seed).measurement_shape((64, 64))
-        if len(grid) != 2:
-            raise ValueError(f"measured: no picture file can hold what {task} measures")
-        factor = 64 // grid[0]
-        if channels == 1:
-            picture = picture.mean(dim=1, keepdim=True)
-        advice = "crop the file, or take --prior gaussian, which restores any size"
-    else:
-        fitting = max(2 ** int(math.log2(min(height, width))), divisor)
-        advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
-    size = (height * factor, width * factor)
-    try:
-        operator = make_task(task, size, seed, mask)
-        check_divisible("size of the restored picture", size, divisor)
-    except ValueError as error:
-        raise ValueError(f"{error}; {advice}") from error
-    if not measured:
-        return operator, operator.A(picture)
-    _warn_of_rounding(operator, task, size)
-    return operator, operator.A(operator.pinv(picture))  # only what A can produce is a measurement
-
-
-def _warn_of_rounding(operator: LinearOperator, task: str, size: tuple[int, int]) -> None:
-    """Say so when one of the 255 steps of an 8-bit file can fill the whole range in A^+ y."""
-    values = operator.singular_values(size)
-    condition = float(values.max() / values[values > 0].min())
-    if condition > 255:
-        warnings.warn(
-            f"measured: undoing {task} enlarges errors of y up to {condition:.0f} times, also the "
-            "rounding in an 8-bit file; expect noise",
-            stacklevel=2,
-        )
-
-
-def _quality(
-    truth: torch.Tensor, before: torch.Tensor, after: torch.Tensor
-) -> dict[str, float | None]:
-    """PSNR and SSIM of the pseudo-inverse and of the restored picture; None where too small."""
-    large = min(truth.shape[-2:]) >= SSIM_WINDOW
-    return {
-        "psnr_before": float(psnr(before, truth)),
-        "psnr_after": float(psnr(after, truth)),
-        "ssim_before": float(ssim(before, truth)) if large else None,
-        "ssim_after": float(ssim(after, truth)) if large else None,
-    }
-
-
-def _print(numbers: dict[str, Any]) -> None:
-    for name, digits, unit in (("psnr", ".2f", " dB"), ("ssim", ".3f", "")):
-        if f"{name}_after" in numbers:
-            before, after = (
-                format_value(numbers[f"{name}_{when}"], digits) for when in ("before", "after")
-            )
-            typer.echo(f"{name.upper()}  {before:>6}{unit} -> {after:>6}{unit}")
-    done = "sweeps" if numbers["method"] == "deqir" else "steps"
-    typer.echo(
-        f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
-        f"{numbers['nfe']} network evaluations (nfe), {numbers['seconds']:.2f} s, "
-        f"||A x - y|| = {numbers['consistency']:.1e}"
-        + ("" if numbers["converged"] else ", NOT converged")
-    )
