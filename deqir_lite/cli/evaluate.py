@@ -70,8 +70,9 @@ def evaluate(
     seeds: Annotated[
         int,
         _option(
-            f"Samples of each photo: seeds 0, 1, ... Photos of more than {GOAL_SIZE} pixels are "
-            f"sampled once, and so are chains of {SHORT} steps and more where they do not pay."
+            f"Samples of each photo: seeds 0, 1, ... Chains of {SHORT} steps and more, and photos "
+            f"of more than {GOAL_SIZE} pixels, are sampled once, but for the tasks with a goal at "
+            f"{GOAL_SIZE} pixels."
         ),
     ] = SEEDS,
     all_seeds: Annotated[
