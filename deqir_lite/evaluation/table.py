@@ -75,15 +75,17 @@ def missing_from_goals(results: Results) -> str:
 
 
 def missing_blocks(results: Results) -> list[str]:
-    """A sentence that names the usual sizes and chain lengths that have not been run, if any."""
-    ran = {(setting.size, setting.timesteps) for setting, _ in results.samples}
-    missing = [
-        f"{size} pixels with T = {steps}"
-        for size in SIZES
-        for steps in TIMESTEPS
-        if (size, steps) not in ran
+    """Sentences that name the usual sizes and lengths that were not run, or on fewer photos."""
+    lines = [line for line in summarise(results) if line.seeds]
+    ran = {(line.size, line.timesteps) for line in lines}
+    most = {line.task: max(e.photos for e in lines if e.task == line.task) for line in lines}
+    fewer = {(line.size, line.timesteps) for line in lines if line.photos < most[line.task]}
+    usual = {(size, steps) for size in SIZES for steps in TIMESTEPS}
+    return [
+        f"{name}: {', '.join(f'{size} pixels with T = {steps}' for size, steps in sorted(stages))}."
+        for name, stages in (("Not run", usual - ran), ("Stopped after fewer photos", fewer))
+        if stages
     ]
-    return [f"Not run: {', '.join(missing)}."] if missing else []
 
 
 def sampler_block(results: Results) -> list[str]:

@@ -190,6 +190,16 @@ def test_sizes_and_lengths_that_are_missing_are_named(made_up):
     assert "Not run" not in markdown(made_up.results, "deqir-lite evaluate")
 
 
+def test_stages_with_fewer_photos_are_named(made_up):
+    made_up("sr2", 64, 20, 1.0, "a.png", 30.0)
+    made_up("sr2", 64, 100, 1.0, "a.png", 30.0)
+    made_up("colorization", 64, 20, 1.0, "b.png", 30.0)
+    assert "fewer photos" not in markdown(made_up.results, "deqir-lite evaluate")
+    made_up("sr2", 64, 20, 1.0, "b.png", 30.0)
+    sentence = "Stopped after fewer photos: 64 pixels with T = 100."
+    assert sentence in markdown(made_up.results, "deqir-lite evaluate")
+
+
 def test_reproducing_command(made_up):
     made_up("sr2", 64, 20, 0.3, "a.png", 22.0)
     made_up("sr4", 64, 100, 0.6, "a.png", 22.0)
