@@ -119,8 +119,9 @@ expected squared error is twice as large."""
 
 _SAMPLER = """The posterior mean of the Gaussian prior is known exactly. Here the same chains, of \
 the same seeds, are walked with that prior at {size} pixels. What the mean of their samples lacks \
-is lost by the chain, which fits every step to y but does not draw from the posterior exactly: no \
-prior, however good, regains it."""
+is not the prior's fault: a small part is lost because the samples are few, the rest because the \
+chain fits every step to y, but does not draw from the posterior exactly. A better prior would not \
+regain it, more steps regain some."""
 
 _FIGURE = """![One photo in every task: the photo, A⁺y, the baseline, one sample and the mean of \
 {seeds} samples]({file})"""
