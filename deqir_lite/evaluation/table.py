@@ -42,11 +42,11 @@ def markdown(results: Results, command: str, figure: str | None = None) -> str:
     for title, lines in _blocks(summarise(results)):
         parts += [f"### {title}", _markdown_table(HEADINGS, map(_cells, lines))]
     parts += [*missing_blocks(results), missing_from_goals(results), _NATURE]
-    parts += sampler_block(results)
     if figure is not None:
         parts.append(_FIGURE.format(seeds=results.settings["seeds"], file=figure))
     parts.append(_settings(results))
-    return "\n\n".join([*parts, f"Computed by\n\n```sh\n{command}\n```"]) + "\n"
+    parts.append(f"Computed by\n\n```sh\n{command}\n```")
+    return "\n\n".join([*parts, *sampler_block(results)]) + "\n"
 
 
 def missing_from_goals(results: Results) -> str:
