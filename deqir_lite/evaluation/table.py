@@ -121,7 +121,7 @@ _SAMPLER = """The posterior mean of the Gaussian prior is known exactly. Here th
 the same seeds, are walked with that prior at {size} pixels. What the mean of their samples lacks \
 is not the prior's fault: a small part is lost because the samples are few, the rest because the \
 chain fits every step to y, but does not draw from the posterior exactly. A better prior would not \
-regain it, more steps regain some."""
+regain it."""
 
 _FIGURE = """![One photo in every task: the photo, A⁺y, the baseline, one sample and the mean of \
 {seeds} samples]({file})"""
