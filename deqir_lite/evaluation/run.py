@@ -73,7 +73,8 @@ class Evaluation:
         """The photos of a setting that ``results`` lacks."""
         photos = photos_of(setting.task, self.photos)
         if references_only:
-            known = {photo for *cell, photo in self.results.references if cell == [*setting[:2]]}
+            cell = (setting.task, setting.size)
+            known = {photo for *found, photo in self.results.references if tuple(found) == cell}
         else:
             known = {photo for ran, photo in self.results.samples if ran == setting}
         return [photo for photo in photos if photo.name not in known]
