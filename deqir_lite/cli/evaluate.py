@@ -193,9 +193,10 @@ def _report(results: Results, pictures: Pictures) -> None:
     folder, command = results.folder, reproducing_command(results)
     typer.echo(text_table(results))
     figure = evaluation_figure(results, pictures)
-    text = markdown(results, command, None if figure is None else FIGURE_FILE)
     if figure is not None:
         write_atomically(folder / FIGURE_FILE, figure, name="out")
+    # Without the pictures (they are not shipped) an earlier figure of these results stays.
+    text = markdown(results, command, FIGURE_FILE if (folder / FIGURE_FILE).is_file() else None)
     write_atomically(folder / TABLE_FILE, text.encode(), name="out")
     typer.echo(f"written to {folder}")
     if (folder / LOG_FILE).is_file():

@@ -82,6 +82,15 @@ def test_the_interrupt_key_saves(evaluate, folder, monkeypatch):
     assert len(json.loads((folder / "evaluation.json").read_text())["references"]) == 2
 
 
+def test_going_on_without_the_pictures_keeps_the_figure(evaluate, folder):
+    evaluate()
+    before = (folder / "evaluation.png").read_bytes()
+    (folder / "evaluation-pictures.npz").unlink()
+    assert evaluate(timesteps="3", tasks="sr2").exit_code == 0
+    assert "(evaluation.png)" in (folder / "evaluation.md").read_text()
+    assert (folder / "evaluation.png").read_bytes() == before
+
+
 def test_only_table(evaluate, run, folder):
     evaluate()
     (folder / "evaluation.md").unlink()
