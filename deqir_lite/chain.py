@@ -89,8 +89,9 @@ class RestorationChain:
     def sequential(self, show_progress: bool = False) -> torch.Tensor:
         """Walk the chain step by step: all states (T+1, B, 3, H, W), x_T first, x_0 last."""
         states = [self.x_T]
-        for k in tqdm(range(self.num_steps), disable=not show_progress, desc="sequential"):
-            states.append(self.step(states[-1], k))
+        with tqdm(range(self.num_steps), disable=not show_progress, desc="sequential") as bar:
+            for k in bar:
+                states.append(self.step(states[-1], k))
         return torch.stack(states)
 
 

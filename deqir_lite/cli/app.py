@@ -11,6 +11,7 @@ import torch
 import typer
 
 from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.memory import is_out_of_memory
 
 app = typer.Typer(
     help="Restore photos with a diffusion model, all timesteps at once.",
@@ -35,7 +36,9 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             reason = _one_line(error) or type(error).__name__
             typer.echo(f"error: {reason}", err=True)
             raise typer.Exit(2) from error
-        except (MemoryError, torch.OutOfMemoryError) as error:
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
             typer.echo("error: out of memory; work on a smaller size or a smaller batch", err=True)
             raise typer.Exit(2) from error
 

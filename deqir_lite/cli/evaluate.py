@@ -14,7 +14,6 @@ from deqir_lite.cli.app import check_folder, check_timesteps, choose_device, one
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.identity import prior_digest
 from deqir_lite.evaluation.photos import find_photos
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
@@ -30,10 +29,10 @@ from deqir_lite.evaluation.settings import (
 )
 from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.machine import describe_device, versions
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
-from deqir_lite.priors.load import load_prior
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.load import load_prior, prior_folder
 
 FIGURE_FILE, TABLE_FILE = "evaluation.png", "evaluation.md"
 LOG_FILE = "training_log.json"
@@ -59,7 +58,8 @@ def evaluate(
         Path | None,
         _option(
             "Folder for evaluation.json, .md and .png. Default: the prior's folder where it is "
-            "one, else ./evaluation. A run goes on where an earlier one in this folder stopped."
+            "one, else ./evaluation. A run goes on where an earlier one in this folder stopped, "
+            "and draws the picture again where it is missing."
         ),
     ] = None,
     tasks: Annotated[str, _option("Tasks, separated by commas.")] = ",".join(TASKS),
@@ -106,7 +106,8 @@ def evaluate(
     Prints a table; OUT receives evaluation.json, evaluation.md and evaluation.png. Stop it at
     any time, with Ctrl-C for example: the same command goes on.
     """
-    folder = out or (Path(prior) if Path(prior).is_dir() else Path("evaluation"))
+    usual = prior_folder(prior) or Path("evaluation")
+    folder = out or usual
     if only_table:
         _report(Results.load(folder), Pictures(folder))
         return
@@ -137,14 +138,11 @@ def evaluate(
             "dtype": dtype,
         },
     )
-    devices = {*results.context.get("devices", []), describe_device(place)}
-    results.context = {
+    results.context |= {
         "prior": prior,
         "photos": None if photos is None else str(photos),
-        "versions": versions(),
-        "devices": sorted(devices),
+        "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
     }
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = Pictures(folder)
     evaluation = Evaluation(
         prior=model,
@@ -158,9 +156,17 @@ def evaluate(
         all_seeds=all_seeds,
     )
     try:
-        complete = evaluation.run(wanted, budget, references_only, show_progress=True)
+        complete = evaluation.run(
+            wanted,
+            budget,
+            references_only,
+            show_progress=True,
+            draw=not (folder / FIGURE_FILE).is_file(),
+        )
     except KeyboardInterrupt:
         complete = False
+    if results.references:
+        results.save()  # the context may be new where all numbers are known
     _report(results, pictures)
     if not complete:
         typer.echo("stopped before the end: the same command goes on")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from torch import Tensor
 
 from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
@@ -24,6 +25,7 @@ from deqir_lite.cli.measure import mask_file, measure
 from deqir_lite.cli.report import print_report, quality
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
+from deqir_lite.memory import explaining_memory
 from deqir_lite.metrics import consistency
 from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
@@ -131,19 +133,19 @@ def restore(
     model = load_prior(prior, place, dtype, max_batch)
     check_timesteps(timesteps, model.schedule.num_train_timesteps)
     divisor = getattr(model, "size_divisor", 1)
-    operator, y = measure(picture.to(place), task, seed, measured, divisor, holes)
-    chain = make_chain(model, operator, y, timesteps, eta, seed)
-
     parallel = method == "deqir"
-    start = time.perf_counter()
-    if parallel:
-        solution = restore_parallel(
-            chain, form, solver, max_sweeps=sweeps, tolerance=tolerance, show_progress=True
-        )
-    else:
-        solution = restore_sequential(chain, show_progress=True)
-    restored = solution.x0.clamp(-1, 1).cpu()  # waits for the device: the time below is whole
-    seconds = time.perf_counter() - start
+    with explaining_memory(_out_of_memory(picture, timesteps, measured, parallel, max_batch)):
+        operator, y = measure(picture.to(place), task, seed, measured, divisor, holes)
+        chain = make_chain(model, operator, y, timesteps, eta, seed)
+        start = time.perf_counter()
+        if parallel:
+            solution = restore_parallel(
+                chain, form, solver, max_sweeps=sweeps, tolerance=tolerance, show_progress=True
+            )
+        else:
+            solution = restore_sequential(chain, show_progress=True)
+        restored = solution.x0.clamp(-1, 1).cpu()  # waits for the device: the time below is whole
+        seconds = time.perf_counter() - start
 
     before = chain.consistency.pinv_y.clamp(-1, 1).cpu()
     numbers: dict[str, Any] = {
@@ -180,6 +182,21 @@ def restore(
         write_atomically(report, to_json(numbers).encode(), name="report")
     print_report(numbers)
     typer.echo(f"{out}\n{beside}" + (f"\n{report}" if report is not None else ""))
+
+
+def _out_of_memory(
+    picture: Tensor, timesteps: int, measured: bool, parallel: bool, max_batch: int | None
+) -> str:
+    """What to say when memory runs out: the size of the work, and what makes it smaller."""
+    height, width = picture.shape[-2:]
+    helps = ["a smaller photo" if measured else f"a --size below {min(height, width)}"]
+    helps += ["--max-batch 1"] if parallel and max_batch != 1 else []
+    helps += ["fewer --timesteps"] if timesteps > 1 else []
+    helps += ["--method sequential"] if parallel else []
+    return (
+        f"out of memory with a photo of {width}x{height} pixels and T = {timesteps}; "
+        f"less is needed with {', '.join(helps)}"
+    )
 
 
 def _check_outputs(photo: Path, out: Path, beside: Path, report: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from deqir_lite.evaluation.baselines import Baseline, baseline_of, bicubic, biharmonic
 from deqir_lite.evaluation.goals import GOALS, Goal
-from deqir_lite.evaluation.identity import prior_digest
 from deqir_lite.evaluation.photos import Photo, find_photos
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.references import tv_restoration
@@ -30,7 +29,6 @@ __all__ = [
     "find_photos",
     "markdown",
     "plan",
-    "prior_digest",
     "restore_samples",
     "seeds_of",
     "summarise",

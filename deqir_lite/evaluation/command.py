@@ -16,6 +16,8 @@ def reproducing_command(results: Results) -> str:
     context, settings = results.context, results.settings
     ran = {setting for setting, _ in results.samples}
     words = ["deqir-lite", "evaluate", "--prior", str(context.get("prior", "photo64"))]
+    if context.get("out"):
+        words += ["--out", str(context["out"])]
     if context.get("photos"):
         words += ["--photos", str(context["photos"])]
     tasks = [task for task in TASKS if any(setting.task == task for setting in ran)]

@@ -7,8 +7,8 @@ from PIL import Image
 from deqir_lite.evaluation.baselines import baseline_of
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance
-from deqir_lite.evaluation.summary import summarise
+from deqir_lite.evaluation.settings import MASK_SEED, Setting
+from deqir_lite.evaluation.summary import first_stage, summarise
 from deqir_lite.operators import make_task
 from deqir_lite.viz import show_images
 
@@ -19,7 +19,7 @@ def evaluation_figure(results: Results, pictures: Pictures) -> bytes | None:
     """A PNG with a row of five images for each task, or None when no image was kept.
 
     All rows are of one size and chain length, the most important one that was run, and of the
-    eta that the table reports. Reduced to 128 colours, which keeps it below 600 kB.
+    eta that the table reports. Reduced to 128 colours, which keeps the file small.
     """
     shown = _shown(results, pictures)
     if not shown:
@@ -40,7 +40,7 @@ def _shown(results: Results, pictures: Pictures) -> dict[Setting, int]:
     """The rows of the figure, and how many seeds their means have."""
     if not pictures.rows:
         return {}
-    stage = min(((s.size, s.timesteps) for s in pictures.rows), key=lambda pair: importance(*pair))
+    stage = first_stage(pictures.rows)
     chosen = {
         Setting(line.task, line.size, line.timesteps, line.eta): line.seeds
         for line in summarise(results)

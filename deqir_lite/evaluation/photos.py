@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 
 class Photo(NamedTuple):
-    """A readable file: its name, the start of its SHA-256, and whether it has colour."""
+    """A readable file: the start of its SHA-256, whether it has colour, its short side."""
 
     path: Path
     digest: str
     coloured: bool
+    side: int
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ def find_photos(folder: Path) -> list[Photo]:
             skipped.append(path.name)
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        found.append(Photo(path, digest, _coloured(image)))
+        found.append(Photo(path, digest, _coloured(image), min(image.shape[-2:])))
     if skipped:
         warnings.warn(
             f"photos: skipped {len(skipped)} unreadable files, such as {skipped[0]}", stacklevel=2
@@ -68,6 +69,30 @@ def measures_brightness(task: str) -> bool:
     return make_task(task, (64, 64)).measurement_shape((64, 64))[0] == 1
 
 
-def photos_of(task: str, photos: Sequence[Photo]) -> list[Photo]:
-    """The photos that a task is judged on: grey ones say nothing about colour, and are left out."""
-    return [photo for photo in photos if photo.coloured or not measures_brightness(task)]
+def photos_of(task: str, photos: Sequence[Photo], size: int | None = None) -> list[Photo]:
+    """The photos that a task is judged on, in squares of side ``size``.
+
+    Grey ones say nothing about colour, and smaller ones would be enlarged: both are left out.
+    """
+    return [
+        photo
+        for photo in photos
+        if (photo.coloured or not measures_brightness(task)) and photo.side >= (size or 0)
+    ]
+
+
+def check_photo_sizes(photos: Sequence[Photo], sizes: Iterable[int]) -> None:
+    """Warn, for each size, of the photos that are smaller; ValueError when all of them are."""
+    for size in dict.fromkeys(sizes):
+        small = [photo.name for photo in photos if photo.side < size]
+        if small and len(small) == len(photos):
+            raise ValueError(
+                f"sizes: got {size}, but all {len(photos)} photos are smaller; the largest has "
+                f"{max(photo.side for photo in photos)} pixels on its short side"
+            )
+        if small:
+            warnings.warn(
+                f"photos: left out {len(small)} of {len(photos)} at {size} pixels, which are "
+                f"smaller, such as {small[0]}",
+                stacklevel=2,
+            )

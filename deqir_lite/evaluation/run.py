@@ -1,7 +1,7 @@
 """The work: independent cells (setting, photo), saved as they are done."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from deqir_lite.evaluation.contributors import add_contributors
 from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.photos import Photo, photos_of
+from deqir_lite.evaluation.photos import Photo, check_photo_sizes, photos_of
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.sampling import restore_samples
 from deqir_lite.evaluation.scoring import gaussian, reference_scores, score, scores
 from deqir_lite.evaluation.settings import MASK_SEED, Setting, seeds_of
+from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.base import Prior
 
@@ -48,35 +50,47 @@ class Evaluation:
         minutes: float | None = None,
         references_only: bool = False,
         show_progress: bool = False,
+        draw: bool = True,
     ) -> bool:
         """Compute what ``plan`` asks for and ``results`` lacks; False when time ran out.
 
         The stages of the plan (a size and a chain length) come in its order. Within a stage every
         task has the first photos before any has the next, so that less time means fewer photos.
         ``minutes`` is looked at before each batch: a batch that has begun is finished. With
-        ``references_only`` everything but the samples of the prior is computed. Raises ValueError
-        when memory does not suffice; all that was computed before is saved.
+        ``references_only`` everything but the samples of the prior is computed. The pictures of the
+        first stage are kept, and those that an earlier run has not left behind are computed
+        again; with ``draw`` False only beside others that are there. Raises ValueError when all
+        photos are smaller than a size, or when memory does not suffice; all that was computed
+        before is saved.
         """
+        check_photo_sizes(self.photos, (setting.size for setting in plan))
+        self.results.folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
-        missing = {setting: self._missing(setting, references_only) for setting in plan}
+        drawing = (draw or self.pictures.rows) and not references_only
+        shown = {setting for setting in plan if drawing and setting[1:3] == plan[0][1:3]}
+        missing = {setting: self._missing(setting, references_only, shown) for setting in plan}
         with tqdm(total=sum(map(len, missing.values())), disable=not show_progress) as bar:
             for _, stage in groupby(missing.items(), key=lambda item: item[0][1:3]):
                 for setting, photos in self._batches(dict(stage)):
                     if time.monotonic() >= deadline:
                         return False
                     bar.set_description(f"{setting.task} {setting.size}px T={setting.timesteps}")
-                    self._compute(setting, photos, references_only, plan[0])
+                    self._compute(setting, photos, references_only, shown)
                     bar.update(len(photos))
         return True
 
-    def _missing(self, setting: Setting, references_only: bool) -> list[Photo]:
-        """The photos of a setting that ``results`` lacks."""
-        photos = photos_of(setting.task, self.photos)
+    def _missing(
+        self, setting: Setting, references_only: bool, shown: Collection[Setting]
+    ) -> list[Photo]:
+        """The photos of a setting that ``results`` lacks, or of which it lacks the picture."""
+        photos = photos_of(setting.task, self.photos, setting.size)
         if references_only:
             cell = (setting.task, setting.size)
             known = {photo for *found, photo in self.results.references if tuple(found) == cell}
         else:
             known = {photo for ran, photo in self.results.samples if ran == setting}
+        if setting in shown and setting not in self.pictures.rows:
+            known.discard(self._shown_photo(setting.size).name)
         return [photo for photo in photos if photo.name not in known]
 
     def _batches(
@@ -95,8 +109,15 @@ class Evaluation:
                     del queue[:count]
 
     def _compute(
-        self, setting: Setting, photos: list[Photo], references_only: bool, shown: Setting
+        self,
+        setting: Setting,
+        photos: list[Photo],
+        references_only: bool,
+        shown: Collection[Setting],
     ) -> None:
+        new = [(setting, photo.name) not in self.results.samples for photo in photos]
+        if any(new):  # otherwise it is for a picture, and adds no number
+            add_contributors(self.results.context, self.device)
         operator = make_task(setting.task, (setting.size, setting.size), MASK_SEED)
         truths = torch.cat([photo.load(setting.size) for photo in photos])
         for photo, truth in zip(photos, truths, strict=True):
@@ -109,17 +130,19 @@ class Evaluation:
         start = time.perf_counter()
         restored = self._restore(setting, operator, truths, self.prior)
         seconds = (time.perf_counter() - start) / len(photos)
-        for photo, truth, samples in zip(photos, truths, restored, strict=True):
+        for photo, truth, samples, is_new in zip(photos, truths, restored, new, strict=True):
             mean = samples.mean(dim=0, keepdim=True)
-            self.results.samples[setting, photo.name] = {
-                "single": scores(samples, truth[None]),
-                "mean": score(mean, truth[None]),
-                "seconds": seconds,
-            }
-            if setting[1:3] == shown[1:3] and photo == self._shown_photo():
+            if is_new:
+                self.results.samples[setting, photo.name] = {
+                    "single": scores(samples, truth[None]),
+                    "mean": score(mean, truth[None]),
+                    "seconds": seconds,
+                }
+            if setting in shown and photo == self._shown_photo(setting.size):
                 self.pictures.keep(setting, operator, truth[None], samples[:1], mean)
-        if setting.size == GOAL_SIZE:
-            self._walk_with_the_gaussian_prior(setting, operator, photos, truths)
+        if setting.size == GOAL_SIZE and any(new):
+            added = [photo for photo, is_new in zip(photos, new, strict=True) if is_new]
+            self._walk_with_the_gaussian_prior(setting, operator, added, truths[torch.tensor(new)])
         self.results.save()
 
     def _walk_with_the_gaussian_prior(
@@ -143,19 +166,16 @@ class Evaluation:
         """(P, S, 3, H, W), float64 on the CPU, not clamped."""
         y = operator.A(truths.to(self.device, self.dtype))
         seeds = range(self._seeds_of(setting))
-        try:
+        with explaining_memory(
+            f"batch: out of memory with {self.batch} images of {setting.size} pixels a side; "
+            "results so far are saved, go on with a smaller --batch"
+        ):
             chunks = restore_samples(
                 prior, operator, y, setting.timesteps, setting.eta, seeds, self.batch
             )
             samples = torch.cat([chunk.cpu().double() for chunk in chunks])
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-                raise ValueError(
-                    f"batch: out of memory with {self.batch} images of {setting.size} pixels a "
-                    "side; results so far are saved, go on with a smaller --batch"
-                ) from error
-            raise
         return samples.unflatten(0, (len(truths), len(seeds)))
 
-    def _shown_photo(self) -> Photo:
-        return next((photo for photo in self.photos if photo.coloured), self.photos[0])
+    def _shown_photo(self, size: int) -> Photo:
+        large = [photo for photo in self.photos if photo.side >= size]
+        return next((photo for photo in large if photo.coloured), large[0])

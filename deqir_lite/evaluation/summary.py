@@ -1,12 +1,12 @@
 """From scores of single photos to the lines of the table: means, the chosen eta, the goals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from deqir_lite.evaluation.baselines import baseline_of
 from deqir_lite.evaluation.goals import GOAL_SIZE, Goal, shortfalls
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, plan
+from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance, plan
 from deqir_lite.operators import TASKS, make_task
 
 METHODS = ("pinv", "baseline", "tv", "gaussian")
@@ -51,6 +51,11 @@ def summarise(results: Results) -> list[Line]:
         if timesteps in (lengths[size] or {0})
     )
     return [line for line in found if line is not None]
+
+
+def first_stage(settings: Iterable[Setting]) -> tuple[int, int]:
+    """The most important size and chain length among some settings."""
+    return min({(s.size, s.timesteps) for s in settings}, key=lambda pair: importance(*pair))
 
 
 def _line(results: Results, task: str, size: int, timesteps: int) -> Line | None:

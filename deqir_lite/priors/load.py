@@ -24,6 +24,21 @@ def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
     return GaussianPrior(PhotoSpectrum.load(file), schedule)
 
 
+def prior_folder(name: str | Path) -> Path | None:
+    """The folder that ``name`` means, or None when it means no folder.
+
+    A bundled prior's name means that prior, also where a folder of this name lies: that one is
+    ./photo64, for example.
+    """
+    if name in _bundled_names() or not Path(name).is_dir():
+        return None
+    return Path(name)
+
+
+def _bundled_names() -> list[str]:
+    return [*prior_names(), GAUSSIAN]
+
+
 def load_prior(
     name: str | Path | Callable[..., Any] = "photo64",
     device: torch.device | str = "cpu",
@@ -32,7 +47,8 @@ def load_prior(
 ) -> Prior:
     """A prior by name.
 
-    * ``name``: a bundled prior ("photo64", "gaussian"); the folder of a fitted Gaussian prior; a
+    * ``name``: a bundled prior ("photo64", "gaussian"), which comes before a folder of that name
+      (see :func:`prior_folder`); the folder of a fitted Gaussian prior; a
       diffusers folder with config.json, weights and scheduler_config.json; a diffusers hub id
       of the form owner/name; ``module:function`` or ``file.py:function``; or the function itself
       (see :func:`prior_from_callable`),
@@ -43,18 +59,20 @@ def load_prior(
     """
     if callable(name):
         return prior_from_callable(name)
-    if str(name) == GAUSSIAN:
+    if name == GAUSSIAN:
         return load_gaussian()
-    if (Path(name) / SPECTRUM_FILE).is_file():
-        return GaussianPrior(PhotoSpectrum.load(Path(name) / SPECTRUM_FILE))
-    if not Path(name).exists() and is_callable_name(str(name)):
+    folder = prior_folder(name)
+    if folder is not None and (folder / SPECTRUM_FILE).is_file():
+        return GaussianPrior(PhotoSpectrum.load(folder / SPECTRUM_FILE))
+    bundled = name in _bundled_names()
+    if not bundled and not Path(name).exists() and is_callable_name(str(name)):
         return load_callable(str(name))
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
 
-    source = prior_path(str(name)) if str(name) in prior_names() else Path(name)
+    source = prior_path(str(name)) if bundled else Path(name)
     if not source.exists() and str(name).count("/") != 1:
         raise FileNotFoundError(
             f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "
-            f"bundled prior ({', '.join([*prior_names(), GAUSSIAN])})"
+            f"bundled prior ({', '.join(_bundled_names())})"
         )
     return NetworkPrior.load(source, device, dtype, max_batch=max_batch)

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,15 @@ import torch.nn.functional as F
 
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior
+from deqir_lite.priors.files import locate
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 ensure_torchvision()
 
 from diffusers import UNet2DModel  # noqa: E402  (needs the line above)
+from diffusers.utils import logging  # noqa: E402
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
@@ -95,9 +100,10 @@ class NetworkPrior(ModelPrior):
     ) -> "NetworkPrior":
         """Load a diffusers folder or hub id.
 
-        The folder holds ``config.json`` with the weights and ``scheduler_config.json`` (both may
-        lie in the subfolders ``unet`` and ``scheduler``). Raises FileNotFoundError when something
-        is missing, ValueError when a file is corrupt.
+        It holds ``config.json`` with the weights and ``scheduler_config.json``, at the root or,
+        as in a pipeline, in the subfolders ``unet`` and ``scheduler``. Raises FileNotFoundError
+        when something is missing or the hub does not answer, ValueError when a file is corrupt
+        or the weights are not those of the network that ``config.json`` describes.
         """
         scheduler = _read_scheduler_config(source)
         schedule = schedule_from_config(scheduler)
@@ -128,25 +134,13 @@ def schedule_from_config(config: dict[str, Any]) -> NoiseSchedule:
     )
 
 
-def _subfolder(root: Path, name: str, filename: str) -> str | None:
-    return name if (root / name / filename).is_file() else None
-
-
 def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
     root = Path(source)
     if not root.exists() and (root.is_absolute() or len(root.parts) != 2):
         raise FileNotFoundError(
             f"prior: no folder {source!s}, and it is no hub id of the form owner/name"
         )
-    if not root.exists():
-        return _hub_scheduler_config(str(source))
-    path = (
-        root
-        / (_subfolder(root, "scheduler", "scheduler_config.json") or "")
-        / "scheduler_config.json"
-    )
-    if not path.is_file():
-        raise FileNotFoundError(f"prior: {root} holds no scheduler_config.json")
+    _, path = locate(source, ("scheduler", ""), "scheduler_config.json")
     try:
         config = json.loads(path.read_text())
     except ValueError as error:  # also bytes that are no text
@@ -156,41 +150,50 @@ def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
     return config
 
 
-def _hub_scheduler_config(hub_id: str) -> dict[str, Any]:
-    from diffusers import DDPMScheduler
-
-    try:
-        return dict(DDPMScheduler.from_pretrained(hub_id).config)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"prior: no folder {hub_id!r}, and the hub did not deliver it ({type(error).__name__})"
-        ) from error
-
-
 def _load_unet(source: str | Path) -> UNet2DModel:
-    root = Path(source)
-    subfolder = _subfolder(root, "unet", "config.json")
-    if root.exists():
-        _check_folder(root / (subfolder or ""))
+    place, config = locate(source, ("unet", ""), "config.json")
+    weights = [f"diffusion_pytorch_model.{ending}" for ending in ("safetensors", "bin")]
+    locate(source, (place,), *weights)  # on the hub: the download
+    folder = config.parent
     try:
-        return UNet2DModel.from_pretrained(
-            str(source), subfolder=subfolder, torch_dtype=torch.float32, low_cpu_mem_usage=False
-        )
+        with _silent_diffusers():
+            unet, loading = UNet2DModel.from_pretrained(
+                str(folder),
+                torch_dtype=torch.float32,
+                low_cpu_mem_usage=False,
+                ignore_mismatched_sizes=True,  # they are refused below, with all other differences
+                output_loading_info=True,
+            )
     except Exception as error:  # files, safetensors, json and shapes: no common base
-        if not root.exists():
-            raise FileNotFoundError(
-                f"prior: the hub did not deliver {str(source)!r} ({type(error).__name__})"
-            ) from error
+        if is_out_of_memory(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"prior: the weights or config in {source} are corrupt or of another architecture: "
             f"{reason}"
         ) from error
+    _check_architecture(source, loading)
+    return unet
 
 
-def _check_folder(folder: Path) -> None:
-    """Raise FileNotFoundError unless ``folder`` holds the files of a UNet2DModel."""
-    weights = [f"diffusion_pytorch_model.{ending}" for ending in ("safetensors", "bin")]
-    for names in (["config.json"], weights):
-        if not any((folder / name).is_file() for name in names):
-            raise FileNotFoundError(f"prior: {folder} holds no {names[0]}")
+def _check_architecture(source: str | Path, loading: dict[str, Any]) -> None:
+    """Refuse weights that diffusers would drop, and layers that it would leave random."""
+    missing, unexpected = sorted(loading["missing_keys"]), sorted(loading["unexpected_keys"])
+    reshaped = sorted(str(name) for name, *_ in loading["mismatched_keys"])
+    if examples := [*missing, *unexpected, *reshaped]:
+        raise ValueError(
+            f"prior: the weights in {source} are of another architecture than its config.json: "
+            f"{len(missing)} tensors are missing, {len(unexpected)} are unexpected, "
+            f"{len(reshaped)} have another shape, such as {examples[0]}"
+        )
+
+
+@contextmanager
+def _silent_diffusers() -> Iterator[None]:
+    """Without diffusers' own log on standard error: what matters in it is raised here."""
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)

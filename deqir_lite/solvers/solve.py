@@ -49,26 +49,25 @@ def solve(
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
     best, converged = (math.inf, state.states), False
-    bar = tqdm(total=max_sweeps, disable=not show_progress, desc="sweeps")
-    while state.sweeps < max_sweeps:
-        previous = state.output
-        trace.first.append(state.first)
-        state = solver.step(system, state, tolerance)
-        bar.update()
-        _record(trace, state, record)
-        worst = float(state.residual.max())
-        if not math.isfinite(worst):
-            break
-        if worst <= best[0]:
-            best = (worst, state.output)
-        converged = state.first == steps or (
-            pixel_tolerance is not None
-            and state.sweeps > 1
-            and float((state.output[-1] - previous[-1]).abs().max()) <= pixel_tolerance
-        )
-        if converged:
-            break
-    bar.close()
+    with tqdm(total=max_sweeps, disable=not show_progress, desc="sweeps") as bar:
+        while state.sweeps < max_sweeps:
+            previous = state.output
+            trace.first.append(state.first)
+            state = solver.step(system, state, tolerance)
+            bar.update()
+            _record(trace, state, record)
+            worst = float(state.residual.max())
+            if not math.isfinite(worst):
+                break
+            if worst <= best[0]:
+                best = (worst, state.output)
+            converged = state.first == steps or (
+                pixel_tolerance is not None
+                and state.sweeps > 1
+                and float((state.output[-1] - previous[-1]).abs().max()) <= pixel_tolerance
+            )
+            if converged:
+                break
     if not converged:
         _warn(state, best[0], tolerance)
     states = state.output if converged else best[1]

@@ -13,6 +13,7 @@ import deqir_lite
 from deqir_lite import TASKS, photo_names
 from deqir_lite.cli.app import check_seed, choose_device, one_line_errors
 
+OUT_OF_MEMORY = "error: out of memory; work on a smaller size or a smaller batch\n"
 COMMANDS = ("restore", "verify", "train", "fit-gaussian", "evaluate", "info")
 
 
@@ -96,6 +97,9 @@ def test_info_without_metadata(run, monkeypatch):
         (FileNotFoundError("no file 'x'"), "error: no file 'x'\n"),
         (ValueError(), "error: ValueError\n"),
         (PermissionError(13, "Permission denied", "x"), "[Errno 13] Permission denied: 'x'\n"),
+        (MemoryError(), OUT_OF_MEMORY),
+        (torch.OutOfMemoryError("CUDA out of memory"), OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: not enough memory"), OUT_OF_MEMORY),
     ],
 )
 def test_errors_are_one_line(capsys, error, line):
@@ -109,12 +113,13 @@ def test_errors_are_one_line(capsys, error, line):
     assert capsys.readouterr().err.endswith(line)
 
 
-def test_bugs_are_not_hidden():
+@pytest.mark.parametrize("kind", [TypeError, RuntimeError])
+def test_bugs_are_not_hidden(kind):
     @one_line_errors
     def command():
-        raise TypeError("a bug")
+        raise kind("a bug")
 
-    with pytest.raises(TypeError, match="a bug"):
+    with pytest.raises(kind, match="a bug"):
         command()
 
 

@@ -91,6 +91,68 @@ def test_going_on_without_the_pictures_keeps_the_figure(evaluate, folder):
     assert (folder / "evaluation.png").read_bytes() == before
 
 
+def test_a_missing_figure_is_drawn_again_by_the_same_command(evaluate, folder):
+    """As in a fresh copy: the numbers are there, the figure and its pictures are not."""
+    evaluate()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in ("evaluation.png", "evaluation-pictures.npz", "evaluation.md"):
+        (folder / name).unlink()
+    assert evaluate().exit_code == 0
+    for name in ("evaluation.png", "evaluation.md", "evaluation.json"):
+        assert (folder / name).read_bytes() == before[name]
+
+
+def printed_command(folder):
+    return (folder / "evaluation.md").read_text().split("```sh\n")[1].splitlines()[0]
+
+
+def test_the_printed_command_names_a_folder_that_is_not_the_usual_one(
+    run, photos, tmp_path, unet_folder, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = ("--photos", photos, "--seeds", 1, "--sizes", 16, "--timesteps", 2, "--tasks", "sr2")
+    start = "deqir-lite evaluate --prior "
+    for prior, out, named in (
+        ("gaussian", None, ""),
+        ("gaussian", "mine/of gaussian", " --out 'mine/of gaussian'"),
+        ("gaussian", "./evaluation", ""),
+        ("unet", None, ""),
+        ("unet", unet_folder, ""),
+        ("unet", "elsewhere", " --out elsewhere"),
+    ):
+        where = () if out is None else ("--out", out)
+        result = run("evaluate", "--prior", prior, *where, *options)
+        assert result.exit_code == 0, result.output
+        folder = tmp_path / (out or {"unet": "unet", "gaussian": "evaluation"}[prior])
+        assert printed_command(folder).startswith(f"{start}{prior}{named} --photos ")
+        run("evaluate", "--out", folder, "--only-table")
+        assert printed_command(folder).startswith(f"{start}{prior}{named} --photos ")
+
+
+def test_where_all_is_known_the_command_still_becomes_the_new_one(evaluate, folder, monkeypatch):
+    evaluate()
+    monkeypatch.chdir(folder.parent)
+    evaluate(out=folder.name)
+    assert f" --out {folder.name} " in printed_command(folder)
+    context = json.loads((folder / "evaluation.json").read_text())["context"]
+    assert context["out"] == folder.name
+    assert {"versions", "devices"} <= context.keys()
+
+
+def test_a_folder_with_the_name_of_a_bundled_prior_is_left_alone(
+    run, photos, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gaussian").mkdir()
+    result = run(
+        *("evaluate", "--prior", "gaussian", "--photos", photos, "--seeds", 1, "--sizes", 16),
+        *("--timesteps", 2, "--tasks", "sr2"),
+    )
+    assert result.exit_code == 0, result.output
+    assert list((tmp_path / "gaussian").iterdir()) == []
+    assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+
+
 def test_only_table(evaluate, run, folder):
     evaluate()
     (folder / "evaluation.md").unlink()
@@ -203,6 +265,29 @@ def test_unreadable_photos_are_counted(evaluate, photos):
     result = evaluate()
     assert result.exit_code == 0
     assert "warning: photos: skipped 1 unreadable files, such as broken.png" in result.stderr
+
+
+def test_photos_that_are_too_small(evaluate, photos, folder, run):
+    save_image(photos / "small.png", load_bundled_photo("cell", 15))
+    result = evaluate()
+    assert result.exit_code == 0, result.output
+    (line,) = [line for line in result.stderr.splitlines() if "warning" in line]
+    assert line == (
+        "warning: photos: left out 1 of 3 at 16 pixels, which are smaller, such as small.png"
+    )
+    names = {
+        entry["photo"] for entry in json.loads((folder / "evaluation.json").read_text())["samples"]
+    }
+    assert names == {"cat.png", "coffee.png"}
+
+
+def test_photos_that_are_all_too_small(evaluate, folder):
+    out = folder / "new"
+    result = evaluate(sizes="16,64", out=out)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: sizes: got 64, but all 2 photos are smaller; the largest has 32")
+    assert not out.exists()
 
 
 def test_out_of_memory_names_the_batch(evaluate, monkeypatch):

@@ -449,13 +449,52 @@ def test_priors_that_cannot_be_loaded(refuses, unet_folder):
     refuses(prior=unet_folder / "missing", message="missing' is no folder, no hub id (owner/name)")
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
-def test_out_of_memory(refuses, monkeypatch, error):
-    def fail(*arguments, **options):
-        raise error
+@pytest.fixture
+def greedy_prior(monkeypatch, gaussian_prior):
+    """(error): the prior of the command needs more memory than there is, and says so thus."""
 
-    monkeypatch.setattr(module, "restore_parallel", fail)
-    refuses(message="error: out of memory; work on a smaller size or a smaller batch")
+    def make(error):
+        def greedy(x_t, t):
+            raise error
+
+        greedy.schedule = gaussian_prior.schedule
+        monkeypatch.setattr(module, "load_prior", lambda *arguments: greedy)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:1] . DefaultCPUAllocator: not enough memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+    ],
+)
+def test_out_of_memory_names_what_helps(restore, folder, greedy_prior, error):
+    greedy_prior(error)
+    size, one, steps = "a --size below 32", "--max-batch 1", "fewer --timesteps"
+    walk = "--method sequential"
+    for options, helps in (
+        ([], [size, one, steps, walk]),
+        (["--max-batch", 1], [size, steps, walk]),
+        (["--method", "sequential"], [size, steps]),
+        (["--task", "inpaint-box", "--measured"], ["a smaller photo", one, steps, walk]),
+    ):
+        result = restore(*options)
+        assert result.exit_code == 2
+        assert isinstance(result.exception, SystemExit), "a traceback"
+        assert result.stderr.endswith(  # after the progress bar
+            "error: out of memory with a photo of 32x32 pixels and T = 5; less is needed with "
+            f"{', '.join(helps)}\n"
+        )
+        assert list(folder.iterdir()) == []
+
+
+def test_other_errors_of_a_prior_are_not_taken_for_it(restore, greedy_prior):
+    greedy_prior(RuntimeError("shapes differ"))
+    assert isinstance(restore().exception, RuntimeError)
 
 
 def test_a_failure_in_the_middle_leaves_no_file(refuses, monkeypatch):

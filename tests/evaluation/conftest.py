@@ -8,6 +8,7 @@ from deqir_lite.evaluation import (
     Evaluation,
     Pictures,
     Results,
+    Setting,
     find_photos,
     plan,
     scoring,
@@ -59,3 +60,40 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
         )
 
     return make
+
+
+def score(value):
+    return {"psnr": value, "ssim": value / 100}
+
+
+@pytest.fixture
+def made_up(tmp_path):
+    """(task, size, T, eta, photo, mean, tv=...) -> adds one cell to .results.
+
+    ``mean`` None adds no samples; ``single`` a single one; ``walked`` those of the known prior.
+    """
+    results = Results(tmp_path, {"photos": {"a.png": "1", "b.png": "2"}, "seeds": 2})
+    results.settings |= {"all_seeds": False, "dtype": "x"}
+    results.context = {"prior": "photo64", "photos": None, "devices": ["D"], "versions": {"p": "1"}}
+
+    def add(task, size, steps, eta, photo, mean, tv=20.0, baseline=18.0, single=False, walked=None):
+        results.references[task, size, photo] = {
+            "pinv": score(15.0),
+            "baseline": score(baseline),
+            "tv": score(tv),
+            "gaussian": score(19.0),
+        }
+        if mean is not None:
+            results.samples[Setting(task, size, steps, eta), photo] = {
+                "single": {"psnr": [mean - 3, mean - 1], "ssim": [None, None]},
+                "mean": score(mean),
+                "seconds": 1.0,
+            }
+            entry = results.samples[Setting(task, size, steps, eta), photo]
+            if single:
+                entry["single"] = {"psnr": [mean], "ssim": [None]}
+            if walked is not None:
+                entry["gaussian"] = score(walked)
+
+    add.results = results
+    return add

@@ -1,13 +1,12 @@
-"""The photos of an evaluation, and which prior it is."""
+"""The photos of an evaluation, and the pictures it keeps."""
 
 import pytest
 import torch
 
-from deqir_lite.evaluation import Pictures, Setting, find_photos, prior_digest
+from deqir_lite import save_image
+from deqir_lite.evaluation import Pictures, Setting, find_photos
+from deqir_lite.evaluation.photos import check_photo_sizes, photos_of
 from deqir_lite.operators import make_task
-from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
-from deqir_lite.priors.network import NetworkPrior
-from deqir_lite.schedule import linear_schedule
 
 
 def test_photos(photo_folder):
@@ -19,6 +18,7 @@ def test_photos(photo_folder):
         *(("a.png", True), ("b.jpg", True), ("grey.png", False)),
     ]
     assert len({p.digest for p in photos}) == 3
+    assert {p.side for p in photos} == {24}
     assert photos[0].load(16).shape == (1, 3, 16, 16)
 
 
@@ -27,6 +27,39 @@ def test_no_photos(tmp_path):
         find_photos(tmp_path / "none")
     with pytest.raises(ValueError, match="photos: .* holds no readable photo"):
         find_photos(tmp_path)
+
+
+@pytest.fixture
+def mixed_photos(photo_folder):
+    """Three photos of 24 pixels a side and one whose short side has 16."""
+    save_image(photo_folder / "wide.png", torch.rand(3, 16, 40))
+    return find_photos(photo_folder)
+
+
+def names(photos):
+    return [photo.name for photo in photos]
+
+
+def test_photos_of_a_task_and_size(mixed_photos):
+    assert names(photos_of("sr2", mixed_photos)) == ["a.png", "b.jpg", "grey.png", "wide.png"]
+    assert names(photos_of("sr2", mixed_photos, 16)) == names(mixed_photos)
+    assert names(photos_of("sr2", mixed_photos, 17)) == ["a.png", "b.jpg", "grey.png"]
+    assert names(photos_of("colorization", mixed_photos, 17)) == ["a.png", "b.jpg"]
+    assert names(photos_of("colorization", mixed_photos)) == ["a.png", "b.jpg", "wide.png"]
+
+
+def test_smaller_photos_are_counted_once_for_a_size(mixed_photos, recwarn):
+    check_photo_sizes(mixed_photos, [24, 16, 8, 24])
+    (warning,) = recwarn
+    assert str(warning.message) == (
+        "photos: left out 1 of 4 at 24 pixels, which are smaller, such as wide.png"
+    )
+
+
+def test_a_size_that_no_photo_has(mixed_photos):
+    message = "^sizes: got 25, but all 4 photos are smaller; the largest has 24 pixels on its short"
+    with pytest.raises(ValueError, match=message):
+        check_photo_sizes(mixed_photos, [25, 16])
 
 
 def test_pictures_round_trip(tmp_path):
@@ -40,24 +73,3 @@ def test_pictures_round_trip(tmp_path):
     assert (again.rows[setting][0] == again.rows[setting][4]).all()
     again.path.write_bytes(b"damaged")
     assert Pictures(tmp_path).rows == {}
-
-
-def test_prior_digest(make_unet):
-    def network(seed=0, **options):
-        return NetworkPrior(make_unet(seed=seed), linear_schedule(), **options)
-
-    def function(x_t, t):
-        return x_t
-
-    digest = prior_digest(network(), "a name")
-    assert digest == prior_digest(network(dtype="float64", max_batch=3), "another name")
-    spectra = [power_law_spectrum(size=8), power_law_spectrum(size=8)]
-    spectra[1].covariance[0, 0] *= 2
-    others = [
-        prior_digest(network(seed=1), ""),
-        prior_digest(network(prediction_type="v_prediction"), ""),
-        *(prior_digest(GaussianPrior(spectrum), "") for spectrum in spectra),
-        prior_digest(GaussianPrior(spectra[0], linear_schedule(500)), ""),
-        *(prior_digest(ModelPrior(function, linear_schedule()), name) for name in "ab"),
-    ]
-    assert len({digest, *others}) == 8

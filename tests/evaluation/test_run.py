@@ -6,10 +6,12 @@ from itertools import count
 import pytest
 import torch
 
-from deqir_lite import make_chain, restore_sequential
+from deqir_lite import make_chain, restore_sequential, save_image
 from deqir_lite.evaluation import restore_samples, summarise, text_table
 from deqir_lite.evaluation import run as run_module
 from deqir_lite.evaluation.settings import FIRST_SIZE, Setting, plan, seeds_of
+from deqir_lite.images import to_uint8
+from deqir_lite.machine import describe_device, versions
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS, make_task
 
@@ -72,6 +74,34 @@ def test_grey_photos_say_nothing_about_colour(make_evaluation, settings):
     assert photos["sr2"] == {"a.png", "b.jpg", "grey.png"}
 
 
+def test_photos_are_not_enlarged(make_evaluation, photo_folder, gaussian_prior):
+    """A smaller photo is left out at that size only, and is not the one of the figure."""
+    small = gaussian_prior.sample((1, 16, 20), torch.Generator().manual_seed(3))
+    save_image(photo_folder / "Small.png", small)
+    evaluation = make_evaluation()
+    with pytest.warns(UserWarning, match="photos: left out 1 of 4 at 24 pixels.*Small.png"):
+        evaluation.run(plan(["sr2"], [16, 24], [3], [0.5]))
+    ran = {size: {p for s, p in evaluation.results.samples if s.size == size} for size in (16, 24)}
+    assert ran[24] == {"a.png", "b.jpg", "grey.png"}
+    assert ran[16] == ran[24] | {"Small.png"}
+    (setting,) = evaluation.pictures.rows  # the most important stage: here the smaller size
+    assert setting.size == 16
+    with pytest.warns(UserWarning, match="left out 1"):
+        evaluation.run(plan(["sr2"], [24], [3], [0.5]))
+    for (_, side, *_), row in evaluation.pictures.rows.items():
+        shown = {16: "Small.png", 24: "a.png"}[side]
+        truth = next(photo for photo in evaluation.photos if photo.name == shown).load(side)
+        assert (row[:1] == to_uint8(truth)).all()
+    assert len(evaluation.pictures.rows) == 2
+
+
+def test_a_size_larger_than_all_photos_is_refused_before_the_work(make_evaluation):
+    evaluation = make_evaluation(prior=None)
+    with pytest.raises(ValueError, match="sizes: got 32, but all 3 photos are smaller"):
+        evaluation.run(plan(["sr2"], [16, 32], [3]))
+    assert not evaluation.results.references
+
+
 def test_a_diverging_prior_scores_zero(make_evaluation, settings, gaussian_prior):
     def infinite(x_t, t):
         return x_t / 0
@@ -115,6 +145,48 @@ def test_an_interrupted_run_goes_on(make_evaluation, settings, gaussian_prior, c
 def test_nothing_is_computed_twice(make_evaluation, settings):
     make_evaluation().run(settings)
     assert make_evaluation(prior=None).run(settings)
+
+
+def test_pictures_that_are_not_there_are_drawn_again(make_evaluation, settings, monkeypatch):
+    """The same ones, and without touching a number: they may be those of another machine."""
+    evaluation = make_evaluation()
+    evaluation.run(settings)
+    results, rows = evaluation.results, dict(evaluation.pictures.rows)
+    assert [setting.timesteps for setting in rows] == [3, 3]
+    for entry in results.samples.values():
+        entry["mean"]["psnr"] = 1.0
+    results.context = {"devices": ["elsewhere"]}
+    results.save()
+
+    evaluation.pictures.path.unlink()
+    assert make_evaluation(prior=None).run(settings, draw=False)
+    assert make_evaluation(prior=None).run(settings, references_only=True)
+    again = make_evaluation()
+    assert again.run(settings)
+    assert again.results == results
+    assert again.pictures.rows.keys() == rows.keys()
+    assert all((again.pictures.rows[setting] == rows[setting]).all() for setting in rows)
+
+
+def test_a_drawing_that_was_interrupted_goes_on(make_evaluation, settings):
+    evaluation = make_evaluation()
+    evaluation.run(settings)
+    removed = evaluation.pictures.rows.pop(settings[0])
+    again = make_evaluation()
+    again.pictures.rows = dict(evaluation.pictures.rows)
+    again.run(settings, draw=False)
+    assert (again.pictures.rows[settings[0]] == removed).all()
+
+
+def test_who_has_contributed_is_in_the_context(make_evaluation, settings):
+    evaluation = make_evaluation()
+    evaluation.results.context = {"versions": {"torch": "1.0"}, "prior": "mine"}
+    evaluation.run(settings)
+    assert evaluation.results.context == {
+        "versions": versions() | {"torch": f"1.0, {versions()['torch']}"},
+        "devices": [describe_device(torch.device("cpu"))],
+        "prior": "mine",
+    }
 
 
 def test_references_first(make_evaluation, settings):
@@ -203,9 +275,18 @@ def test_budget(make_evaluation, settings, monkeypatch):
     assert evaluation.run(settings)
 
 
-def test_out_of_memory(make_evaluation, settings, gaussian_prior):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory(make_evaluation, settings, gaussian_prior, error):
     def greedy(x_t, t):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     greedy.schedule = gaussian_prior.schedule
     with pytest.raises(ValueError, match="batch: out of memory with 4 images of 16 pixels"):

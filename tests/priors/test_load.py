@@ -1,12 +1,14 @@
 """Priors by name."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 
 from deqir_lite import bundled, load_gaussian, load_prior
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.load import prior_folder
 from deqir_lite.schedule import cosine_schedule, linear_schedule
 
 
@@ -76,6 +78,23 @@ def test_the_folder_of_a_fitted_gaussian_prior(tmp_path):
     (tmp_path / "spectrum.safetensors").write_bytes(b"garbage")
     with pytest.raises(ValueError, match=r"spectrum: .* is corrupt"):
         load_prior(tmp_path)
+
+
+def test_bundled_names_come_before_folders_of_that_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    mine = power_law_spectrum(size=4)
+    for name in ("gaussian", "photo64"):
+        (tmp_path / name).mkdir()
+        mine.save(tmp_path / name / "spectrum.safetensors")
+        assert prior_folder(name) is None
+        for own in (f"./{name}", f"{name}/", Path(name), tmp_path / name):
+            assert prior_folder(own) is not None
+            assert prior_folder(own).samefile(tmp_path / name)
+            assert load_prior(own).spectrum.covariance.shape[-1] == 4
+    assert load_prior("gaussian").spectrum.covariance.shape[-1] > 4
+    assert load_prior("photo64").size_divisor == 16
+    assert prior_folder("owner/name") is None
+    assert prior_folder("elsewhere") is None
 
 
 @pytest.mark.parametrize("name", ["bogus", "/nowhere/at/all", "a/b/c"])

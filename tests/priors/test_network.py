@@ -165,7 +165,7 @@ def other_architecture(folder):
         (damage_weights, ValueError, "corrupt or of another architecture"),
         (lambda f: (f / WEIGHTS).write_bytes(b""), ValueError, "corrupt"),
         (lambda f: (f / "config.json").write_text("{"), ValueError, "corrupt"),
-        (other_architecture, ValueError, "corrupt or of another architecture"),
+        (other_architecture, ValueError, "of another architecture than its config.json"),
         (lambda f: (f / "scheduler_config.json").write_text("{"), ValueError, "not valid JSON"),
         (
             lambda f: (f / "scheduler_config.json").write_bytes(b"\xff"),
@@ -218,17 +218,104 @@ def test_the_architecture_of_ddpm_celebahq(tmp_path, weights, inputs):
     assert torch.equal(prior.schedule.alpha_bar, linear_schedule().alpha_bar)
 
 
-def test_a_hub_that_does_not_answer(monkeypatch, tmp_path):
-    import diffusers
+def other_attention(make_unet, folder, attention):
+    """The folder's config.json with the attention blocks put in, or left out."""
+    config = json.loads((folder / "config.json").read_text())
+    kind = "Attn" if attention else ""
+    config["down_block_types"] = ["DownBlock2D", f"{kind}DownBlock2D"]
+    config["up_block_types"] = [f"{kind}UpBlock2D", "UpBlock2D"]
+    (folder / "config.json").write_text(json.dumps(config))
 
-    def offline(*arguments, **options):
-        raise OSError("no network\nsecond line")
 
+def test_layers_without_weights_are_refused(make_unet, folder, capfd):
+    """They would be random, others at each load."""
+    other_attention(make_unet, folder, attention=False)
+    plain = UNet2DModel.from_config(UNet2DModel.load_config(folder))
+    count = len(plain.state_dict())
+    plain.save_pretrained(folder)
+    NetworkPrior.load(folder)
+    other_attention(make_unet, folder, attention=True)
+    missing = len(make_unet(12).state_dict()) - count
+    capfd.readouterr()
+    with pytest.raises(ValueError, match="of another architecture than its config.json") as caught:
+        NetworkPrior.load(folder)
+    assert str(folder) in str(caught.value)
+    counts = f": {missing} tensors are missing, 0 are unexpected, 0 have another shape"
+    assert counts in str(caught.value)
+    assert ", such as down_blocks.1.attentions.0." in str(caught.value)
+    assert capfd.readouterr().err == ""  # one line, and no log of diffusers before it
+
+
+def test_weights_without_a_layer_are_refused(make_unet, folder):
+    """They would be dropped."""
+    other_attention(make_unet, folder, attention=False)
+    message = r": 0 tensors are missing, \d\d are unexpected, 0 have another shape, such as down_b"
+    with pytest.raises(ValueError, match=message):
+        NetworkPrior.load(folder)
+
+
+def test_tensors_of_another_shape_are_refused(folder):
+    weights = load_file(folder / WEIGHTS)
+    weights["conv_in.weight"] = weights["conv_in.weight"][:, :3].contiguous()
+    weights["conv_norm_out.bias"] = weights["conv_norm_out.bias"][:4].contiguous()
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    message = ": 0 tensors are missing, 0 are unexpected, 2 have another shape, such as conv_in.wei"
+    with pytest.raises(ValueError, match=message):
+        NetworkPrior.load(folder)
+
+
+def test_attention_weights_with_the_names_of_old_checkpoints(folder, saved, inputs):
+    """As google/ddpm-celebahq-256 has them: they are renamed, neither missing nor unexpected."""
+    names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+
+    def old(name):
+        for new, earlier in names.items():
+            name = name.replace(f".{new}.", f".{earlier}.")
+        return name
+
+    weights = {old(name): value for name, value in load_file(folder / WEIGHTS).items()}
+    assert any(".query." in name for name in weights)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    assert torch.equal(NetworkPrior.load(folder)(*inputs), NetworkPrior.load(saved[1])(*inputs))
+
+
+# --- the hub, as far as its cache on this machine goes ---
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """The folder of the model owner/name in an own cache of the hub, without a network."""
+    import huggingface_hub
+
+    repository = tmp_path / "hub" / "models--owner--name"
+    snapshot = repository / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(diffusers.DDPMScheduler, "from_pretrained", offline)
-    with pytest.raises(FileNotFoundError, match="no folder 'owner/name'.*did not deliver") as error:
+    return snapshot
+
+
+@pytest.mark.parametrize("weights", ["safetensors", "bin"])
+@pytest.mark.parametrize("unet_place", ["", "unet"])
+@pytest.mark.parametrize("scheduler_place", ["", "scheduler"])
+def test_layouts_on_the_hub(hub, saved, inputs, weights, unet_place, scheduler_place):
+    """At the root, as google/ddpm-celebahq-256 is, or in the subfolders of a pipeline."""
+    (hub / scheduler_place).mkdir(exist_ok=True)
+    (hub / scheduler_place / "scheduler_config.json").write_text(json.dumps(SCHEDULER))
+    saved[0].save_pretrained(hub / unet_place, safe_serialization=weights == "safetensors")
+    prior = NetworkPrior.load("owner/name")
+    assert prior.prediction_type == "v_prediction"
+    assert torch.equal(prior(*inputs), NetworkPrior.load(saved[1])(*inputs))
+
+
+def test_corrupt_files_from_the_hub(hub, saved):
+    shutil.copytree(saved[1], hub, dirs_exist_ok=True)
+    damage_weights(hub)
+    with pytest.raises(ValueError, match="in owner/name are corrupt"):
         NetworkPrior.load("owner/name")
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(("channels", "factor"), [(3, 1), (12, 2), (27, 3), (48, 4)])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deqir_lite.training.memory import explaining_memory
+from deqir_lite.memory import explaining_memory
 
 
 @pytest.mark.parametrize(
