@@ -15,7 +15,13 @@ Note = Annotated[str, typer.Option(help="For the model card: which photos, under
 @one_line_errors
 def train(
     out: Out,
-    minutes: Annotated[float, typer.Option(help="Time budget in minutes, earlier runs included.")],
+    minutes: Annotated[
+        float,
+        typer.Option(
+            help="Minutes of training steps, earlier runs included; validation and saving come on "
+            "top."
+        ),
+    ],
     photos: Annotated[
         Path | None, typer.Option(help="Folder of training photos, searched at all depths.")
     ] = None,
@@ -24,26 +30,38 @@ def train(
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     batch: Annotated[
-        int | None, typer.Option(help="Crops per step; by default 32, on CUDA 256.")
+        int | None,
+        typer.Option(help="Crops per step; by default 32, on CUDA 256, resumed as before."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of weights, crops and noise.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of weights, crops and noise; by default 0, resumed as before."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     data_note: Note = "",
 ) -> None:
     """Train a photo prior on a folder of photos, on generated dead-leaves pictures, or on both.
 
     OUT receives the prior, a model card, a log, and what --resume needs. Stop it with Ctrl-C at
-    any time: the run is saved, and can be resumed.
+    any time: the run is saved, and can be resumed, on another device too.
     """
-    check_seed(seed)
+    if seed is not None:
+        check_seed(seed)
     check_folder("out", out)
     place = choose_device(device)
-    from deqir_lite.training.recipe import Recipe  # imports diffusers, which takes seconds
-    from deqir_lite.training.run import train_prior
+    from deqir_lite.training.run import train_prior  # imports diffusers, which takes seconds
 
-    changes = {} if batch is None else {"batch": batch}
-    recipe = Recipe.for_device(place, seed=seed, **changes)
-    folder = train_prior(photos, out, minutes, recipe, place, resume, dead_leaves, data_note)
+    folder = train_prior(
+        photos,
+        out,
+        minutes,
+        device=place,
+        resume=resume,
+        dead_leaves=dead_leaves,
+        data_note=data_note,
+        batch=batch,
+        seed=seed,
+    )
     typer.echo(f"prior written to {folder}; use it with --prior {folder}")
 
 

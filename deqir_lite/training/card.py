@@ -1,11 +1,15 @@
 """The model card: where a prior comes from, how good it is, and what it is not good for."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.training.checkpoint import LOG_FILE
 from deqir_lite.training.tables import (
     COMPARISON_FILE,
@@ -14,14 +18,15 @@ from deqir_lite.training.tables import (
     markdown_table,
 )
 
-EVALUATION_FILE = "evaluation.md"
-"""A section of its own, with its heading, that an evaluation has left in the folder."""
+EVALUATION_FILE, RESULTS_FILE = "evaluation.md", "evaluation.json"
+"""What an evaluation leaves in the folder: a section of the card, and what it was measured with."""
 
 _TEMPLATE = """# Photo prior
 
-A diffusion prior for colour photographs, trained with `deqir-lite train`. It predicts v on
-pixel-unshuffled images (factor {patch}) with a diffusers `UNet2DModel` of {parameters:.1f} million
-parameters, channels {channels}. Load it with `NetworkPrior.load(folder)`.
+A diffusion prior for colour photographs, trained with `deqir-lite train`.
+It predicts v{inner} with a diffusers `UNet2DModel` of
+{parameters:.1f} million parameters, channels {channels}. Load it with
+`NetworkPrior.load(folder)`.
 
 ## Training
 
@@ -29,25 +34,31 @@ parameters, channels {channels}. Load it with `NetworkPrior.load(folder)`.
 |---|---|
 | data | {data}; {crop}x{crop} crops at many scales, flips |
 | schedule | linear, {timesteps} steps |
-| loss | mean squared error of {error}; {low_noise:.0%} of the timesteps squared towards low noise |
-| steps | {step} of batch {batch} ({crops:,} crops) |
-| time | {minutes:.0f} minutes |
+| loss | mean squared error of {error}; {drawn} |
+| steps | {steps} |
+| time | {minutes:.0f} minutes of training steps |
 | hardware | {hardware} |
 | precision | bfloat16 autocast; weights stored as float16 |
-| average | EMA of the weights, decay {ema}: the better one in validation, out of {decays} |
+| average | EMA of the weights, decay {ema}{decays} |
 
 {note}
 
+Such a prior is trained with
+
+```sh
+{command}
+```
+
 ## Validation on {judges}
 
-Mean squared error of v, averaged over the levels: {loss:.4f}. PSNR (dB) of one-step denoising,
-x_{{0|t}} against the picture:
+The mean squared error of v, averaged over the timesteps {levels}, is {loss:.4f}.
+PSNR (dB) of one-step denoising, x_{{0|t}} against the picture:
 
 {psnr}
 
 {sections}## What it is not good for
 
-It is small and has seen few pictures. It knows edges, smooth shading and simple texture; it does
+It is small and has seen {seen}. It knows edges, smooth shading and simple texture; it does
 not know faces, text or objects, and it will not invent them convincingly. It was trained on
 {crop}x{crop} crops: at larger sizes it has no idea of the whole scene. Do not use it where a
 made-up detail could do harm.
@@ -62,14 +73,12 @@ def write_card(folder: str | Path, data_note: str = "") -> Path:
     """
     root = Path(folder)
     log = _read_object(root / LOG_FILE)
-    try:
+    with _naming(root / LOG_FILE, "log of this trainer"):
         if data_note:
             log["photos"]["note"] = data_note
-        card = _TEMPLATE.format(**_facts(log), sections=_sections(root))
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(
-            f"folder: {root / LOG_FILE} is no log of this trainer ({error})"
-        ) from error
+        facts = _facts(log)
+    sections = [_evaluation(root), _comparison(root)]
+    card = _TEMPLATE.format(**facts, sections="".join(f"{part}\n\n" for part in sections if part))
     if data_note:
         write_atomically(root / LOG_FILE, to_json(log).encode())
     return write_atomically(root / "README.md", card.encode())
@@ -87,32 +96,43 @@ def _read_object(path: Path) -> dict[str, Any]:
     return content
 
 
+@contextmanager
+def _naming(path: Path, expected: str) -> Iterator[None]:
+    """Whatever goes wrong inside comes from what ``path`` holds."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, IndexError, ValueError) as error:
+        raise ValueError(f"folder: {path} is no {expected} ({error})") from error
+
+
 def _facts(log: dict[str, Any]) -> dict[str, Any]:
     """What the template asks for."""
     recipe, photos, last = log["recipe"], log["photos"], log["history"][-1]
     scores = {key.removeprefix("psnr_t"): v for key, v in last.items() if key.startswith("psnr_t")}
+    patch = recipe["patch"]
     return {
-        "patch": recipe["patch"],
+        "inner": f" on pixel-unshuffled images (factor {patch})" if patch > 1 else "",
         "parameters": log["parameters"] / 1e6,
         "channels": ", ".join(map(str, recipe["channels"])),
         "data": _data(photos),
         "crop": recipe["crop"],
         "timesteps": recipe["num_train_timesteps"],
         "error": {"v": "v", "epsilon": "the noise"}[recipe["weighting"]],
-        "low_noise": recipe["low_noise"],
-        "step": last["step"],
-        "batch": recipe["batch"],
-        "crops": log["crops"],
-        "minutes": last["minutes"],
+        "drawn": _drawn(recipe["low_noise"], recipe["num_train_timesteps"]),
+        "steps": _steps(last["step"], log["crops"], recipe["batch"]),
+        "minutes": float(last["minutes"]),
         "hardware": log["hardware"],
         "ema": last["ema_decay"],
-        "decays": ", ".join(map(str, recipe["ema_decays"])),
+        "decays": _decays(recipe["ema_decays"]),
         "note": photos["note"] or (_UNSTATED if photos["training"] else _NO_PHOTOS),
+        "command": _command(photos, last["minutes"]),
         "judges": "the held-out photos" if photos["held_out"] else "held-out dead-leaves pictures",
-        "loss": last["loss"],
+        "levels": _listed(list(scores)),
+        "loss": float(last["loss"]),
         "psnr": markdown_table(
             ["timestep", *scores], [["PSNR", *(f"{value:.1f}" for value in scores.values())]]
         ),
+        "seen": "few photos" if photos["training"] else "no photo, only dead leaves",
     }
 
 
@@ -129,17 +149,83 @@ def _data(photos: dict[str, Any]) -> str:
     return f"{photos['training']} photos {held_out}{share if photos['dead_leaves'] else ''}"
 
 
-def _sections(root: Path) -> str:
-    """The evaluation and the comparison of recipes, as far as the folder holds them."""
-    sections = []
-    if (root / EVALUATION_FILE).is_file():
-        sections.append((root / EVALUATION_FILE).read_text(encoding="utf-8").strip())
-    if (root / COMPARISON_FILE).is_file():
-        comparison = _read_object(root / COMPARISON_FILE)
-        sections.append(
-            f"## Recipes compared\n\n{comparison['minutes']:g} minutes of training each, on "
+def _drawn(low_noise: float, timesteps: int) -> str:
+    """How :func:`sample_timesteps` draws."""
+    if not low_noise:
+        return "timesteps drawn uniformly"
+    share = "half" if low_noise == 0.5 else f"{low_noise:.0%}"
+    return f"{share} of the timesteps drawn as {timesteps} u^2, nearer to low noise"
+
+
+def _steps(steps: int, crops: int, batch: int) -> str:
+    """A run that was resumed with another batch has no single one."""
+    if steps * batch == crops:
+        return f"{steps} of batch {batch} ({crops:,} crops)"
+    return f"{steps} ({crops:,} crops; batch {batch} at the end)"
+
+
+def _decays(decays: list[float]) -> str:
+    if len(decays) == 1:
+        return ""
+    return f": the {'better' if len(decays) == 2 else 'best'} of {_listed(decays)} in validation"
+
+
+def _listed(values: list[Any]) -> str:
+    *most, last = map(str, values)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _command(photos: dict[str, Any], minutes: float) -> str:
+    parts = ["deqir-lite train"]
+    if photos["training"] or photos["held_out"]:
+        parts.append("--photos PHOTOS")
+    if photos["dead_leaves"]:
+        parts.append(f"--dead-leaves {photos['dead_leaves']:g}")
+    return " ".join([*parts, "--out FOLDER", f"--minutes {max(1, round(minutes))}"])
+
+
+_STALE = """## Restoration
+
+The evaluation in this folder is of earlier weights, or does not say of which, and is left out here.
+Delete `evaluation.json` and run `deqir-lite evaluate --prior FOLDER` again, or run it with another
+folder as `--out`."""
+
+
+def _evaluation(root: Path) -> str:
+    """The evaluation in the folder, if it is one of the weights in the folder."""
+    if not (root / EVALUATION_FILE).is_file():
+        return ""
+    measured = _measured_prior(root)
+    if measured is None or measured != _prior_here(root):
+        return _STALE
+    return (root / EVALUATION_FILE).read_text(encoding="utf-8").strip()
+
+
+def _measured_prior(root: Path) -> Any:
+    """The digest of the prior that was evaluated; None when that is not known."""
+    try:
+        return _read_object(root / RESULTS_FILE)["settings"]["prior"]
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _prior_here(root: Path) -> str | None:
+    try:
+        return prior_digest(NetworkPrior.load(root), str(root))
+    except (FileNotFoundError, ValueError):  # a log without its prior
+        return None
+
+
+def _comparison(root: Path) -> str:
+    """The comparison of recipes, if the folder holds one."""
+    path = root / COMPARISON_FILE
+    if not path.is_file():
+        return ""
+    comparison = _read_object(path)
+    with _naming(path, "comparison of recipes"):
+        return (
+            f"## Recipes compared\n\n{comparison['minutes']:g} minutes of training steps each, on "
             f"{comparison['hardware']}. The loss is that of v in validation; PSNR (dB) of one-step "
             f"denoising at timestep t.\n\n{comparison_table(comparison['recipes'])}\n\n"
             f"{comparison_summary(comparison['recipes'])}"
         )
-    return "".join(f"{section}\n\n" for section in sections)

@@ -21,7 +21,7 @@ STATE_KEYS = frozenset(
         *("step", "crops", "seconds", "history", "data_note"),
     )
 )
-"""What a checkpoint holds."""
+"""What a checkpoint holds at least; newer ones also tell of their "data"."""
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -79,6 +79,21 @@ def load_state(folder: Path) -> dict[str, Any]:
             f"{', '.join(sorted(missing))}"
         )
     return state
+
+
+def check_same_data(state: dict[str, Any], data: dict[str, float]) -> None:
+    """Refuse to go on with other ``data`` than the run of ``state`` had, if it tells which."""
+    there = dict(state.get("data", data))
+    different = [
+        f"{name.replace('_', ' ')} {there.get(name)} there, {data.get(name)} now"
+        for name in there | data
+        if there.get(name) != data.get(name)
+    ]
+    if different:
+        raise ValueError(
+            f"resume: the checkpoint was trained with other data: {'; '.join(different)}; use the "
+            "same photos and share of dead leaves, or another output folder"
+        )
 
 
 def export_prior(folder: Path, unet: Any, weights: dict[str, torch.Tensor]) -> None:

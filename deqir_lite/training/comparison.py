@@ -20,23 +20,19 @@ from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.tables import COMPARISON_FILE, comparison_table
 from deqir_lite.training.trainer import Trainer
-
-CHANGES: dict[str, dict[str, Any]] = {
-    "base": {},
-    "uniform timesteps": {"low_noise": 0.0},
-    "epsilon weighting": {"weighting": "epsilon"},
-    "full resolution": {"patch": 1, "channels": (32, 64, 128, 144, 160)},
-    "wide and shallow": {"channels": (96, 128, 192)},
-    "deep and narrow": {"channels": (48, 96, 112, 128), "layers_per_block": 2},
-}
-"""What each recipe of the comparison changes in the default one."""
+from deqir_lite.training.variants import (
+    CHANGES,
+    change_in_words,
+    dead_leaves_share,
+    recipe_changes,
+)
 
 
 def named_recipes(device: torch.device | str, names: Sequence[str] = ()) -> dict[str, Recipe]:
     """The recipes ``names`` (all when empty) for a device; ValueError lists the known names."""
     for name in names:
         check_choice("recipes", name, CHANGES)
-    return {name: Recipe.for_device(device, **CHANGES[name]) for name in names or CHANGES}
+    return {name: Recipe.for_device(device, **recipe_changes(name)) for name in names or CHANGES}
 
 
 def compare_recipes(
@@ -45,48 +41,82 @@ def compare_recipes(
     minutes: float,
     device: torch.device | str = "cpu",
     show_progress: bool = False,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Train each recipe for ``minutes`` on the same uint8 photos (3, H, W) and validate it.
 
-    Returns {"minutes", "hardware", "recipes": {name: {"steps", "params", "loss", "psnr_t20", ...}}}
-    with the scores of :func:`validate`. Nothing is written.
+    All are validated on the same held-out photos, also the recipe that CHANGES trains on dead
+    leaves only. Returns {"minutes", "hardware", "recipes": {name: {"change", "steps", "params",
+    "warmup", "loss", "psnr_t20", ...}}} with the scores of :func:`validate`. After every recipe
+    the result so far is written to the file ``out``, unless that is None.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
-    rows = {}
+    rows: dict[str, Any] = {}
+    result = {
+        "minutes": minutes,
+        "hardware": describe_device(torch.device(device)),
+        "recipes": rows,
+    }
     for name, recipe in recipes.items():
-        data = TrainingData(photos, recipe.crop, seed=recipe.seed, device=device)
+        data = TrainingData(photos, recipe.crop, dead_leaves_share(name), recipe.seed, device)
         trainer = Trainer(recipe, data)
         trainer.train(minutes, show_progress)
         last = trainer.history[-1]
         rows[name] = {
+            "change": change_in_words(name),
             "steps": trainer.step,
             "params": sum(p.numel() for p in trainer.unet.parameters()),
+            "warmup": recipe.warmup,
             "loss": last["loss"],
             **{key: value for key, value in last.items() if key.startswith("psnr_t")},
         }
-    return {"minutes": minutes, "hardware": describe_device(torch.device(device)), "recipes": rows}
+        if out is not None:
+            write_json(out, result)
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare the named recipes on a folder of photos; write the result, print the table."""
     parser = argparse.ArgumentParser(prog="python -m deqir_lite.training.comparison")
     parser.add_argument("--photos", required=True, help="folder of training photos")
-    parser.add_argument("--minutes", type=float, default=5.0, help="training time of each recipe")
-    parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--minutes", type=float, default=5.0, help="of training steps, for each recipe"
+    )
+    parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE),
+                        help="written after every recipe")  # fmt: skip
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu",
+                        help="cpu, cuda or mps")  # fmt: skip
     parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME",
                         help=f"some of: {', '.join(CHANGES)}")  # fmt: skip
     options = parser.parse_args(arguments)
     try:
+        _check_device(options.device)
+        _check_file(options.out)
         recipes = named_recipes(options.device, options.recipes)
         largest = max(recipe.crop for recipe in recipes.values())
         photos = load_photos(options.photos, minimum=largest)
-        result = compare_recipes(photos, recipes, options.minutes, options.device, True)
-        write_json(options.out, result)
+        result = compare_recipes(
+            photos, recipes, options.minutes, options.device, True, options.out
+        )
     except (ValueError, OSError) as error:
         parser.error(str(error))
     print(comparison_table(result["recipes"]))
+
+
+def _check_device(name: str) -> None:
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    check_choice("device", name, has)
+    if not has[name]:
+        raise ValueError(f"device: {name!r} is not available on this machine; use cpu")
+
+
+def _check_file(path: Path) -> None:
+    """Refuse before the training what could not be written after it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"out: no folder {str(path.parent)!r} to write {path.name!r} in")
+    if path.is_dir():
+        raise ValueError(f"out: {str(path)!r} is a folder; expected a file name")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from deqir_lite.training.memory import is_out_of_memory
+from deqir_lite.memory import is_out_of_memory
 from deqir_lite.training.recipe import Recipe
 
 

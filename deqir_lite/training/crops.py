@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from deqir_lite.checks import check_integer
-from deqir_lite.training.memory import explaining_memory
+from deqir_lite.memory import explaining_memory
 
 SCALE_STEP = math.sqrt(2)
 """About this much does each level of a pyramid shrink the one before."""
@@ -84,12 +84,15 @@ class CropSampler:
             self.replace(index, picture)
 
     def replace(self, index: int, picture: torch.Tensor) -> None:
-        """Put another picture of the same size in the place of picture ``index``."""
-        pixels = pyramid(picture, self.size)
+        """Put another picture of the same size in the place of picture ``index``.
+
+        It is moved to the sampler's device first, and rescaled there.
+        """
         if self.device.type == "cuda":  # from pinned memory the copy does not wait for the device
-            pixels = pixels.pin_memory()
+            picture = picture.pin_memory()
+        pixels = pyramid(picture.to(self.device, non_blocking=True), self.size)
         start, end = self._starts[index : index + 2]
-        self._pixels[start:end].copy_(pixels, non_blocking=True)
+        self._pixels[start:end] = pixels
 
     def windows(self, batch: int, generator: torch.Generator) -> torch.Tensor:
         """Where ``batch`` random crops lie: int64 (B, 4) of level, top, left, and 1 for a flip.

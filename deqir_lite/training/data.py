@@ -54,6 +54,7 @@ class TrainingData:
         self.validation = validation_crops(judges, size).to(self.device)
         training = training if dead_leaves < 1 else []
         self.photos, self.held_out_photos = len(training), len(held_out)
+        self._pixels = sum(photo.shape[-2] * photo.shape[-1] for photo in photos)
         self._pool = POOL if dead_leaves > 0 else 0
         self._shown = 0
         blank = torch.zeros(3, side, side, dtype=torch.uint8)  # until `prepare` puts pictures there
@@ -78,9 +79,15 @@ class TrainingData:
         return self._sampler.draw(batch, generator)
 
     def describe(self) -> dict[str, float]:
-        """Numbers of photos, and the share of dead leaves, for log and model card."""
+        """What the data is, for checkpoint, log and model card: numbers of photos, the share of
+        dead leaves, and how many pixels all the photos have.
+
+        Other photos are hardly ever as many and as large; unlike a digest of their values, these
+        numbers are the same on every machine.
+        """
         return {
             "training": self.photos,
             "held_out": self.held_out_photos,
             "dead_leaves": self.dead_leaves,
+            "pixels": self._pixels,
         }

@@ -1,7 +1,9 @@
 """Train a photo prior from the beginning to the finished folder."""
 
+import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,23 +24,30 @@ def train_prior(
     dead_leaves: float = 0.0,
     data_note: str = "",
     show_progress: bool = True,
+    batch: int | None = None,
+    seed: int | None = None,
 ) -> Path:
-    """Train a photo prior for ``minutes`` and write it to ``out``.
+    """Train a photo prior for ``minutes`` of training steps and write it to ``out``.
+
+    Without a ``recipe`` it is the default one of the device, or with ``resume`` that of the run,
+    on whichever device that began; ``batch`` and ``seed`` replace its own unless they are None.
+    A run keeps its seed.
 
     ``photos`` is a folder, or None when ``dead_leaves``, the share of the crops that comes from
     pictures of the trainer's own, is 1. ``data_note`` goes into the model card: what the photos
-    are and under which licence. Raises ValueError for bad settings or an empty folder,
-    FileNotFoundError for missing ones, FileExistsError when ``out`` holds a run already and
-    ``resume`` is not set.
+    are and under which licence. Raises ValueError for bad settings, an empty folder, or a run of
+    another recipe, seed or data, FileNotFoundError for missing folders, FileExistsError when
+    ``out`` holds a run already and ``resume`` is not set.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
     if photos is None and dead_leaves != 1:
         raise ValueError("photos: got none; expected a folder, or a share of dead leaves of 1")
-    folder, recipe = Path(out), recipe or Recipe.for_device(device)
+    folder = Path(out)
     if not resume and (folder / checkpoint.STATE_FILE).exists():
         raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
     state = checkpoint.load_state(folder) if resume else None
+    recipe = _complete(recipe, device, state, batch, seed)
     pictures = [] if photos is None else load_photos(photos, minimum=recipe.crop)
     data = TrainingData(pictures, recipe.crop, dead_leaves, recipe.seed, device)
     del pictures  # the data has its own copy
@@ -47,3 +56,32 @@ def train_prior(
         trainer.load_state_dict(state)
     trainer.train(minutes, show_progress)
     return folder
+
+
+def _complete(
+    recipe: Recipe | None,
+    device: torch.device | str,
+    state: dict[str, Any] | None,
+    batch: int | None,
+    seed: int | None,
+) -> Recipe:
+    given = {"batch": batch, "seed": seed}
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if recipe is None:
+        if state is None:
+            return Recipe.for_device(device, **changes)
+        recipe = _stored_recipe(state)
+        if seed not in (None, recipe.seed):
+            raise ValueError(
+                f"seed: got {seed}, but the run to resume has the seed {recipe.seed}; leave it out"
+            )
+    return dataclasses.replace(recipe, **changes)
+
+
+def _stored_recipe(state: dict[str, Any]) -> Recipe:
+    try:
+        return Recipe(**state["recipe"])
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"resume: the checkpoint's recipe is none of this version ({error})"
+        ) from error

@@ -1,46 +1,130 @@
-"""Tables of the model card, in Markdown."""
+"""Tables of the model card, in Markdown, and what a comparison of recipes shows, in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from deqir_lite.training.recipe import Recipe
+from deqir_lite.training.variants import change_in_words
+
 COMPARISON_FILE = "comparison.json"
 """What a comparison of recipes is called in the folder of a prior."""
 
+Rows = Mapping[str, Mapping[str, Any]]
+"""The rows of a comparison by the name of the recipe."""
 
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with one line per row; the first column is to the left, numbers to the right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
+    """A table with one line per row: the first ``texts`` columns to the left, numbers right."""
+    rule = [*["---"] * texts, *["---:"] * (len(header) - texts)]
     return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows])
 
 
-def comparison_table(recipes: Mapping[str, Mapping[str, Any]]) -> str:
-    """The rows of a comparison: name -> parameters, steps, loss, psnr_t20, psnr_t100, ..."""
+def comparison_table(recipes: Rows) -> str:
+    """The rows of a comparison: name -> change, params, steps, loss, psnr_t20, psnr_t100, ...
+
+    A row without ``change`` gets the one of the recipe of its name, if there is one.
+    """
     if not recipes:
         raise ValueError("recipes: got none; expected at least one")
-    levels = [key for key in next(iter(recipes.values())) if key.startswith("psnr_t")]
-    header = ["recipe", "parameters", "steps", "loss", *(f"t = {key[6:]}" for key in levels)]
+    levels = _levels(next(iter(recipes.values())))
+    header = ["recipe", "change", "parameters", "steps", "loss", *(f"t = {t}" for t in levels)]
     return markdown_table(
         header,
         [
             [
                 name,
+                row.get("change", change_in_words(name)),
                 f"{row['params'] / 1e6:.1f} M",
                 f"{row['steps']:,}",
                 f"{row['loss']:.4f}",
-                *(f"{row[key]:.2f}" for key in levels),
+                *(f"{row[f'psnr_t{t}']:.2f}" for t in levels),
             ]
             for name, row in recipes.items()
         ],
+        texts=2,
     )
 
 
-def comparison_summary(recipes: Mapping[str, Mapping[str, Any]]) -> str:
-    """The recipe of the lowest loss, and the best one at each level, in words."""
+def comparison_summary(recipes: Rows) -> str:
+    """Paragraphs: the best recipes; what each change does to "base"; which rows are short."""
+    paragraphs = [_winners(recipes), " ".join(_findings(recipes)), " ".join(_unfinished(recipes))]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _levels(row: Mapping[str, Any]) -> list[str]:
+    return [key.removeprefix("psnr_t") for key in row if key.startswith("psnr_t")]
+
+
+def _winners(recipes: Rows) -> str:
     winner = min(recipes, key=lambda name: recipes[name]["loss"])
     best: dict[str, list[str]] = {}
-    for key in recipes[winner]:
-        if key.startswith("psnr_t"):
-            name = max(recipes, key=lambda name: recipes[name][key])
-            best.setdefault(name, []).append(key.removeprefix("psnr_t"))
-    levels = "; ".join(f"{name} at t = {', '.join(found)}" for name, found in best.items())
-    return f"The lowest loss has: {winner}. The best denoiser is: {levels}."
+    for level in _levels(recipes[winner]):
+        name = max(recipes, key=lambda name: recipes[name][f"psnr_t{level}"])
+        best.setdefault(name, []).append(level)
+    denoisers = "; ".join(f"{name} at t = {', '.join(found)}" for name, found in best.items())
+    return f"{winner} has the lowest loss. The best denoiser is: {denoisers}."
+
+
+_QUESTIONS = (
+    {"full resolution": "Without pixel-unshuffle the loss is"},
+    {"uniform timesteps": "With uniform timesteps the loss is"},
+    {"epsilon weighting": "Trained with the loss of the noise, the loss of v in validation is"},
+    {
+        "wide and shallow": "With a wide and shallow network the loss is",
+        "deep and narrow": "With a deep and narrow network the loss is",
+    },
+    {"dead leaves only": "Trained on dead leaves only, the loss on the same held-out photos is"},
+)
+"""What the comparison asks: for each question, the recipes that answer it beside "base"."""
+
+
+def _findings(recipes: Rows) -> list[str]:
+    """One sentence per question, and one more on what the loss of the noise is good for."""
+    base, sentences = recipes.get("base"), []
+    if base is None:
+        return []
+    for question in _QUESTIONS:
+        clauses = [
+            f"{opening} {_difference(recipes[name]['loss'] - base['loss'])} after the same time "
+            f"({recipes[name]['steps']:,} steps instead of {base['steps']:,})"
+            for name, opening in question.items()
+            if name in recipes
+        ]
+        clauses[1:] = [clause[0].lower() + clause[1:] for clause in clauses[1:]]
+        if clauses:
+            sentences.append("; ".join(clauses) + ".")
+        if clauses and "epsilon weighting" in question:
+            sentences.append(_denoising(recipes["epsilon weighting"], base))
+    return sentences
+
+
+def _difference(loss: float) -> str:
+    size = f"{abs(loss):.3f}"
+    if size == "0.000":
+        return "the same to three digits"
+    return f"{size} {'higher' if loss > 0 else 'lower'}"
+
+
+def _denoising(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    better = [t for t in _levels(base) if row[f"psnr_t{t}"] > base[f"psnr_t{t}"]]
+    where = f"better at t = {', '.join(better)} only" if better else "better at no timestep"
+    if len(better) == len(_levels(base)):
+        where = "better at all timesteps"
+    return (
+        f"It denoises {where}. The loss can decide between the two, as both are validated with "
+        "that of v; but only base was trained on it."
+    )
+
+
+def _unfinished(recipes: Rows) -> list[str]:
+    """Which rows never reached the peak of the learning rate."""
+    short: dict[int, list[str]] = {}
+    for name, row in recipes.items():
+        warmup = row.get("warmup", Recipe().warmup)
+        if row["steps"] < warmup:
+            short.setdefault(warmup, []).append(name)
+    sentences = [
+        f"Ended within the warm-up of {warmup} steps: {', '.join(names)}."
+        for warmup, names in short.items()
+    ]
+    return [*sentences, "A longer comparison may rank them otherwise."] if sentences else []

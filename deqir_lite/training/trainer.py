@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from deqir_lite.machine import describe_device
+from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.training import checkpoint
 from deqir_lite.training.averages import WeightAverages
@@ -19,7 +20,6 @@ from deqir_lite.training.card import write_card
 from deqir_lite.training.compilation import compiled_network
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.interrupts import postponed_interrupt
-from deqir_lite.training.memory import explaining_memory
 from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target, weighted_loss
 from deqir_lite.training.validation import validate
 
@@ -57,10 +57,11 @@ class Trainer:
         self.history: list[dict[str, Any]] = []
 
     def train(self, minutes: float, show_progress: bool = True) -> None:
-        """Train until ``minutes`` are used up, counting those of the run that was resumed.
+        """Train until ``minutes`` of training steps are used up, those before a resume included.
 
-        An interrupted run (Ctrl-C) is saved and can be resumed. Raises ValueError when the loss is
-        no longer finite, or memory does not suffice; the last checkpoint then stays as it was.
+        Validation and saving are not counted. An interrupted run (Ctrl-C) is saved and can be
+        resumed. Raises ValueError when the loss is no longer finite, or memory does not suffice;
+        the last checkpoint then stays as it was.
         """
         budget, saved = 60 * minutes, self.seconds
         look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
@@ -138,23 +139,37 @@ class Trainer:
             f"memory; start or resume with a smaller batch, such as {max(1, recipe.batch // 2)}"
         )
 
+    def _naming_the_validation(self) -> AbstractContextManager[None]:
+        batch = min(self.recipe.batch, len(self.data.validation))
+        return explaining_memory(
+            f"validation: {batch} crops at once do not fit into memory beside the training; an "
+            "earlier checkpoint is as it was: resume it with more memory free, or with a smaller "
+            f"batch, such as {max(1, batch // 2)}"
+        )
+
     def averaged_prior(self, decay: float) -> NetworkPrior:
-        """The prior with one moving average of the weights, as it would be saved."""
+        """The prior with one moving average of the weights, as it would be saved.
+
+        It takes no more crops at once than a training step does.
+        """
         unet = self.recipe.build_unet()
         unet.load_state_dict(self.averages.weights[decay])
-        return NetworkPrior(unet, self.schedule, "v_prediction", dtype="bfloat16").to(self.device)
+        batch = self.recipe.batch
+        prior = NetworkPrior(unet, self.schedule, "v_prediction", False, "bfloat16", batch)
+        return prior.to(self.device)
 
     def judge(self) -> dict[str, Any]:
         """Validate all averages; the best one's entry for the history: decay, loss, PSNR.
 
-        Raises ValueError when the weights are no longer finite.
+        Raises ValueError when the weights are no longer finite, or memory does not suffice.
         """
         self._finite_loss()
-        entries = [
-            {"step": self.step, "minutes": self.seconds / 60, "ema_decay": decay,
-             **validate(self.averaged_prior(decay), self.data.validation)}
-            for decay in self.averages.weights
-        ]  # fmt: skip
+        with self._naming_the_validation():
+            entries = [
+                {"step": self.step, "minutes": self.seconds / 60, "ema_decay": decay,
+                 **validate(self.averaged_prior(decay), self.data.validation)}
+                for decay in self.averages.weights
+            ]  # fmt: skip
         for entry in entries:
             self._check_finite(entry["loss"])
         return min(entries, key=lambda entry: entry["loss"])
@@ -197,13 +212,14 @@ class Trainer:
             "seconds": self.seconds,
             "history": self.history,
             "data_note": self.data_note,
+            "data": self.data.describe(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`; only the batch of the recipe may have changed.
 
         On another kind of device the random numbers go on from a new seed. Raises ValueError when
-        the state belongs to another recipe, or does not fit its own.
+        the state belongs to another recipe or to other data, or does not fit its own.
         """
         stored, own = state["recipe"], dataclasses.asdict(self.recipe)
         different = [
@@ -216,6 +232,7 @@ class Trainer:
                 f"resume: the checkpoint was trained with another {', '.join(different)}; "
                 "use the same settings or another output folder"
             )
+        checkpoint.check_same_data(state, self.data.describe())
         try:
             self.unet.load_state_dict(state["unet"])
             self.optimizer.load_state_dict(state["optimizer"])

@@ -64,12 +64,37 @@ def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
     assert load_photo(folder / "out.png").shape == (1, 3, 32, 32)
 
 
+def test_a_run_keeps_its_recipe_when_it_is_resumed(run, photos, folder, tiny_recipe, monkeypatch):
+    """Also where another device would have another default."""
+    from deqir_lite.training.recipe import Recipe
+
+    prior = folder / "prior"
+    options = ("train", "--photos", photos, "--out", prior, "--device", "cpu")
+    assert run(*options, "--minutes", 0.01, "--seed", 5).exit_code == 0
+    monkeypatch.setattr(Recipe, "for_device", lambda device, **changes: Recipe(**changes))
+    result = run(*options, "--minutes", 0.02, "--resume", "--batch", 2)
+    assert result.exit_code == 0, result.output
+    log = json.loads((prior / "training_log.json").read_text())
+    assert (log["recipe"]["seed"], log["recipe"]["warmup"], log["recipe"]["batch"]) == (5, 2, 2)
+    result = run(*options, "--minutes", 0.03, "--resume", "--seed", 0)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: seed: got 0, but the run to resume has the seed 5; leave it out\n"
+    )
+
+
 def test_train_without_photos(run, folder, tiny_recipe):
     options = ("--out", folder / "prior", "--minutes", 0.01, "--device", "cpu")
     result = run("train", "--dead-leaves", 1, *options)
     assert result.exit_code == 0, result.output
     log = json.loads((folder / "prior" / "training_log.json").read_text())
-    assert log["photos"] == {"training": 0, "held_out": 0, "dead_leaves": 1.0, "note": ""}
+    assert log["photos"] == {
+        "training": 0,
+        "held_out": 0,
+        "dead_leaves": 1.0,
+        "pixels": 0,
+        "note": "",
+    }
     assert log["recipe"]["batch"] == 4
 
 

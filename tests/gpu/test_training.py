@@ -31,11 +31,18 @@ def pictures():
 def test_crops_are_those_of_the_cpu_for_the_same_windows(pictures):
     on_cpu, on_gpu = (CropSampler(pictures, 32, device) for device in ("cpu", "cuda"))
     windows = on_cpu.windows(64, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(on_gpu.cut(windows.cuda()).cpu(), on_cpu.cut(windows))
+    assert _levels_apart(on_gpu, on_cpu, windows) <= 1
     replaced = pictures[3].flip(-1)
     for sampler in (on_cpu, on_gpu):
         sampler.replace(2, replaced)
-    torch.testing.assert_close(on_gpu.cut(windows.cuda()).cpu(), on_cpu.cut(windows))
+    assert _levels_apart(on_gpu, on_cpu, windows) <= 1
+
+
+def _levels_apart(on_gpu, on_cpu, windows):
+    """Both rescale to 8 bits on their own device, and may round a tie to different sides."""
+    return round(
+        127.5 * float((on_gpu.cut(windows.cuda()).cpu() - on_cpu.cut(windows)).abs().max())
+    )
 
 
 def test_windows_drawn_on_the_device_are_in_range_and_reproducible(pictures):

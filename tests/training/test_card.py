@@ -3,8 +3,12 @@
 import json
 
 import pytest
+import torch
 
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.load import load_prior
 from deqir_lite.training.card import write_card
+from deqir_lite.training.checkpoint import export_prior, scheduler_config, write_json
 
 HISTORY = [
     {"step": 5, "minutes": 1.0, "ema_decay": 0.9, "loss": 0.5, "psnr_t20": 20.0, "psnr_t100": 10.0},
@@ -13,7 +17,7 @@ HISTORY = [
 ]  # fmt: skip
 LOG = {
     "recipe": {
-        "channels": [16, 32], "patch": 2, "crop": 16, "batch": 4, "low_noise": 0.5,
+        "channels": [16, 32], "patch": 2, "crop": 16, "batch": 400, "low_noise": 0.5,
         "weighting": "v", "ema_decays": [0.9, 0.99], "num_train_timesteps": 1000,
     },
     "photos": {"training": 12, "held_out": 3, "dead_leaves": 0.0, "note": "Waves, CC0."},
@@ -38,15 +42,20 @@ def test_card_tells_where_the_prior_comes_from(folder):
                     "## What it is not good for"):  # fmt: skip
         assert heading in card
     for fact in (
-        "0.2 million", "16, 32", "12 photos (3 more held out)", "16x16", "9 of batch 4 (3,600",
-        "linear, 1000 steps", "Waves, CC0.", "Abacus, 3 threads", "2 minutes", "float16", "0.2500",
-        "error of v", "50% of the timesteps", "decay 0.99: the better one in validation, out of",
-        "| timestep | 20 | 100 |", "| PSNR | 30.0 | 25.0 |",
+        "0.2 million", "16, 32", "12 photos (3 more held out)", "16x16", "linear, 1000 steps",
+        "| 9 of batch 400 (3,600 crops) |", "Waves, CC0.", "Abacus, 3 threads", "float16", "0.2500",
+        "| 2 minutes of training steps |", "decay 0.99: the better of 0.9 and 0.99 in validation |",
+        "error of v; half of the timesteps drawn as 1000 u^2, nearer to low noise |",
+        "v on pixel-unshuffled images (factor 2) with", "has seen few photos",
+        "averaged over the timesteps 20 and 100, is", "| timestep | 20 | 100 |",
+        "| PSNR | 30.0 | 25.0 |",
+        "\ndeqir-lite train --photos PHOTOS --out FOLDER --minutes 2\n",
     ):  # fmt: skip
         assert fact in card, fact
     assert "{" not in card.replace("x_{0|t}", "")
     assert "dead" not in card
     assert "## Recipes compared" not in card
+    assert "## Restoration" not in card
     assert write_card(folder).read_text() == card
 
 
@@ -61,15 +70,18 @@ def test_a_note_is_kept_in_the_log(folder):
     ("photos", "facts"),
     [
         ({"note": ""}, ["The photos' licence was not stated."]),
-        ({"dead_leaves": 0.25}, ["12 photos (3 more held out), and an endless", "(25% of the"]),
+        ({"dead_leaves": 0.25}, ["12 photos (3 more held out), and an endless", "(25% of the",
+                                 "train --photos PHOTOS --dead-leaves 0.25 --out FOLDER"]),
         (
             {"dead_leaves": 1.0, "training": 0, "held_out": 0, "note": ""},
-            ["| data | an endless stream of", "No photo was trained", "on held-out dead-leaves"],
+            ["| data | an endless stream of", "No photo was trained", "on held-out dead-leaves",
+             "has seen no photo, only dead leaves",
+             "\ndeqir-lite train --dead-leaves 1 --out FOLDER"],
         ),
         (
             {"dead_leaves": 1.0, "training": 0},
             ["| data | an endless stream of", "colours of photos (3 photos held out)",
-             "on the held-out photos"],
+             "on the held-out photos", "train --photos PHOTOS --dead-leaves 1 --out FOLDER"],
         ),
     ],
 )  # fmt: skip
@@ -80,21 +92,95 @@ def test_card_tells_what_was_trained_on(folder, photos, facts):
         assert fact in card, fact
 
 
-def test_other_weightings(folder):
-    write_log(folder, recipe=LOG["recipe"] | {"weighting": "epsilon", "low_noise": 0.0})
-    assert "error of the noise; 0% of the timesteps" in write_card(folder).read_text()
+@pytest.mark.parametrize(
+    ("recipe", "fact"),
+    [
+        ({"weighting": "epsilon"}, "error of the noise; half of"),
+        ({"low_noise": 0.0}, "error of v; timesteps drawn uniformly |"),
+        ({"low_noise": 0.25}, "error of v; 25% of the timesteps drawn as 1000 u^2"),
+        ({"patch": 1}, "It predicts v with a diffusers"),
+        ({"batch": 7}, "| steps | 9 (3,600 crops; batch 7 at the end) |"),
+        ({"ema_decays": [0.99]}, "decay 0.99 |"),
+        ({"ema_decays": [0.5, 0.9, 0.99]}, "the best of 0.5, 0.9 and 0.99 in"),
+    ],
+)
+def test_other_recipes(folder, recipe, fact):
+    write_log(folder, recipe=LOG["recipe"] | recipe)
+    assert fact in write_card(folder).read_text()
 
 
-def test_evaluation_and_comparison_are_included(folder):
+ROW = {"steps": 1234, "params": 7_800_000, "loss": 0.2, "psnr_t20": 31.257, "psnr_t100": 24.0}
+
+
+def write_comparison(folder, **changes):
+    comparison = {"minutes": 5, "hardware": "Abacus", "recipes": {"base": ROW, "deep": ROW}}
+    (folder / "comparison.json").write_text(json.dumps(comparison | changes))
+
+
+def export(folder, recipe, scale=1.0):
+    """A prior in the folder, its weights scaled; and its digest."""
+    torch.manual_seed(0)
+    unet = recipe.build_unet()
+    export_prior(folder, unet, {name: scale * v for name, v in unet.state_dict().items()})
+    write_json(folder / "scheduler_config.json", scheduler_config(1000))
+    return prior_digest(load_prior(folder, dtype="bfloat16"), "as evaluate does")
+
+
+def write_evaluation(folder, digest):
+    (folder / "evaluation.json").write_text(json.dumps({"settings": {"prior": digest}}))
     (folder / "evaluation.md").write_text("\n## Evaluation\n\n![e](evaluation.png)\n")
-    row = {"steps": 1234, "params": 7_800_000, "loss": 0.2, "psnr_t20": 31.257, "psnr_t100": 24.0}
-    comparison = {"minutes": 5, "hardware": "Abacus", "recipes": {"base": row, "deep": row}}
-    (folder / "comparison.json").write_text(json.dumps(comparison))
+
+
+def test_evaluation_and_comparison_are_included(folder, recipe):
+    write_evaluation(folder, export(folder, recipe))
+    write_comparison(folder)
     card = write_card(folder).read_text()
     assert "\n\n## Evaluation\n\n![e](evaluation.png)\n\n## Recipes compared\n\n5 minutes" in card
-    assert "| base | 7.8 M | 1,234 | 0.2000 | 31.26 | 24.00 |\n| deep |" in card
-    assert "| recipe | parameters | steps | loss | t = 20 | t = 100 |" in card
+    assert "earlier weights" not in card
+    assert "| base | none | 7.8 M | 1,234 | 0.2000 | 31.26 | 24.00 |\n| deep |  |" in card
+    assert (
+        "| recipe | change | parameters | steps | loss | t = 20 | t = 100 |\n| --- | --- | -"
+        in card
+    )
     assert card.index("Recipes compared") < card.index("## What it is not good for")
+
+
+def test_an_evaluation_of_other_weights_is_left_out(folder, recipe):
+    write_evaluation(folder, export(folder, recipe))
+    assert "![e]" in write_card(folder).read_text()
+    export(folder, recipe, scale=0.5)  # as a resumed run does
+    card = write_card(folder).read_text()
+    assert "![e]" not in card
+    assert "\n\n## Restoration\n\nThe evaluation in this folder is of earlier weights" in card
+    assert "`deqir-lite evaluate --prior FOLDER` again" in card
+    assert (folder / "evaluation.md").is_file()
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", '{"settings": {}}', '{"settings": 3}'])
+def test_an_evaluation_of_unknown_weights_is_left_out(folder, recipe, content):
+    write_evaluation(folder, export(folder, recipe))
+    (folder / "evaluation.json").unlink()
+    if content is not None:
+        (folder / "evaluation.json").write_text(content)
+    card = write_card(folder).read_text()
+    assert "is of earlier weights, or does not say of which" in card
+    assert "![e]" not in card
+
+
+def test_an_evaluation_without_weights_beside_it_is_left_out(folder):
+    write_evaluation(folder, "0123456789abcdef")
+    assert "is of earlier weights" in write_card(folder).read_text()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"recipes": {}}, {"recipes": {"base": {"steps": 3}}}, {"recipes": [1]},
+                {"minutes": "five"}]
+)  # fmt: skip
+def test_a_bad_comparison_names_its_own_file(folder, changes):
+    write_comparison(folder, **changes)
+    with pytest.raises(ValueError, match=r"^folder: \S*comparison\.json is no comparison of"):
+        write_card(folder, "Other photos.")
+    assert json.loads((folder / "training_log.json").read_text()) == LOG
 
 
 def test_folders_without_a_usable_log(tmp_path):
@@ -104,6 +190,8 @@ def test_folders_without_a_usable_log(tmp_path):
         ("{", "is not valid JSON"), ("[]", "holds no JSON object"),
         (json.dumps({"history": []}), "is no log of this trainer"),
         (json.dumps(LOG | {"history": []}), "is no log of this trainer"),
+        (json.dumps(LOG | {"history": [3]}), "is no log of this trainer"),
+        (json.dumps(LOG | {"history": [HISTORY[0] | {"loss": "low"}]}), "is no log of this"),
     ]:  # fmt: skip
         (tmp_path / "training_log.json").write_text(content)
         with pytest.raises(ValueError, match=rf"^folder: [^\n]*{message}"):

@@ -99,6 +99,17 @@ def test_missing_and_corrupt_checkpoints(tmp_path, unet):
             checkpoint.load_state(tmp_path)
 
 
+def test_other_data_is_refused_by_name_and_a_checkpoint_may_be_silent():
+    data = {"training": 9, "dead_leaves": 0.5}
+    checkpoint.check_same_data({}, data)
+    checkpoint.check_same_data({"data": data}, dict(data))
+    with pytest.raises(
+        ValueError,
+        match=r"^resume: .* other data: training 9 there, 8 now; dead leaves 0\.5 there, 0\.0 now;",
+    ):
+        checkpoint.check_same_data({"data": data}, {"training": 8, "dead_leaves": 0.0})
+
+
 def test_exported_prior_is_a_half_precision_diffusers_folder(tmp_path, recipe):
     unet = recipe.build_unet()
     checkpoint.export_prior(tmp_path, unet, unet.state_dict())

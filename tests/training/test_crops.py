@@ -114,6 +114,19 @@ def test_a_picture_can_be_replaced_at_all_scales_without_touching_its_neighbours
     assert torch.equal(sampler.draw(50, generator()), expected.draw(50, generator()))
 
 
+def test_pictures_are_rescaled_on_the_device_of_the_buffer(monkeypatch):
+    """ "meta" is a device of its own on every machine: it has shapes and no values."""
+    places = []
+    usual = crops.pyramid
+    monkeypatch.setattr(
+        crops,
+        "pyramid",
+        lambda picture, size: places.append(picture.device) or usual(picture, size),
+    )
+    CropSampler([noise(40, 40)], 16, "meta").replace(0, noise(40, 40, 1))
+    assert [place.type for place in places] == ["meta", "meta"]
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="pictures: got none"):
         CropSampler([], 16)

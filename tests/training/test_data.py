@@ -32,20 +32,20 @@ def test_photos_only_by_default_and_the_held_out_one_only_in_validation():
     levels = {round((float(v) + 1) * 127.5) for v in crops[:, 0, 0, 0].unique()}
     assert levels == {60, 200}
     assert {round((float(v) + 1) * 127.5) for v in data.validation.unique()} == {int(held_out)}
-    assert data.describe() == {"training": 2, "held_out": 1, "dead_leaves": 0.0}
+    assert data.describe() == {"training": 2, "held_out": 1, "dead_leaves": 0.0, "pixels": 1440}
 
 
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_the_share_of_dead_leaves(share):
     data = TrainingData(FLAT, 16, share)
     assert abs(1 - flat_share(data.draw(1000, 0, generator())) - share) < 0.05
-    assert data.describe() == {"training": 2, "held_out": 1, "dead_leaves": share}
+    assert data.describe() == {"training": 2, "held_out": 1, "dead_leaves": share, "pixels": 1440}
 
 
 def test_leaves_alone_need_no_photos_and_are_judged_on_pictures_of_their_own():
     data = TrainingData([], 16, 1.0)
     assert flat_share(data.draw(50, 0, generator())) < 0.2
-    assert data.describe() == {"training": 0, "held_out": 0, "dead_leaves": 1.0}
+    assert data.describe() == {"training": 0, "held_out": 0, "dead_leaves": 1.0, "pixels": 0}
     assert torch.equal(data.validation, TrainingData([], 16, 1.0).validation)
     assert data.validation.shape == (64, 3, 16, 16)
     first = module.DeadLeaves(module.load_gaussian().spectrum, 64, 0)
@@ -59,7 +59,7 @@ def test_with_photos_and_leaves_alone_the_photos_only_judge():
     data = TrainingData(FLAT, 16, 1.0)
     assert flat_share(data.draw(50, 0, generator())) < 0.2
     assert len(data.validation.unique()) == 1
-    assert data.describe() == {"training": 0, "held_out": 1, "dead_leaves": 1.0}
+    assert data.describe() == {"training": 0, "held_out": 1, "dead_leaves": 1.0, "pixels": 1440}
 
 
 def test_the_stream_goes_on_and_a_resumed_run_joins_it_where_it_is():

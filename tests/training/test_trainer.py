@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import functools
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deqir_lite.training import trainer as module
 from deqir_lite.training.checkpoint import STATE_FILE, load_state
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
+from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.run import train_prior
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import LEVELS, validation_crops
@@ -56,7 +58,8 @@ def test_a_run_writes_all_files_and_can_be_resumed(photo_folder, tmp_path, recip
         "step", "minutes", "ema_decay", "loss", *(f"psnr_t{level}" for level in LEVELS)
     }  # fmt: skip
     assert log["photos"] == {
-        "training": 2, "held_out": 1, "dead_leaves": 0.0, "note": "Synthetic waves, CC0."
+        "training": 2, "held_out": 1, "dead_leaves": 0.0, "pixels": 40 * 32 + 24 * 48 + 32 * 32,
+        "note": "Synthetic waves, CC0.",
     }  # fmt: skip
     assert log["crops"] == 5 * recipe.batch
     assert log["recipe"]["channels"] == [16, 32]
@@ -80,7 +83,7 @@ def test_the_exported_prior_is_the_average_that_validates_better(
     state, prior = load_state(out), NetworkPrior.load(out)
     decay = two.ema_decays[better]
     assert state["history"][-1]["ema_decay"] == decay
-    assert f"decay {decay}: the better one in validation, out of 0.1, 0.9" in (
+    assert f"decay {decay}: the better of 0.1 and 0.9 in validation" in (
         (out / "README.md").read_text()
     )
     assert prior.prediction_type == "v_prediction"
@@ -206,6 +209,72 @@ def test_resuming_with_another_recipe_is_refused(photo_folder, tmp_path, recipe,
     with pytest.raises(ValueError, match=r"^resume: .* another channels, seed; use the same"):
         train(photo_folder, out, 5, other, resume=True)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_resuming_with_other_data_is_refused(photo_folder, tmp_path, recipe, clock, monkeypatch):
+    monkeypatch.setattr("deqir_lite.training.data.POOL", 4)
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+    with pytest.raises(ValueError, match=r"^resume: .* dead leaves 0\.0 there, 0\.5 now; use"):
+        train(photo_folder, out, 2, recipe, resume=True, dead_leaves=0.5)
+    fewer = tmp_path / "fewer"
+    shutil.copytree(photo_folder, fewer)
+    (fewer / "a.png").unlink()
+    with pytest.raises(ValueError, match=r"^resume: .* training 2 there, 1 now; pixels 3456 there"):
+        train(fewer, out, 2, recipe, resume=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_a_checkpoint_that_does_not_tell_its_data_is_resumed(photo_folder, tmp_path, recipe, clock):
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    state = load_state(out)
+    del state["data"]
+    torch.save(state, out / STATE_FILE)
+    train(photo_folder, out, 2, recipe, resume=True)
+    assert load_state(out)["data"]["training"] == 2
+
+
+def test_without_a_recipe_a_run_goes_on_with_its_own(photo_folder, tmp_path, recipe, clock):
+    """So a run of a GPU, whose default recipe is another one, goes on on a processor."""
+    own = dataclasses.replace(recipe, warmup=7, peak_lr=1e-3, seed=3, ema_decays=(0.5, 0.7))
+    out = train(photo_folder, tmp_path / "prior", 1, own)
+    state = load_state(out) | {"device": "cuda", "generator": torch.zeros(16, dtype=torch.uint8)}
+    torch.save(state, out / STATE_FILE)
+    train(photo_folder, out, 2, None, resume=True, seed=3)
+    assert Recipe(**load_state(out)["recipe"]) == own
+    train(photo_folder, out, 3, None, resume=True, batch=2)
+    assert Recipe(**load_state(out)["recipe"]) == dataclasses.replace(own, batch=2)
+    assert "| steps | 3 (10 crops; batch 2 at the end) |" in (out / "README.md").read_text()
+    with pytest.raises(ValueError, match=r"^seed: got 0, but the run to resume has the seed 3; "):
+        train(photo_folder, out, 4, None, resume=True, seed=0)
+
+
+@pytest.mark.parametrize("stored", [{"channels": (16, 32), "colour": 3}, 7, {"channels": (17,)}])
+def test_a_recipe_of_another_version(photo_folder, tmp_path, recipe, clock, stored):
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    torch.save(load_state(out) | {"recipe": stored}, out / STATE_FILE)
+    with pytest.raises(ValueError, match=r"^resume: the checkpoint's recipe [^\n]*$"):
+        train(photo_folder, out, 2, None, resume=True)
+
+
+def test_a_validation_that_does_not_fit_into_memory_loses_nothing(
+    photo_folder, tmp_path, recipe, clock, monkeypatch
+):
+    out = train(photo_folder, tmp_path / "prior", 2, recipe)
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(*arguments, **options):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 GB")
+
+    monkeypatch.setattr(module, "validate", full)
+    with pytest.raises(ValueError, match=r"^validation: 4 crops at once [^\n]* such as 2$"):
+        train(photo_folder, out, 4, recipe, resume=True)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_validation_takes_no_more_crops_at_once_than_a_step(photo_folder, recipe):
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    assert trainer.averaged_prior(0.9).max_batch == recipe.batch < len(trainer.data.validation)
 
 
 @pytest.mark.parametrize("part", ["unet", "averages", "optimizer", "generator"])
