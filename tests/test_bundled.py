@@ -9,6 +9,7 @@ from PIL import Image
 
 from deqir_lite import bundled
 from deqir_lite.operators.masks import load_mask
+from deqir_lite.training.checkpoint import WEIGHTS_FILE
 
 
 def test_photos_are_enough_and_large_enough():
@@ -20,6 +21,12 @@ def test_photos_are_enough_and_large_enough():
         assert photo.shape[-1] == photo.shape[-2]
         assert 256 <= photo.shape[-1] <= 512
     assert sum(p.stat().st_size for p in bundled.data_path("photos").iterdir()) < 2.5e6
+
+
+def test_weights_of_the_priors_are_at_most_16_megabytes():
+    sizes = [p.stat().st_size for p in bundled.data_path("priors").glob("*/" + WEIGHTS_FILE)]
+    assert sizes
+    assert max(sizes) <= 16e6
 
 
 def test_load_at_a_size():

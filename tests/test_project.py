@@ -4,7 +4,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 import tomllib
 import zipfile
 from importlib import metadata
@@ -16,6 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import deqir_lite
+from deqir_lite._files import replacing
+from deqir_lite.evaluation.pictures import FILE as PICTURES_FILE
+from deqir_lite.training.checkpoint import STATE_FILE, WEIGHTS_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -142,12 +144,27 @@ def test_api_page_lists_every_public_module():
     assert set(listed) == modules
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
+def build_wheel(root: Path, folder: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel_file(tmp_path_factory):
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file):
+    with zipfile.ZipFile(wheel_file) as archive:
+        yield archive
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether a file only serves to go on with a training or an evaluation."""
+    return name in (STATE_FILE, PICTURES_FILE) or name.endswith(".tmp")
 
 
 def test_wheel_carries_the_package_and_its_data(wheel):
@@ -157,6 +174,7 @@ def test_wheel_carries_the_package_and_its_data(wheel):
     assert "deqir_lite/_data/priors/photo64/config.json" in names
     for folder in ("benchmarks", "masks", "photos", "priors"):
         files = [p for p in (ROOT / "data" / folder).rglob("*") if p.is_file()]
+        files = [p for p in files if not is_unfinished(p.name)]
         assert files, f"data/{folder} is empty"
         for path in files:
             assert f"deqir_lite/_data/{path.relative_to(ROOT / 'data')}" in names
@@ -167,26 +185,104 @@ def test_wheel_carries_nothing_else(wheel):
     assert tops == {"deqir_lite", f"deqir_lite-{PROJECT['version']}.dist-info"}
 
 
-def test_the_wheel_restores_a_photo_in_an_empty_folder(wheel, tmp_path):
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    wheel.extractall(site)
+def test_the_priors_of_the_wheel_are_small(wheel):
+    priors = [f for f in wheel.infolist() if f.filename.startswith("deqir_lite/_data/priors/")]
+    weights = [f.file_size for f in priors if Path(f.filename).name == WEIGHTS_FILE]
+    assert weights
+    assert max(weights) <= 16e6
+    assert sum(f.file_size for f in priors) < 20e6
+
+
+@pytest.fixture
+def small_tree(tmp_path):
+    """A copy of the project with little in it but a prior, and the prior's unfinished files."""
+    root = tmp_path / "tree"
+    prior = root / "data" / "priors" / "small"
+    (root / "deqir_lite").mkdir(parents=True)
+    prior.mkdir(parents=True)
+    for name in (".gitignore", "pyproject.toml", "README.md", "LICENSE", "deqir_lite/__init__.py"):
+        shutil.copy(ROOT / name, root / name)
+    (prior / "config.json").write_text("{}")
+    for name in (STATE_FILE, PICTURES_FILE):
+        (prior / name).write_text("unfinished")
+    with replacing(prior / "config.json"):  # a temporary file lies beside it until the end
+        assert sum(is_unfinished(path.name) for path in prior.iterdir()) == 3
+        yield root
+
+
+def test_wheel_leaves_unfinished_files_out(small_tree):
+    (small_tree / ".gitignore").unlink()  # the build would heed it: it must do without
+    with zipfile.ZipFile(build_wheel(small_tree, small_tree.parent)) as archive:
+        carried = [name for name in archive.namelist() if "/_data/" in name]
+    assert carried == ["deqir_lite/_data/priors/small/config.json"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git")
+def test_git_leaves_unfinished_files_out(small_tree):
+    git = ["git", "-c", "core.excludesFile="]  # only the project's own rules
+    subprocess.run([*git, "init", "--quiet"], cwd=small_tree, check=True)
+    listing = [*git, "ls-files", "--others", "--exclude-standard", "data"]
+    done = subprocess.run(listing, cwd=small_tree, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["data/priors/small/config.json"]
+
+
+NO_NETWORK = """
+import atexit, socket, sys
+
+def refuse(*arguments, **options):
+    raise OSError("no network")
+
+def report():
+    modules = [m for name, m in sys.modules.items() if name.partition(".")[0] == "deqir_lite"]
+    with open(__file__ + ".log", "w") as log:
+        print(*(m.__file__ for m in modules), refused(), sep="\\n", file=log)
+
+def refused():
+    try:
+        socket.create_connection(("127.0.0.1", 9))
+    except OSError as error:
+        return error
+
+socket.socket.connect = socket.getaddrinfo = refuse
+atexit.register(report)
+"""
+"""Refuses the network in every process of an environment, and notes which modules one has used."""
+
+
+def install(wheel_file: Path, environment: Path) -> Path:
+    """Install the wheel in a new environment, as pip does it; return its site-packages."""
+    venv = [sys.executable, "-m", "venv", "--without-pip", str(environment)]
+    subprocess.run(venv, check=True, capture_output=True)
+    python = environment / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run(
+        [*pip, "--no-deps", "--no-index", str(wheel_file)], check=True, capture_output=True
+    )
+    (site,) = environment.glob("lib/python*/site-packages")
+    return site
+
+
+def test_the_installed_wheel_restores_a_photo_in_an_empty_folder(wheel_file, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    environment, empty = tmp_path / "environment", tmp_path / "empty"
+    site = install(wheel_file, environment)
+    # The dependencies are those of the tests. Only their folders are added, which leaves the
+    # .pth file that leads to the checkout unread.
+    folders = [p for p in sys.path if Path(p).name in ("site-packages", "dist-packages")]
+    (site / "no_network.py").write_text(NO_NETWORK)
+    (site / "tests.pth").write_text("\n".join([*folders, "import no_network\n"]))
     empty.mkdir()
     shutil.copy(ROOT / "data" / "photos" / "cat.png", empty / "mine.png")
-    script = textwrap.dedent(f"""
-        import sys, socket
-        sys.path.insert(0, {str(site)!r})
-        def refuse(*arguments):
-            raise OSError("no network")
-        socket.socket.connect = socket.getaddrinfo = refuse
-        import deqir_lite
-        assert deqir_lite.__file__.startswith({str(site)!r})
-        from deqir_lite.cli import app
-        app(["restore", "mine.png", "-o", "out.png", "--size", "32", "--timesteps", "3"])
-    """)
-    done = subprocess.run([sys.executable, "-c", script], cwd=empty, capture_output=True, text=True)
+    command = [str(environment / "bin" / "deqir-lite"), "restore", "mine.png", "-o", "out.png"]
+    command += ["--size", "32", "--timesteps", "3"]
+    done = subprocess.run(command, cwd=empty, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in empty.iterdir()} == {
         "mine.png",
         "out.png",
         "out-side-by-side.png",
     }
+    *used, refused = (site / "no_network.py.log").read_text().splitlines()
+    assert refused == "no network"
+    assert used
+    assert all(Path(module).is_relative_to(site) for module in used)
