@@ -8,15 +8,14 @@ every run; a second start with the same file goes on where the first one stopped
 import argparse
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
-from deqir_lite._study import read_study, write_study
+from deqir_lite._study import StudyFile
 from deqir_lite.bundled import data_path, load_bundled_photo, photo_names
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_integer
@@ -27,7 +26,7 @@ from deqir_lite.operators import make_task
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian, load_prior
+from deqir_lite.priors.load import load_gaussian
 
 TEACHERS = ("restorer", "mean", "oracle")
 """Where x_0 is pulled to: total variation of y, the mean of :data:`SAMPLES` other samples, or the
@@ -144,41 +143,14 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
     )
 
 
-def run_study(
-    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
-) -> list[Descent]:
-    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
-
-    Returns all descents in the file. Raises FileNotFoundError when the folder of ``out`` does not
-    exist, and ValueError when ``out`` exists and is no file of this study.
-    """
-    path = Path(out)
-    descents = load_study(path) if path.exists() else []
-    done = {descent.run for descent in descents}
-    missing = [run for run in runs if run not in done]
-    _write(path, descents)
-    prior = load_prior("photo64") if prior is None else prior
+def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Descent]:
+    """The descents of ``runs``, one by one."""
     gaussian = load_gaussian(prior.schedule)
-    for run in tqdm(missing, disable=not show_progress, desc="study", unit="run"):
-        descents.append(measure(run, prior, gaussian))
-        _write(path, descents)
-    return descents
+    for run in runs:
+        yield measure(run, prior, gaussian)
 
 
-def load_study(path: str | Path | None = None) -> list[Descent]:
-    """The descents of a file of :func:`run_study`, by default those that come with the book.
-
-    Raises FileNotFoundError, or ValueError when the file is no such study.
-    """
-    path = data_path("benchmarks") / "inversion.json" if path is None else Path(path)
-    return read_study(path, "descents", "inversion", _decode)
-
-
-def _write(path: Path, descents: Sequence[Descent]) -> None:
-    write_study(path, "deqir_lite.inversion_study", "descents", map(_rounded, descents))
-
-
-def _rounded(descent: Descent) -> dict[str, Any]:
+def _encode(descent: Descent) -> dict[str, Any]:
     """One entry of the file; the loss keeps enough digits to find its smallest value."""
     known = descent.teacher_psnr
     return asdict(descent.run) | {
@@ -201,6 +173,29 @@ def _decode(entry: dict[str, Any]) -> Descent:
         raise ValueError("loss, psnr, shell: expected finite numbers")
     others, known = float(entry["others_psnr"]), entry["teacher_psnr"]
     return Descent(run, loss, quality, shell, others, None if known is None else float(known))
+
+
+_FILE = StudyFile("inversion", "deqir_lite.inversion_study", "descents", _encode, _decode)
+
+
+def run_study(
+    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
+) -> list[Descent]:
+    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
+
+    Returns all descents in the file. Raises FileNotFoundError when the folder of ``out`` does not
+    exist, and ValueError when ``out`` exists and is no file of this study, or one that was
+    measured with another prior.
+    """
+    return _FILE.run(Path(out), runs, measure_all, prior, show_progress)
+
+
+def load_study(path: str | Path | None = None) -> list[Descent]:
+    """The descents of a file of :func:`run_study`, by default those that come with the book.
+
+    Raises FileNotFoundError, or ValueError when the file is no such study.
+    """
+    return _FILE.read(data_path("benchmarks") / "inversion.json" if path is None else Path(path))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,15 +8,14 @@ goes on where the first one stopped.
 import argparse
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm.auto import tqdm
 
-from deqir_lite._study import read_study, write_study
+from deqir_lite._study import StudyFile
 from deqir_lite.bundled import data_path, load_bundled_photo
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_integer
@@ -25,7 +24,7 @@ from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian, load_prior
+from deqir_lite.priors.load import load_gaussian
 from deqir_lite.solvers import make_solver
 
 TARGET = 40.0
@@ -126,54 +125,24 @@ def measure(
     return SweepCurve(run, tuple(curve))
 
 
-def run_study(
-    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
-) -> list[SweepCurve]:
-    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
-
-    Returns all curves in the file. Raises FileNotFoundError when the folder of ``out`` does not
-    exist, and ValueError when ``out`` exists and is no file of this study.
-    """
-    path = Path(out)
-    curves = load_study(path) if path.exists() else []
-    done = {curve.run for curve in curves}
-    missing = [run for run in runs if run not in done]
-    _write(path, curves)
-    prior = load_prior("photo64") if prior is None else prior
+def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
+    """The curves of ``runs``, one by one; runs of one chain in a row share its sequential x_0."""
     gaussian = load_gaussian(prior.schedule)
-    chains = itertools.groupby(missing, key=_chain_of)
-    bar = tqdm(total=len(missing), disable=not show_progress, desc="study", unit="run")
-    for _, group in chains:
+    for _, group in itertools.groupby(runs, key=_chain_of):
         sequential = None
         for run in group:
             if sequential is None:
                 with torch.no_grad():
                     sequential = make_run_chain(run, prior).sequential()[-1]
-            curves.append(measure(run, prior, gaussian, sequential))
-            _write(path, curves)
-            bar.update()
-    bar.close()
-    return curves
-
-
-def load_study(path: str | Path | None = None) -> list[SweepCurve]:
-    """The curves of a file of :func:`run_study`, by default those that come with the book.
-
-    Raises FileNotFoundError, or ValueError when the file is no such study.
-    """
-    path = data_path("benchmarks") / "sweeps.json" if path is None else Path(path)
-    return read_study(path, "curves", "sweep", _decode)
+            yield measure(run, prior, gaussian, sequential)
 
 
 def _chain_of(run: Run) -> tuple[Any, ...]:
     return run.task, run.photo, run.num_steps, run.eta, run.size, run.seed
 
 
-def _write(path: Path, curves: Sequence[SweepCurve]) -> None:
-    rounded = (
-        asdict(curve.run) | {"psnr": [round(value, 2) for value in curve.psnr]} for curve in curves
-    )
-    write_study(path, "deqir_lite.sweep_study", "curves", rounded)
+def _encode(curve: SweepCurve) -> dict[str, Any]:
+    return asdict(curve.run) | {"psnr": [round(value, 2) for value in curve.psnr]}
 
 
 def _decode(entry: dict[str, Any]) -> SweepCurve:
@@ -181,6 +150,29 @@ def _decode(entry: dict[str, Any]) -> SweepCurve:
     if not values or any(math.isnan(value) for value in values):
         raise ValueError("psnr: expected one number or more")
     return SweepCurve(Run(**{field.name: entry[field.name] for field in fields(Run)}), values)
+
+
+_FILE = StudyFile("sweep", "deqir_lite.sweep_study", "curves", _encode, _decode)
+
+
+def run_study(
+    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
+) -> list[SweepCurve]:
+    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
+
+    Returns all curves in the file. Raises FileNotFoundError when the folder of ``out`` does not
+    exist, and ValueError when ``out`` exists and is no file of this study, or one that was
+    measured with another prior.
+    """
+    return _FILE.run(Path(out), runs, measure_all, prior, show_progress)
+
+
+def load_study(path: str | Path | None = None) -> list[SweepCurve]:
+    """The curves of a file of :func:`run_study`, by default those that come with the book.
+
+    Raises FileNotFoundError, or ValueError when the file is no such study.
+    """
+    return _FILE.read(data_path("benchmarks") / "sweeps.json" if path is None else Path(path))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from deqir_lite import load_bundled_photo, load_gaussian, make_chain, photo_names, psnr
+from deqir_lite import (
+    load_bundled_photo,
+    load_gaussian,
+    load_prior,
+    make_chain,
+    photo_names,
+    psnr,
+)
 from deqir_lite.bundled import data_path
 from deqir_lite.inversion_study import (
     SAMPLES,
@@ -22,6 +29,8 @@ from deqir_lite.inversion_study import (
     study_runs,
     teacher_photo,
 )
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.identity import prior_digest
 
 RUN = Run("sr2", "cat", "oracle", size=16, num_steps=4, steps=3)
 
@@ -149,6 +158,16 @@ def entry(**changed):
     return json.dumps({"descents": [fields | {"teacher_psnr": None} | changed]})
 
 
+def test_a_study_does_not_go_on_with_another_prior(tmp_path, monkeypatch, photos):
+    out = tmp_path / "inversion.json"
+    monkeypatch.setattr("deqir_lite.inversion_study.measure", lambda run, *_: descent(run))
+    run_study(out, [RUN], photos)
+    written = out.read_text()
+    with pytest.raises(ValueError, match=r"out: .* measured with another prior \(.* there, .* now"):
+        run_study(out, [RUN], GaussianPrior(power_law_spectrum()))
+    assert out.read_text() == written
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", '{"descents": [3]}', entry(psnr=[1, 2]), entry(loss=[1, 2, 3, math.nan])],
@@ -187,6 +206,8 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
     assert content["command"] == "python -m deqir_lite.inversion_study"
     assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
     assert {"system", "processor", "threads"} <= set(content["machine"])
+    prior = load_prior("photo64")
+    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
     descents = load_study()
     assert len(descents) == len(study_runs())
     assert {d.run for d in descents} == set(study_runs())
@@ -202,8 +223,6 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
 
 def test_an_entry_of_the_bundled_file_measured_again(photos):
     """Its first two steps: what follows only repeats them."""
-    from deqir_lite import load_prior
-
     stored = next(d for d in load_study() if d.run == Run("deblur-anisotropic", "cat", "restorer"))
     again = measure(replace(stored.run, steps=2), load_prior("photo64"), photos)
     assert again.psnr == pytest.approx(stored.psnr[:3], abs=0.2)

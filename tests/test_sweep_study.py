@@ -6,9 +6,10 @@ import math
 import pytest
 import torch
 
-from deqir_lite import load_gaussian, psnr, restore_parallel
+from deqir_lite import load_gaussian, load_prior, psnr, restore_parallel
 from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.identity import prior_digest
 from deqir_lite.sweep_study import (
     METHODS,
     STOP,
@@ -146,6 +147,16 @@ def test_an_interrupted_study_keeps_what_it_has(tmp_path, monkeypatch, bent):
     assert load_study(out) == [SweepCurve(RUN, (1.0, math.inf))]
 
 
+def test_a_study_does_not_go_on_with_another_prior(tmp_path, monkeypatch, bent, photos):
+    out = tmp_path / "sweeps.json"
+    monkeypatch.setattr("deqir_lite.sweep_study.measure", lambda run, *_: SweepCurve(run, (1.0,)))
+    run_study(out, [RUN], bent)
+    written = out.read_text()
+    with pytest.raises(ValueError, match=r"out: .* measured with another prior \(.* there, .* now"):
+        run_study(out, [RUN], photos)
+    assert out.read_text() == written
+
+
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"curves": [{"task": "sr2"}]}', '{"curves": [3]}']
 )
@@ -182,6 +193,8 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
     assert content["command"] == "python -m deqir_lite.sweep_study"
     assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
     assert {"system", "processor", "threads"} <= set(content["machine"])
+    prior = load_prior("photo64")
+    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
     curves = load_study()
     assert {c.run for c in curves} == set(study_runs())
     assert len(curves) == len(study_runs())
@@ -192,8 +205,6 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
 
 
 def test_an_entry_of_the_bundled_file_measured_again(photos):
-    from deqir_lite import load_prior
-
     wanted = ("inpaint-random", 10, 0.15, "gaussian", "picard")
     stored = next(
         c
