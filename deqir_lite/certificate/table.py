@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from deqir_lite import _markdown
 from deqir_lite.certificate.claim import Claim
 
 _COLUMNS = ("Claim", "Equation", "Measured", "Required", "Data type", "Result")
@@ -29,9 +30,8 @@ def html_table(caption: str, claims: Sequence[Claim]) -> str:
 
 def markdown_table(caption: str, claims: Sequence[Claim]) -> str:
     """Return the table in Markdown, for PDF and for terminals that render it."""
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(claim.cells() for claim in claims)]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([caption, "", *lines])
+    table = _markdown.markdown_table(_COLUMNS, (claim.cells() for claim in claims))
+    return f"{caption}\n\n{table}"
 
 
 def text_table(caption: str, claims: Sequence[Claim]) -> str:

@@ -1,8 +1,9 @@
 """The table: on the terminal, and as Markdown for the model card."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from deqir_lite._markdown import markdown_table
 from deqir_lite.evaluation import prose
 from deqir_lite.evaluation.coverage import not_all_photos, not_run
 from deqir_lite.evaluation.goals import GOAL_SIZE
@@ -40,7 +41,7 @@ def markdown(results: Results, command: str, figure: str | None = None) -> str:
     """
     parts = ["## Restoration", prose.INTRODUCTION]
     for title, rows in _blocks(summarise(results)):
-        parts += [f"### {title}", _markdown_table(rows)]
+        parts += [f"### {title}", markdown_table(rows[0], rows[1:])]
     parts += [not_run(results), *not_all_photos(results), goals_reached(results)]
     parts.append(prose.nature(results))
     if figure is not None:
@@ -68,12 +69,7 @@ def _sampler_block(results: Results) -> list[str]:
     ]  # fmt: skip
     gains = dict.fromkeys(line.task for line, exact, walked in found if walked > exact)
     text = prose.sampler(results.settings["seeds"], GOAL_SIZE, list(gains))
-    return ["### What the sampler loses", text, _markdown_table([header, *rows])]
-
-
-def _markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    header, *body = rows
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ("---",) * len(header), *body))
+    return ["### What the sampler loses", text, markdown_table(header, rows)]
 
 
 def _blocks(lines: Iterable[Line]) -> Iterator[tuple[str, Rows]]:

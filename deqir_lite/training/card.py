@@ -8,14 +8,14 @@ from typing import Any
 
 from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
+from deqir_lite._markdown import markdown_table
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.training.checkpoint import LOG_FILE
-from deqir_lite.training.tables import (
+from deqir_lite.training.comparison_report import (
     COMPARISON_FILE,
     comparison_summary,
     comparison_table,
-    markdown_table,
 )
 
 EVALUATION_FILE, RESULTS_FILE = "evaluation.md", "evaluation.json"

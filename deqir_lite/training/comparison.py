@@ -15,10 +15,10 @@ import torch
 from deqir_lite.checks import check_choice
 from deqir_lite.machine import describe_device
 from deqir_lite.training.checkpoint import write_json
+from deqir_lite.training.comparison_report import COMPARISON_FILE, comparison_table
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
-from deqir_lite.training.tables import COMPARISON_FILE, comparison_table
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.variants import (
     CHANGES,

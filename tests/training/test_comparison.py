@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from deqir_lite.training.comparison import compare_recipes, main, named_recipes
+from deqir_lite.training.comparison_report import comparison_summary, comparison_table
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
-from deqir_lite.training.tables import comparison_summary, comparison_table
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import LEVELS
 from deqir_lite.training.variants import CHANGES, change_in_words

@@ -1,8 +1,9 @@
-"""Tables of the model card, in Markdown, and what a comparison of recipes shows, in words."""
+"""What a comparison of recipes shows: in a table, and in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from deqir_lite._markdown import markdown_table
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.variants import change_in_words
 
@@ -11,12 +12,6 @@ COMPARISON_FILE = "comparison.json"
 
 Rows = Mapping[str, Mapping[str, Any]]
 """The rows of a comparison by the name of the recipe."""
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> str:
-    """A table with one line per row: the first ``texts`` columns to the left, numbers right."""
-    rule = [*["---"] * texts, *["---:"] * (len(header) - texts)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows])
 
 
 def comparison_table(recipes: Rows) -> str:
