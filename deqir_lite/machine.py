@@ -1,4 +1,4 @@
-"""What a result was computed with: versions of the software, and the machine."""
+"""What a result is computed with: versions of the software, the machine, and its device."""
 
 import importlib.metadata
 import platform
@@ -6,7 +6,25 @@ from pathlib import Path
 
 import torch
 
+from deqir_lite.checks import check_choice
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 PACKAGES = ("deqir-lite", "torch", "numpy", "diffusers", "scikit-image", "safetensors")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is cuda where there is one, else Apple's mps, else the cpu.
+
+    Raises ValueError for another name than those of DEVICES, and for what is not there.
+    """
+    check_choice("device", name, DEVICES)
+    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if has[device])
+    if not has[name]:
+        raise ValueError(f"device: {name!r} is not available on this machine; use auto or cpu")
+    return torch.device(name)
 
 
 def versions() -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""What a result was computed with."""
+"""What a result is computed with."""
 
 import platform
 
 import pytest
 import torch
 
-from deqir_lite.machine import describe_device, machine, versions
+from deqir_lite.machine import choose_device, describe_device, machine, versions
 
 
 def test_versions_are_those_in_use():
@@ -25,3 +25,17 @@ def test_machine_names_processor_and_threads():
 def test_the_processor_is_described_with_its_threads(monkeypatch, threads, words):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert describe_device(torch.device("cpu")).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "best"),
+    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_best_device(monkeypatch, cuda, mps, best):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto") == torch.device(best)
+    assert choose_device("cpu") == torch.device("cpu")
+    if not mps:
+        with pytest.raises(ValueError, match="device: 'mps' is not available on this machine"):
+            choose_device("mps")

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 import typer
 
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_integer
 from deqir_lite.memory import is_out_of_memory
 
 app = typer.Typer(
@@ -19,8 +18,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -55,17 +52,6 @@ def _print_warning(
 
 def _one_line(message: object) -> str:
     return " ".join(str(message).split())
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is cuda where there is one, else Apple's mps, else the cpu."""
-    check_choice("device", name, DEVICES)
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next(device for device in ("cuda", "mps", "cpu") if has[device])
-    if not has[name]:
-        raise ValueError(f"device: {name!r} is not available on this machine; use auto or cpu")
-    return torch.device(name)
 
 
 def check_timesteps(timesteps: int, longest: int) -> None:

@@ -10,7 +10,7 @@ import typer
 from deqir_lite._files import write_atomically
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
-from deqir_lite.cli.app import check_folder, check_timesteps, choose_device, one_line_errors
+from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.goals import GOAL_SIZE
@@ -29,6 +29,7 @@ from deqir_lite.evaluation.settings import (
 )
 from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
+from deqir_lite.machine import choose_device
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.identity import prior_digest

@@ -18,13 +18,13 @@ from deqir_lite.cli.app import (
     check_seed,
     check_timesteps,
     check_writable,
-    choose_device,
     one_line_errors,
 )
 from deqir_lite.cli.measure import mask_file, measure
 from deqir_lite.cli.report import print_report, quality
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
+from deqir_lite.machine import choose_device
 from deqir_lite.memory import explaining_memory
 from deqir_lite.metrics import consistency
 from deqir_lite.operators import TASKS

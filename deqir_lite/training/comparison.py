@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from deqir_lite.checks import check_choice
-from deqir_lite.machine import describe_device
+from deqir_lite.machine import choose_device, describe_device
 from deqir_lite.training.checkpoint import write_json
 from deqir_lite.training.comparison_report import COMPARISON_FILE, comparison_table
 from deqir_lite.training.data import TrainingData
@@ -85,30 +85,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE),
                         help="written after every recipe")  # fmt: skip
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu",
-                        help="cpu, cuda or mps")  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME",
                         help=f"some of: {', '.join(CHANGES)}")  # fmt: skip
     options = parser.parse_args(arguments)
     try:
-        _check_device(options.device)
+        device = choose_device(options.device)
         _check_file(options.out)
-        recipes = named_recipes(options.device, options.recipes)
+        recipes = named_recipes(device, options.recipes)
         largest = max(recipe.crop for recipe in recipes.values())
         photos = load_photos(options.photos, minimum=largest)
-        result = compare_recipes(
-            photos, recipes, options.minutes, options.device, True, options.out
-        )
+        result = compare_recipes(photos, recipes, options.minutes, device, True, options.out)
     except (ValueError, OSError) as error:
         parser.error(str(error))
     print(comparison_table(result["recipes"]))
-
-
-def _check_device(name: str) -> None:
-    has = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    check_choice("device", name, has)
-    if not has[name]:
-        raise ValueError(f"device: {name!r} is not available on this machine; use cpu")
 
 
 def _check_file(path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 
 import deqir_lite
 from deqir_lite import TASKS, photo_names
-from deqir_lite.cli.app import check_seed, choose_device, one_line_errors
+from deqir_lite.cli.app import check_seed, one_line_errors
 
 OUT_OF_MEMORY = "error: out of memory; work on a smaller size or a smaller batch\n"
 COMMANDS = ("restore", "verify", "train", "fit-gaussian", "evaluate", "info")
@@ -133,20 +133,6 @@ def test_own_warnings_are_one_line_and_those_of_libraries_are_not_shown(capsys):
     command()  # the first is attributed to the decorator, which is in the package
     assert capsys.readouterr().err == "warning: first second\n"
     assert warnings.showwarning is before
-
-
-@pytest.mark.parametrize(
-    ("cuda", "mps", "best"),
-    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
-)
-def test_auto_takes_the_best_device(monkeypatch, cuda, mps, best):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device("auto") == torch.device(best)
-    assert choose_device("cpu") == torch.device("cpu")
-    if not mps:
-        with pytest.raises(ValueError, match="device: 'mps' is not available on this machine"):
-            choose_device("mps")
 
 
 def test_seeds_that_torch_takes():

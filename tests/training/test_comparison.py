@@ -74,7 +74,7 @@ def test_command_writes_json_and_prints_the_table(
         (["--recipes", "bogus"], "recipes: unknown value 'bogus'; known: base, "),
         (["--minutes", "0"], "minutes: got 0.0; expected a number > 0"),
         (["--photos", "nowhere"], "photos: no folder nowhere"),
-        (["--device", "foo"], "device: unknown value 'foo'; known: cpu, cuda, mps"),
+        (["--device", "foo"], "device: unknown value 'foo'; known: auto, cpu, cuda, mps"),
         (["--out", "gone/c.json"], "out: no folder 'gone' to write 'c.json' in"),
         (["--out", "."], "out: '.' is a folder; expected a file name"),
     ],
@@ -98,7 +98,10 @@ def test_a_device_that_is_not_there(photo_folder, tmp_path, monkeypatch, capsys)
     arguments = ["--photos", str(photo_folder), "--device", "cuda", "--out", str(tmp_path / "c")]
     with pytest.raises(SystemExit):
         main(arguments)
-    assert "device: 'cuda' is not available on this machine; use cpu" in capsys.readouterr().err
+    assert (
+        "device: 'cuda' is not available on this machine; use auto or cpu"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_stopped_comparison_keeps_the_recipes_it_has(photo_folder, tmp_path, clock):

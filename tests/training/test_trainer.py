@@ -160,14 +160,15 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_saved(
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
 
 
+def full(*arguments, **options):
+    raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 GB")
+
+
 def test_too_large_a_batch_names_itself_and_loses_nothing(
     photo_folder, tmp_path, recipe, clock, monkeypatch
 ):
     out = train(photo_folder, tmp_path / "prior", 2, recipe)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-
-    def full(*arguments, **options):
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 GB")
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "batch_loss", full)
@@ -262,9 +263,6 @@ def test_a_validation_that_does_not_fit_into_memory_loses_nothing(
 ):
     out = train(photo_folder, tmp_path / "prior", 2, recipe)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-
-    def full(*arguments, **options):
-        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 99 GB")
 
     monkeypatch.setattr(module, "validate", full)
     with pytest.raises(ValueError, match=r"^validation: 4 crops at once [^\n]* such as 2$"):
