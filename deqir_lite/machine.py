@@ -27,6 +27,17 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def fast_in_bfloat16(device: torch.device | str) -> bool:
+    """Whether bfloat16 is faster than float32 there: on a GPU, and on a CPU that multiplies in it.
+
+    Other CPUs only imitate it.
+    """
+    if torch.device(device).type != "cpu":
+        return True
+    features = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not tell
+    return any(features.get(name, False) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result; "unknown" where missing."""
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}

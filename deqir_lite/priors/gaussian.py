@@ -28,6 +28,13 @@ class GaussianPrior:
         gain = noise / (signal.square() * self.eigenvalues(x_t) + noise.square())
         return self.filter(x_t - signal * self.mean(x_t), gain)
 
+    def denoise(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """E[x_0 | x_t] = mean + sqrt(abar) Lam (abar Lam + 1 - abar)^-1 (x_t - sqrt(abar) mean)."""
+        signal, noise = self.schedule.at(t, x_t)
+        eigenvalues = self.eigenvalues(x_t)
+        gain = signal * eigenvalues / (signal.square() * eigenvalues + noise.square())
+        return self.mean(x_t) + self.filter(x_t - signal * self.mean(x_t), gain)
+
     def mean(self, like: torch.Tensor) -> torch.Tensor:
         """The mean colour as (3, 1, 1) with the device and dtype of ``like``."""
         return self.spectrum.mean.to(like)[:, None, None]
@@ -55,11 +62,16 @@ class GaussianPrior:
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """Multiply v (B, 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
         axes = self._eigenbasis(v)[1].to(v.dtype)
-        modes = torch.fft.rfft2(v, norm="ortho")
-        rotated = gain * (axes * modes[..., :, None, :, :]).sum(-4)
+        rotated = gain * self.modes(v)
         return torch.fft.irfft2(
             (axes * rotated[..., None, :, :, :]).sum(-3), s=v.shape[-2:], norm="ortho"
         )
+
+    def modes(self, v: torch.Tensor) -> torch.Tensor:
+        """v (B, 3, H, W) in the eigenbasis of Lam: complex (B, 3, H, W // 2 + 1)."""
+        axes = self._eigenbasis(v)[1].to(v.dtype)
+        modes = torch.fft.rfft2(v, norm="ortho")
+        return (axes * modes[..., :, None, :, :]).sum(-4)
 
     def _eigenbasis(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Eigenvalues (3, H, Wr) and axes (3 channels, 3 eigenvectors, H, Wr) for this size."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from deqir_lite._files import replacing
+from deqir_lite._files import write_atomically
 from deqir_lite.checks import (
     check_divisible,
     check_finite,
@@ -58,11 +58,14 @@ class PhotoSpectrum:
         full = smooth * _power_law(height, width, self.covariance.device)
         return full[..., : width // 2 + 1]
 
+    def to_bytes(self) -> bytes:
+        """The content of a safetensors file."""
+        tensors = {"mean": self.mean, "covariance": self.covariance.float()}
+        return save({name: value.contiguous() for name, value in tensors.items()})
+
     def save(self, path: str | Path) -> None:
         """Write a safetensors file."""
-        tensors = {"mean": self.mean, "covariance": self.covariance.float()}
-        with replacing(path) as temporary:
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+        write_atomically(Path(path), self.to_bytes())
 
     @classmethod
     def load(cls, path: str | Path) -> "PhotoSpectrum":

@@ -10,7 +10,7 @@ from deqir_lite._files import write_atomically
 from deqir_lite._json import to_json
 from deqir_lite._markdown import markdown_table
 from deqir_lite.priors.identity import prior_digest
-from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training.checkpoint import LOG_FILE
 from deqir_lite.training.comparison_report import (
     COMPARISON_FILE,
@@ -23,10 +23,13 @@ EVALUATION_FILE, RESULTS_FILE = "evaluation.md", "evaluation.json"
 
 _TEMPLATE = """# Photo prior
 
-A diffusion prior for colour photographs, trained with `deqir-lite train`.
-It predicts v{inner} with a diffusers `UNet2DModel` of
-{parameters:.1f} million parameters, channels {channels}. Load it with
-`NetworkPrior.load(folder)`.
+A diffusion prior for colour photographs, trained with `deqir-lite train`:
+
+    x_0|t = G(x_t, t) + c(t) F(x_t, t)
+
+G is the exact denoiser of a Gaussian photo prior, c(t) its rms error on training crops, and F a
+U-Net without normalisation or attention{inner}: {parameters:.1f} million parameters, channels
+{channels}, {blocks} residual blocks per level. Load it with `ResidualPrior.load(folder)`.
 
 ## Training
 
@@ -34,11 +37,14 @@ It predicts v{inner} with a diffusers `UNet2DModel` of
 |---|---|
 | data | {data}; {crop}x{crop} crops at many scales, flips |
 | schedule | linear, {timesteps} steps |
-| loss | mean squared error of {error}; {drawn} |
+| loss | squared error of x_0\|t over c(t)^2; {drawn} |
+| optimiser | Muon, rate {muon_lr:g}, for the inner convolutions; AdamW, rate {adam_lr:g}, for the rest |
+| rates | {warmup} steps of warm-up, then constant, falling to zero in the last {decay:.0%} of the time |
 | steps | {steps} |
-| time | {minutes:.0f} minutes of training steps |
+| began with | {began_with} |
+| time | {minutes:.0f} minutes of training steps, {crops_per_second:.0f} crops a second |
 | hardware | {hardware} |
-| precision | bfloat16 autocast; weights stored as float16 |
+| precision | weights stored as float16 |
 | average | EMA of the weights, decay {ema}{decays} |
 
 {note}
@@ -111,16 +117,19 @@ def _facts(log: dict[str, Any]) -> dict[str, Any]:
     scores = {key.removeprefix("psnr_t"): v for key, v in last.items() if key.startswith("psnr_t")}
     patch = recipe["patch"]
     return {
-        "inner": f" on pixel-unshuffled images (factor {patch})" if patch > 1 else "",
+        "inner": f", on pixel-unshuffled images (factor {patch})" if patch > 1 else "",
         "parameters": log["parameters"] / 1e6,
         "channels": ", ".join(map(str, recipe["channels"])),
         "data": _data(photos),
         "crop": recipe["crop"],
         "timesteps": recipe["num_train_timesteps"],
-        "error": {"v": "v", "epsilon": "the noise"}[recipe["weighting"]],
+        "blocks": recipe["blocks"],
+        **{name: recipe[name] for name in ("muon_lr", "adam_lr", "warmup", "decay")},
         "drawn": _drawn(recipe["low_noise"], recipe["num_train_timesteps"]),
         "steps": _steps(last["step"], log["crops"], recipe["batch"]),
+        "began_with": _beginning(log["began_with"]),
         "minutes": float(last["minutes"]),
+        "crops_per_second": float(last["crops_per_second"]),
         "hardware": log["hardware"],
         "ema": last["ema_decay"],
         "decays": _decays(recipe["ema_decays"]),
@@ -154,14 +163,23 @@ def _drawn(low_noise: float, timesteps: int) -> str:
     if not low_noise:
         return "timesteps drawn uniformly"
     share = "half" if low_noise == 0.5 else f"{low_noise:.0%}"
-    return f"{share} of the timesteps drawn as {timesteps} u^2, nearer to low noise"
+    return f"{share} of the timesteps drawn as {timesteps} u^3, nearer to low noise"
+
+
+def _beginning(began_with: dict[str, Any] | None) -> str:
+    """Random weights, or those of another prior, with what its own log tells of its training."""
+    if began_with is None:
+        return "random weights, F = 0"
+    trained = began_with.get("crops")
+    told = f", which had seen {trained:,} crops" if trained else ""
+    return f"the weights of the prior {began_with['digest']}{told}"
 
 
 def _steps(steps: int, crops: int, batch: int) -> str:
     """A run that was resumed with another batch has no single one."""
     if steps * batch == crops:
-        return f"{steps} of batch {batch} ({crops:,} crops)"
-    return f"{steps} ({crops:,} crops; batch {batch} at the end)"
+        return f"{steps:,} of batch {batch} ({crops:,} crops)"
+    return f"{steps:,} ({crops:,} crops; batch {batch} at the end)"
 
 
 def _decays(decays: list[float]) -> str:
@@ -211,7 +229,7 @@ def _measured_prior(root: Path) -> Any:
 
 def _prior_here(root: Path) -> str | None:
     try:
-        return prior_digest(NetworkPrior.load(root), str(root))
+        return prior_digest(ResidualPrior.load(root), str(root))
     except (FileNotFoundError, ValueError):  # a log without its prior
         return None
 

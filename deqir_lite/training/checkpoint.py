@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from deqir_lite._files import replacing, write_atomically
 from deqir_lite._json import to_json
+from deqir_lite.priors.residual import ResidualPrior
 
 STATE_FILE = "training.pt"
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 LOG_FILE = "training_log.json"
 
 STATE_KEYS = frozenset(
     (
-        *("recipe", "unet", "averages", "optimizer", "generator", "device"),
-        *("step", "crops", "seconds", "history", "data_note"),
+        *("recipe", "network", "scale", "averages", "optimizers", "generator", "device"),
+        *("step", "crops", "seconds", "history", "data_note", "began_with"),
     )
 )
 """What a checkpoint holds at least; newer ones also tell of their "data"."""
@@ -39,19 +38,11 @@ def write_together(folder: Path, files: dict[str, bytes]) -> None:
             pending.enter_context(replacing(folder / name)).write_bytes(content)
 
 
-def save_run(
-    folder: Path, state: dict[str, Any], unet: Any, weights: dict[str, torch.Tensor], log: Any
-) -> None:
+def save_run(folder: Path, state: dict[str, Any], prior: ResidualPrior, log: Any) -> None:
     """Write checkpoint, prior and log of a run, so that they always belong together."""
-    scheduler = scheduler_config(state["recipe"]["num_train_timesteps"])
     write_together(
         folder,
-        {
-            STATE_FILE: _state_bytes(state),
-            **_prior_files(unet, weights),
-            "scheduler_config.json": to_json(scheduler).encode(),
-            LOG_FILE: to_json(log).encode(),
-        },
+        {STATE_FILE: _state_bytes(state), **prior.files(), LOG_FILE: to_json(log).encode()},
     )
 
 
@@ -94,34 +85,3 @@ def check_same_data(state: dict[str, Any], data: dict[str, float]) -> None:
             f"resume: the checkpoint was trained with other data: {'; '.join(different)}; use the "
             "same photos and share of dead leaves, or another output folder"
         )
-
-
-def export_prior(folder: Path, unet: Any, weights: dict[str, torch.Tensor]) -> None:
-    """Write the network of a diffusers folder: config.json and half-precision safetensors."""
-    write_together(folder, _prior_files(unet, weights))
-
-
-def _prior_files(unet: Any, weights: dict[str, torch.Tensor]) -> dict[str, bytes]:
-    half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    # what begins with _ are diffusers' own notes, in another order each time
-    config = {key: value for key, value in unet.config.items() if not key.startswith("_")}
-    return {
-        WEIGHTS_FILE: save(half, metadata={"format": "pt"}),
-        "config.json": to_json({"_class_name": "UNet2DModel", **config}).encode(),
-    }
-
-
-def scheduler_config(num_train_timesteps: int) -> dict[str, Any]:
-    """scheduler_config.json: which schedule and prediction type the weights belong to."""
-    return {
-        "_class_name": "DDIMScheduler",
-        "beta_schedule": "linear",
-        "beta_start": 1e-4,
-        "beta_end": 0.02,
-        "num_train_timesteps": num_train_timesteps,
-        "prediction_type": "v_prediction",
-        "clip_sample": False,
-        "set_alpha_to_one": True,
-        "timestep_spacing": "leading",
-        "steps_offset": 0,
-    }

@@ -6,6 +6,7 @@ comparison.json``. A file of that name in the folder of a prior becomes a table 
 
 import argparse
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,19 @@ def compare_recipes(
         "recipes": rows,
     }
     for name, recipe in recipes.items():
-        data = TrainingData(photos, recipe.crop, dead_leaves_share(name), recipe.seed, device)
+        data = TrainingData(
+            photos, recipe.crop, dead_leaves_share(name), recipe.seed, device, recipe.final_crop
+        )
         trainer = Trainer(recipe, data)
-        trainer.train(minutes, show_progress)
+        # what else a CPU computes meanwhile must not decide the comparison
+        clock = time.thread_time if data.device.type == "cpu" else None
+        trainer.train(minutes, show_progress, clock)
         last = trainer.history[-1]
         rows[name] = {
             "change": change_in_words(name),
             "steps": trainer.step,
-            "params": sum(p.numel() for p in trainer.unet.parameters()),
+            "crops": trainer.crops,
+            "params": sum(p.numel() for p in trainer.network.parameters()),
             "warmup": recipe.warmup,
             "loss": last["loss"],
             **{key: value for key, value in last.items() if key.startswith("psnr_t")},
@@ -93,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         device = choose_device(options.device)
         _check_file(options.out)
         recipes = named_recipes(device, options.recipes)
-        largest = max(recipe.crop for recipe in recipes.values())
+        largest = max(max(recipe.crop, recipe.final_crop) for recipe in recipes.values())
         photos = load_photos(options.photos, minimum=largest)
         result = compare_recipes(photos, recipes, options.minutes, device, True, options.out)
     except (ValueError, OSError) as error:

@@ -11,17 +11,17 @@ from deqir_lite.training.recipe import Recipe
 
 
 def compiled_network(
-    unet: torch.nn.Module, recipe: Recipe, device: torch.device
+    network: torch.nn.Module, recipe: Recipe, device: torch.device
 ) -> Callable[..., Any]:
-    """``unet`` compiled for the batches of ``recipe`` on CUDA, and as it is elsewhere.
+    """``network`` compiled for the batches of ``recipe`` on CUDA, and as it is elsewhere.
 
     On a CPU the compilation takes longer than it saves in a training of minutes. It happens
     here, in one step on an empty batch, so that it does not count as training time, and so that
     too large a batch is noticed at once. When it fails, a warning says so.
     """
     if device.type != "cuda":
-        return unet
-    compiled = torch.compile(unet)
+        return network
+    compiled = torch.compile(network)
     try:
         _try(compiled, recipe, device)
     except Exception as error:  # the compilers raise whatever they like
@@ -32,17 +32,15 @@ def compiled_network(
             f"training: torch.compile failed ({type(error).__name__}: {reason}); going on without",
             stacklevel=2,
         )
-        return unet
+        return network
     finally:
-        unet.zero_grad()
+        network.zero_grad()
     return compiled
 
 
 def _try(network: Callable[..., Any], recipe: Recipe, device: torch.device) -> None:
     """Forward and backward as in a training step; only the gradients are left behind."""
-    side = recipe.crop // recipe.patch
-    x = torch.zeros(recipe.batch, 3 * recipe.patch**2, side, side, device=device)
-    t = torch.zeros(recipe.batch, dtype=torch.int64, device=device)
+    x = torch.zeros(recipe.batch, 3, recipe.crop, recipe.crop, device=device)
     with torch.autocast(device.type, torch.bfloat16):
-        output = network(x.to(memory_format=torch.channels_last), t, return_dict=False)[0]
+        output = network(x, torch.zeros(recipe.batch, device=device))
     output.float().square().mean().backward()

@@ -25,7 +25,7 @@ PICTURE_SIDE = 4
 
 
 class TrainingData:
-    """Random training crops of ``size`` pixels on ``device``, and the crops to validate on.
+    """Random training crops on ``device``, and the crops of ``size`` pixels to validate on.
 
     ``dead_leaves`` is the probability that a crop comes from dead-leaves pictures (``seed`` names
     their stream); with 1 ``photos`` may be empty, and if there are any they only validate. The
@@ -40,6 +40,7 @@ class TrainingData:
         dead_leaves: float = 0.0,
         seed: int = 0,
         device: torch.device | str = "cpu",
+        final_size: int | None = None,
     ) -> None:
         check_interval("dead_leaves", dead_leaves, 0.0, 1.0)
         self.device, self.dead_leaves = torch.device(device), float(dead_leaves)
@@ -60,7 +61,11 @@ class TrainingData:
         blank = torch.zeros(3, side, side, dtype=torch.uint8)  # until `prepare` puts pictures there
         weights = [(1 - dead_leaves) / max(1, self.photos)] * self.photos
         weights += [dead_leaves / max(1, self._pool)] * self._pool
-        self._sampler = CropSampler([*training, *[blank] * self._pool], size, device, weights)
+        pictures = [*training, *[blank] * self._pool]
+        self._samplers = {
+            side: CropSampler(pictures, side, device, weights)
+            for side in {size, final_size or size}
+        }
 
     def prepare(self, step: int) -> None:
         """Bring the pool of dead leaves to training step ``step`` = 0, 1, ...
@@ -70,13 +75,17 @@ class TrainingData:
         newest = self._pool + step // STEPS_PER_PICTURE if self._pool else 0
         for number in range(max(self._shown, newest - self._pool), newest):
             picture = self._leaves.picture(HELD_OUT + number)
-            self._sampler.replace(self.photos + number % self._pool, picture)
+            for sampler in self._samplers.values():
+                sampler.replace(self.photos + number % self._pool, picture)
         self._shown = newest
 
-    def draw(self, batch: int, step: int, generator: torch.Generator) -> torch.Tensor:
-        """The crops (batch, 3, size, size) in [-1, 1] of training step ``step``."""
+    def draw(self, batch: int, step: int, generator: torch.Generator, size: int) -> torch.Tensor:
+        """The crops (batch, 3, size, size) in [-1, 1] of training step ``step``.
+
+        ``size`` is that of the data, or its ``final_size``.
+        """
         self.prepare(step)
-        return self._sampler.draw(batch, generator)
+        return self._samplers[size].draw(batch, generator)
 
     def describe(self) -> dict[str, float]:
         """What the data is, for checkpoint, log and model card: numbers of photos, the share of

@@ -48,8 +48,12 @@ def train_prior(
         raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
     state = checkpoint.load_state(folder) if resume else None
     recipe = _complete(recipe, device, state, batch, seed)
-    pictures = [] if photos is None else load_photos(photos, minimum=recipe.crop)
-    data = TrainingData(pictures, recipe.crop, dead_leaves, recipe.seed, device)
+    pictures = [] if photos is None else load_photos(
+        photos, minimum=max(recipe.crop, recipe.final_crop)
+    )
+    data = TrainingData(
+        pictures, recipe.crop, dead_leaves, recipe.seed, device, recipe.final_crop
+    )
     del pictures  # the data has its own copy
     trainer = Trainer(recipe, data, folder, data_note)
     if state is not None:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,20 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from deqir_lite.machine import describe_device
+from deqir_lite.machine import describe_device, fast_in_bfloat16
 from deqir_lite.memory import explaining_memory
-from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.training import checkpoint
 from deqir_lite.training.averages import WeightAverages
 from deqir_lite.training.card import write_card
 from deqir_lite.training.compilation import compiled_network
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.interrupts import postponed_interrupt
-from deqir_lite.training.recipe import Recipe, sample_timesteps, v_target, weighted_loss
+from deqir_lite.training.muon import Muon
+from deqir_lite.training.recipe import Recipe, sample_timesteps
+from deqir_lite.training.scale import gaussian_error
 from deqir_lite.training.validation import validate
 
 SAVE_EVERY = 300.0
@@ -30,39 +35,67 @@ LOOK_EVERY = 20
 """Steps between two looks at the loss on an accelerator: each look waits for the device."""
 
 
+SCALE_CROPS = 2048
+"""Training crops on which c(t) is measured."""
+
+
 class Trainer:
-    """One training run: weights, their moving averages, the optimiser and the time already used.
+    """One training run: weights, their moving averages, the optimisers and the time already used.
 
     It runs on the device of ``data``. ``folder`` receives the checkpoint, the exported prior, a
-    log and the model card; with None nothing is written.
+    log and the model card; with None nothing is written. ``init`` is a prior whose weights, Gaussian
+    part and c(t) the run begins with; its network must be that of the recipe. Without one the
+    Gaussian part is the bundled one, and c(t) is measured on training crops.
     """
 
     def __init__(
-        self, recipe: Recipe, data: TrainingData, folder: Path | None = None, data_note: str = ""
+        self,
+        recipe: Recipe,
+        data: TrainingData,
+        folder: Path | None = None,
+        data_note: str = "",
+        init: ResidualPrior | None = None,
     ) -> None:
         self.recipe, self.data, self.folder, self.data_note = recipe, data, folder, data_note
         self.device = data.device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            self.unet = recipe.build_unet()
-        self.unet.to(self.device, memory_format=torch.channels_last)
-        self.averages = WeightAverages(self.unet, recipe.ema_decays)
-        self.optimizer = torch.optim.AdamW(self.unet.parameters(), recipe.peak_lr)
+            self.network = recipe.build_network()
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
-        self.schedule = recipe.schedule
+        self.began_with: dict[str, Any] | None = None
+        if init is None:
+            self.gaussian = load_gaussian(recipe.schedule)
+            crops = [data.draw(64, 0, self.generator, recipe.crop) for _ in range(SCALE_CROPS // 64)]
+            self.scale = gaussian_error(self.gaussian, torch.cat(crops))
+        else:
+            check_same_network(init.network, self.network)
+            self.network.load_state_dict(init.network.state_dict())
+            self.gaussian, self.scale = init.gaussian, init.scale
+        self.network.to(self.device, memory_format=torch.channels_last)
+        self.averages = WeightAverages(self.network, recipe.ema_decays)
+        inner, other = inner_convolutions(self.network)
+        self.optimizers = [Muon(inner, recipe.muon_lr), torch.optim.AdamW(other, recipe.adam_lr)]
+        self.peak_rates = [recipe.muon_lr, recipe.adam_lr]
         with self._naming_the_batch():
-            self.network = compiled_network(self.unet, recipe, self.device)
+            self.forward = compiled_network(self.network, recipe, self.device)
         self.loss = torch.zeros((), device=self.device)
         self.step, self.crops, self.seconds = 0, 0, 0.0
         self.history: list[dict[str, Any]] = []
 
-    def train(self, minutes: float, show_progress: bool = True) -> None:
+    def train(
+        self,
+        minutes: float,
+        show_progress: bool = True,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         """Train until ``minutes`` of training steps are used up, those before a resume included.
 
-        Validation and saving are not counted. An interrupted run (Ctrl-C) is saved and can be
+        Validation and saving are not counted; ``clock`` (seconds) is time.perf_counter unless
+        another one is given. An interrupted run (Ctrl-C) is saved and can be
         resumed. Raises ValueError when the loss is no longer finite, or memory does not suffice;
         the last checkpoint then stays as it was.
         """
+        clock = clock or time.perf_counter
         budget, saved = 60 * minutes, self.seconds
         look_every = 1 if self.device.type == "cpu" else LOOK_EVERY
         self.data.prepare(self.step)
@@ -72,13 +105,13 @@ class Trainer:
         with bar, _fast_convolutions(self.device):
             try:
                 while self.seconds < budget:
-                    start = time.perf_counter()
+                    start = clock()
                     with postponed_interrupt(), self._naming_the_batch():
                         self.train_step(self.seconds / budget)
                         if self.step % look_every == 0:
                             shown = f"{self._finite_loss():.4f}"
                             bar.set_postfix(step=self.step, loss=shown, refresh=False)
-                        self.seconds += time.perf_counter() - start
+                        self.seconds += clock() - start
                     bar.update(round(min(self.seconds, budget)) - bar.n)
                     if self.seconds - saved > SAVE_EVERY:
                         saved = self.seconds
@@ -92,34 +125,39 @@ class Trainer:
     def train_step(self, progress: float) -> None:
         """One optimiser step on one batch of crops; ``loss`` keeps its loss, on the device."""
         recipe = self.recipe
-        for group in self.optimizer.param_groups:
-            group["lr"] = recipe.learning_rate(self.step, progress)
-        x0 = self.data.draw(recipe.batch, self.step, self.generator)
+        factor = recipe.learning_rate(self.step, progress)
+        for optimizer, peak in zip(self.optimizers, self.peak_rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = factor * peak
+        batch, size = recipe.crops(progress)
+        x0 = self.data.draw(batch, self.step, self.generator, size)
         eps = torch.randn(x0.shape, generator=self.generator, device=self.device)
-        t = sample_timesteps(
-            recipe.batch, recipe.num_train_timesteps, self.generator, recipe.low_noise
-        )
+        t = sample_timesteps(batch, recipe.num_train_timesteps, self.generator, recipe.low_noise)
         self.loss = self.batch_loss(x0, eps, t)
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         self.loss.backward()
         self.loss = self.loss.detach()
-        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
-        self.optimizer.step()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
-        self.crops += recipe.batch
+        self.crops += batch
         self.averages.update(self.step)
 
     def batch_loss(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """The recipe's loss of v for crops x0 (B, 3, S, S), noise of that shape, timesteps (B,)."""
-        signal, noise = self.schedule.at(t, x0)
+        """Mean of |x_{0|t} - x_0|^2 / c(t)^2 for crops x0 (B, 3, S, S), their noise, t (B,).
+
+        With x_{0|t} = G + c(t) F that is |F - (x_0 - G) / c(t)|^2: all noise levels count alike.
+        """
+        signal, noise = self.gaussian.schedule.at(t, x0)
         x_t = signal * x0 + noise * eps
-        x_t, target = (
-            F.pixel_unshuffle(image, self.recipe.patch).to(memory_format=torch.channels_last)
-            for image in (x_t, v_target(x0, eps, signal, noise))
-        )
-        with torch.autocast(self.device.type, torch.bfloat16):
-            output = self.network(x_t, t, return_dict=False)[0]
-        return weighted_loss(output.float(), target, signal, self.recipe.weighting)
+        scale = self.scale.to(x0)[t][:, None, None, None]
+        target = (x0 - self.gaussian.denoise(x_t, t)) / scale
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=fast_in_bfloat16(self.device)
+        ):
+            output = self.forward(x_t, (noise / signal).log().flatten())
+        return F.mse_loss(output.float(), target)
 
     def _finite_loss(self) -> float:
         return self._check_finite(float(self.loss))
@@ -147,15 +185,14 @@ class Trainer:
             f"batch, such as {max(1, batch // 2)}"
         )
 
-    def averaged_prior(self, decay: float) -> NetworkPrior:
+    def averaged_prior(self, decay: float) -> ResidualPrior:
         """The prior with one moving average of the weights, as it would be saved.
 
         It takes no more crops at once than a training step does.
         """
-        unet = self.recipe.build_unet()
-        unet.load_state_dict(self.averages.weights[decay])
-        batch = self.recipe.batch
-        prior = NetworkPrior(unet, self.schedule, "v_prediction", False, "bfloat16", batch)
+        network = self.recipe.build_network()
+        network.load_state_dict(self.averages.weights[decay])
+        prior = ResidualPrior(self.gaussian, network, self.scale, max_batch=self.recipe.batch)
         return prior.to(self.device)
 
     def judge(self) -> dict[str, Any]:
@@ -166,7 +203,8 @@ class Trainer:
         self._finite_loss()
         with self._naming_the_validation():
             entries = [
-                {"step": self.step, "minutes": self.seconds / 60, "ema_decay": decay,
+                {"step": self.step, "crops": self.crops, "minutes": self.seconds / 60,
+                 "crops_per_second": self.crops / max(self.seconds, 1e-9), "ema_decay": decay,
                  **validate(self.averaged_prior(decay), self.data.validation)}
                 for decay in self.averages.weights
             ]  # fmt: skip
@@ -183,8 +221,8 @@ class Trainer:
             if self.folder is None:
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
-            weights = self.averages.weights[best["ema_decay"]]
-            checkpoint.save_run(self.folder, self.state_dict(), self.unet, weights, self.log())
+            prior = self.averaged_prior(best["ema_decay"])
+            checkpoint.save_run(self.folder, self.state_dict(), prior, self.log())
             write_card(self.folder)
 
     def log(self) -> dict[str, Any]:
@@ -193,7 +231,8 @@ class Trainer:
             "recipe": dataclasses.asdict(self.recipe),
             "photos": self.data.describe() | {"note": self.data_note},
             "hardware": describe_device(self.device),
-            "parameters": sum(p.numel() for p in self.unet.parameters()),
+            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "began_with": self.began_with,
             "crops": self.crops,
             "history": self.history,
         }
@@ -202,9 +241,10 @@ class Trainer:
         """Everything needed to go on as if nothing had happened."""
         return {
             "recipe": dataclasses.asdict(self.recipe),
-            "unet": self.unet.state_dict(),
+            "network": self.network.state_dict(),
+            "scale": self.scale,
             "averages": self.averages.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "generator": self.generator.get_state(),
             "device": self.device.type,
             "step": self.step,
@@ -213,6 +253,7 @@ class Trainer:
             "history": self.history,
             "data_note": self.data_note,
             "data": self.data.describe(),
+            "began_with": self.began_with,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -221,11 +262,11 @@ class Trainer:
         On another kind of device the random numbers go on from a new seed. Raises ValueError when
         the state belongs to another recipe or to other data, or does not fit its own.
         """
-        stored, own = state["recipe"], dataclasses.asdict(self.recipe)
+        recipe, own = state["recipe"], dataclasses.asdict(self.recipe)
         different = [
             key
             for key in own
-            if key != "batch" and _plain(stored.get(key, "unset")) != _plain(own[key])
+            if key != "batch" and _plain(recipe.get(key, "unset")) != _plain(own[key])
         ]
         if different:
             raise ValueError(
@@ -234,8 +275,9 @@ class Trainer:
             )
         checkpoint.check_same_data(state, self.data.describe())
         try:
-            self.unet.load_state_dict(state["unet"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.network.load_state_dict(state["network"])
+            for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(stored)
             self.averages.load_state_dict(state["averages"])
             if state["device"] == self.device.type:
                 self.generator.set_state(state["generator"])
@@ -246,9 +288,33 @@ class Trainer:
             raise ValueError(
                 f"resume: the checkpoint is of another architecture than its recipe ({reason})"
             ) from error
+        self.scale, self.began_with = state["scale"], state["began_with"]
         self.step, self.crops, self.seconds = state["step"], state["crops"], state["seconds"]
         self.history = list(state["history"])
         self.data_note = self.data_note or state["data_note"]
+
+
+def inner_convolutions(
+    network: ResidualUNet,
+) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+    """The weights for Muon, convolutions between hidden layers; and all other parameters."""
+    inner: list[torch.nn.Parameter] = []
+    other: list[torch.nn.Parameter] = []
+    for name, weight in network.named_parameters():
+        hidden = weight.ndim == 4 and not name.startswith(("input", "output"))
+        (inner if hidden else other).append(weight)
+    return inner, other
+
+
+def check_same_network(init: ResidualUNet, own: ResidualUNet) -> None:
+    """Refuse to begin with the weights of a network of another shape."""
+    different = [
+        f"{name} {getattr(init, name)} there, {getattr(own, name)} in the recipe"
+        for name in ("channels", "blocks", "patch")
+        if getattr(init, name) != getattr(own, name)
+    ]
+    if different:
+        raise ValueError(f"init: the prior has another architecture: {'; '.join(different)}")
 
 
 def _plain(value: Any) -> Any:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from deqir_lite.training.recipe import Recipe
-
 CHANGES: dict[str, dict[str, Any]] = {
     "base": {},
-    "uniform timesteps": {"low_noise": 0.0},
-    "epsilon weighting": {"weighting": "epsilon"},
-    "full resolution": {"patch": 1, "channels": (32, 64, 128, 144, 160)},
-    "wide and shallow": {"channels": (96, 128, 192)},
-    "deep and narrow": {"layers_per_block": 2, "channels": (48, 96, 112, 128)},
+    "wide": {"channels": (64, 128, 144, 160)},
+    "deep": {"blocks": 3, "channels": (48, 96, 112, 160)},
+    "full resolution": {"patch": 1, "channels": (16, 48, 96, 128, 224)},
+    "large batch": {"batch": 64, "muon_lr": 4e-3},
+    "low rate": {"muon_lr": 1.5e-3},
+    "high rate": {"muon_lr": 6e-3},
+    "half uniform": {"low_noise": 0.5},
+    "large crops": {"final_crop": 96},
     "dead leaves only": {"dead_leaves": 1.0},
 }
 """Name -> fields of the recipe; ``dead_leaves`` is that of the training data."""
@@ -33,19 +34,22 @@ def change_in_words(name: str) -> str:
     return ", ".join(_words(key, value) for key, value in CHANGES[name].items()) or "none"
 
 
+_WORDS = {
+    "channels": "channels {}",
+    "blocks": "{} blocks per level",
+    "patch": "pixel-unshuffle by {}",
+    "batch": "batch {}",
+    "muon_lr": "Muon's rate {:g}",
+    "low_noise": "{:.0%} of the timesteps towards low noise",
+    "final_crop": "crops of {0} x {0} pixels in the decay",
+    "dead_leaves": "{:.0%} dead leaves",
+}
+"""What a change of a field is called in the table."""
+
+
 def _words(key: str, value: Any) -> str:
-    if key == "low_noise":
-        return f"{value:.0%} of the timesteps towards low noise" if value else "timesteps uniform"
-    if key == "weighting":
-        return {"v": "loss of v", "epsilon": "loss of the noise"}[value]
-    if key == "patch":
-        return "no pixel-unshuffle" if value == 1 else f"pixel-unshuffle by {value}"
-    if key == "layers_per_block":
-        return f"{value} layers per block"
-    if key == "dead_leaves":
-        return "dead leaves, no photos" if value == 1 else f"{value:.0%} dead leaves"
     if key == "channels":
-        usual = Recipe().channels
-        one_more = len(value) == len(usual) + 1 and value[1:] == usual
-        return "one level more" if one_more else f"channels {', '.join(map(str, value))}"
-    raise ValueError(f"changes: no words for {key!r}")
+        value = ", ".join(map(str, value))
+    if key == "patch" and value == 1:
+        return "no pixel-unshuffle"
+    return _WORDS[key].format(value)

@@ -1,0 +1,204 @@
+"""The photo prior of the book: the exact Gaussian denoiser, and a network for the rest."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+
+from deqir_lite._json import to_json
+from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.memory import is_out_of_memory
+from deqir_lite.priors.base import epsilon_from_x0
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.precision import DTYPES
+from deqir_lite.priors.spectrum import PhotoSpectrum
+from deqir_lite.priors.unet import ResidualUNet
+from deqir_lite.schedule import linear_schedule
+
+CONFIG_FILE, WEIGHTS_FILE, SPECTRUM_FILE = (
+    "config.json", "residual.safetensors", "spectrum.safetensors"
+)  # fmt: skip
+"""What the folder of such a prior holds."""
+
+CLASS_NAME = "ResidualPrior"
+"""How config.json says that a folder holds such a prior; diffusers has its own names there."""
+
+_SCALE = "scale"
+"""The name of c(t) among the weights."""
+
+
+class ResidualPrior:
+    """x_{0|t} = G(x_t, t) + c(t) F(x_t, t), as a noise predictor eps_theta.
+
+    * ``gaussian``: G, the exact denoiser of a :class:`GaussianPrior`, with its schedule,
+    * ``network``: F, a :class:`ResidualUNet`; it is asked with log(noise / signal),
+    * ``scale`` (N,): c(t), the rms error of G at each training timestep: F's output is of order 1.
+
+    ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast). Input
+    and output keep the caller's dtype, and G is always computed in it. ``max_batch`` limits how
+    many images go through the network at once.
+    """
+
+    def __init__(
+        self,
+        gaussian: GaussianPrior,
+        network: ResidualUNet,
+        scale: torch.Tensor,
+        dtype: str = "float32",
+        max_batch: int | None = None,
+    ) -> None:
+        check_choice("dtype", dtype, DTYPES)
+        if max_batch is not None:
+            check_integer("max_batch", max_batch, 1)
+        expected = (gaussian.schedule.num_train_timesteps,)
+        if scale.shape != expected or not bool((scale > 0).all() & scale.isfinite().all()):
+            raise ValueError(
+                f"scale: got shape {tuple(scale.shape)}; expected {expected} positive numbers"
+            )
+        self.gaussian, self.schedule = gaussian, gaussian.schedule
+        network = network.double() if dtype == "float64" else network.float()
+        self.network = network.to(memory_format=torch.channels_last).eval()
+        self.network.requires_grad_(False)
+        self.scale = scale.double()
+        self.compute_dtype = DTYPES[dtype]
+        self.max_batch = max_batch
+
+    def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
+        signal, noise = self.schedule.at(t, x_t)
+        return epsilon_from_x0(x_t, self.denoise(x_t, t), signal, noise)
+
+    def denoise(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """x_{0|t} = G(x_t, t) + c(t) F(x_t, t), (B, 3, H, W)."""
+        scale = self.scale.to(x_t)[t.to(x_t.device)][:, None, None, None]
+        return self.gaussian.denoise(x_t, t) + scale * self.rest(x_t, t)
+
+    def rest(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """F(x_t, t), (B, 3, H, W)."""
+        divisor = self.network.size_divisor
+        if x_t.shape[-2] % divisor or x_t.shape[-1] % divisor:
+            raise ValueError(
+                f"x_t: got size {x_t.shape[-2]}x{x_t.shape[-1]}; this network needs sides that are "
+                f"multiples of {divisor}"
+            )
+        signal, noise = self.schedule.at(t, x_t)
+        log_ratio = (noise / signal).log().flatten()
+        inner = torch.float64 if self.compute_dtype == torch.float64 else torch.float32
+        batch = self.max_batch or len(x_t)
+        with torch.autocast(
+            x_t.device.type, torch.bfloat16, enabled=self.compute_dtype == torch.bfloat16
+        ):
+            parts = [
+                self.network(x.to(inner), level.to(inner))
+                for x, level in zip(x_t.split(batch), log_ratio.split(batch), strict=True)
+            ]
+        return torch.cat(parts).to(x_t.dtype)
+
+    def to(self, device: torch.device | str) -> "ResidualPrior":
+        """Move the network to ``device``; returns self."""
+        self.network.to(device)
+        return self
+
+    def files(self) -> dict[str, bytes]:
+        """The files of the prior's folder by name; the weights in half precision."""
+        return prior_files(self.gaussian, self.network, self.network.state_dict(), self.scale)
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        device: torch.device | str = "cpu",
+        dtype: str = "float32",
+        max_batch: int | None = None,
+    ) -> "ResidualPrior":
+        """Read the folder that the trainer wrote.
+
+        Raises FileNotFoundError when a file is missing, ValueError when one is corrupt, or the
+        weights are not those of the network that config.json describes.
+        """
+        root = Path(folder)
+        config = read_config(root)
+        if config.get("_class_name") != CLASS_NAME:
+            raise ValueError(
+                f"prior: {root} holds a {config.get('_class_name', 'network of unknown kind')}, "
+                f"not a {CLASS_NAME}; train one with `deqir-lite train`"
+            )
+        schedule = linear_schedule(int(config.get("num_train_timesteps", 1000)))
+        gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule)
+        network = _build(root, config)
+        weights = _read_weights(root / WEIGHTS_FILE)
+        scale = weights.pop(_SCALE, None)
+        if scale is None:
+            raise ValueError(
+                f"prior: {root / WEIGHTS_FILE} lacks c(t), the tensor {_SCALE!r}, which the "
+                "trainer measures and stores; train it anew with `deqir-lite train`"
+            )
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(
+                f"prior: the weights in {root} are of another architecture than its config.json: "
+                f"{reason}"
+            ) from error
+        return cls(gaussian, network, scale, dtype, max_batch).to(device)
+
+
+def prior_files(
+    gaussian: GaussianPrior,
+    network: ResidualUNet,
+    weights: Mapping[str, torch.Tensor],
+    scale: torch.Tensor,
+) -> dict[str, bytes]:
+    """The files of a prior's folder by name: its Gaussian part, architecture, and weights."""
+    config = {
+        "_class_name": CLASS_NAME,
+        "channels": list(network.channels),
+        "blocks": network.blocks,
+        "patch": network.patch,
+        "num_train_timesteps": gaussian.schedule.num_train_timesteps,
+    }
+    tensors = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
+    tensors[_SCALE] = scale.detach().cpu().float()
+    return {
+        CONFIG_FILE: to_json(config).encode(),
+        WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),
+        SPECTRUM_FILE: gaussian.spectrum.to_bytes(),
+    }
+
+
+def read_config(root: Path) -> dict[str, Any]:
+    """config.json of a prior's folder; FileNotFoundError or ValueError in one line."""
+    path = root / CONFIG_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"prior: {root} holds no {CONFIG_FILE}")
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:  # also bytes that are no text
+        raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"prior: {path} holds no JSON object")
+    return config
+
+
+def _build(root: Path, config: dict[str, Any]) -> ResidualUNet:
+    try:
+        return ResidualUNet(config["channels"], config["blocks"], config["patch"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
+        ) from error
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise FileNotFoundError(f"prior: {path.parent} holds no {path.name}")
+    try:
+        return load_file(str(path))
+    except Exception as error:  # safetensors errors have no public base class
+        if is_out_of_memory(error):
+            raise
+        raise ValueError(f"prior: {path} is corrupt ({error})") from error
