@@ -2,7 +2,7 @@
 
 from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.certificate import Certificate
-from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.images import load_photo, save_image
 from deqir_lite.inversion import optimise_initial_noise, solve_implicit
 from deqir_lite.metrics import consistency, lpips, psnr, ssim
@@ -15,6 +15,8 @@ from deqir_lite.solvers import Anderson, Picard, Solution
 __version__ = "0.1.0"
 
 __all__ = [
+    "PAPER",
+    "PICTURE",
     "TASKS",
     "Anderson",
     "Certificate",

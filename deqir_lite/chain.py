@@ -6,6 +6,7 @@ sequential and parallel sampling therefore see the same chain.
 """
 
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import torch
 from tqdm.auto import tqdm
@@ -15,6 +16,23 @@ from deqir_lite.consistency.range_null import RangeNullConsistency
 from deqir_lite.operators.protocol import MeasurementOperator
 from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import StepCoefficients, step_coefficients, timestep_grid
+
+
+class ChainSettings(TypedDict):
+    """What decides a chain beside photo, prior and seed; arguments of :func:`make_chain`."""
+
+    num_steps: int
+    eta: float
+    spacing: str | float
+
+
+PICTURE: ChainSettings = {"num_steps": 20, "eta": 1.0, "spacing": "cubic"}
+"""The defaults: they restore best."""
+
+PAPER: ChainSettings = {"num_steps": 20, "eta": 0.15, "spacing": "uniform"}
+"""The paper's settings: T = 20, uniform steps, little fresh noise (Sec. 5.1)."""
+
+PRESETS: dict[str, ChainSettings] = {"picture": PICTURE, "paper": PAPER}
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,34 +118,45 @@ def make_chain(
     operator: MeasurementOperator,
     y: torch.Tensor,
     num_steps: int = 20,
-    eta: float = 0.15,
+    eta: float = 1.0,
     seed: int = 0,
-    spacing: str = "uniform",
+    spacing: str | float = "cubic",
     start: int | None = None,
+    samples: int = 1,
 ) -> RestorationChain:
     """Fix a chain for measurements ``y`` (B, ...): grid, coefficients, A^+ y and all noise.
 
     ``num_steps`` is T, ``eta`` in [0, 1] the share of fresh noise, ``seed`` decides x_T and xi. The
+    defaults serve the picture; ``**PAPER`` has the settings of the paper. The
     draws are made on the CPU in float64 and then moved to y's device and dtype, so that one
     seed names the same chain everywhere. ``spacing`` and ``start`` as in
     :func:`deqir_lite.schedule.timestep_grid`; with ``start`` the chain begins at an intermediate
-    step, from sqrt(abar) A^+ y plus noise.
+    step, from sqrt(abar) A^+ y plus noise. ``samples`` = N restores every photo N times in one
+    batch: y[0] with the seeds ``seed`` .. ``seed`` + N - 1, then y[1] with the same seeds, ...,
+    each image with the noise that a chain of that photo and seed alone would have.
 
     Raises ValueError for bad arguments, NaN, or shapes that the operator refuses.
     """
     check_integer("seed", seed, 0)
+    check_integer("samples", samples, 1)
     check_finite("y", y)
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     schedule = prior.schedule
     timesteps = timestep_grid(num_steps, schedule.num_train_timesteps, spacing, start)
     coefficients = step_coefficients(schedule, timesteps, eta)
-    consistency = RangeNullConsistency(operator, y)
+    consistency = RangeNullConsistency(operator, y.repeat_interleave(samples, dim=0))
     pinv_y = consistency.pinv_y
-    generator = torch.Generator().manual_seed(seed)
-    shape = (num_steps + 1, *pinv_y.shape)
-    draws = torch.randn(shape, generator=generator, dtype=torch.float64).to(pinv_y)
+    shape = (num_steps + 1, len(y) if samples == 1 else 1, *pinv_y.shape[1:])
+    draws = torch.cat([_draw(shape, seed + sample) for sample in range(samples)], dim=1).to(pinv_y)
+    if samples > 1:
+        draws = draws.repeat(1, len(y), 1, 1, 1)
     x_T = draws[0]
     if start is not None:
         first = coefficients.alpha_bar[0]
         x_T = float(first.sqrt()) * pinv_y + float((1 - first).sqrt()) * x_T
     return RestorationChain(prior, coefficients, consistency, x_T, draws[1:])
+
+
+def _draw(shape: tuple[int, ...], seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)

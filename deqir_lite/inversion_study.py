@@ -46,6 +46,7 @@ class Run:
     size: int = 32
     num_steps: int = 10
     eta: float = 0.15
+    spacing: str = "uniform"
     seed: int = 0
     steps: int = 20
     lr: float = 0.05
@@ -98,14 +99,15 @@ def make_run_chain(run: Run, prior: Prior) -> tuple[RestorationChain, LinearOper
     """The chain of a run, its operator and its measurement y."""
     operator = make_task(run.task, (run.size, run.size), run.seed)
     y = operator.A(load_bundled_photo(run.photo, run.size))
-    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed), operator, y
+    chain = make_chain(prior, operator, y, run.num_steps, run.eta, run.seed, run.spacing)
+    return chain, operator, y
 
 
 def other_samples(run: Run, prior: Prior) -> torch.Tensor:
     """x_0 (B, 3, H, W) of B = :data:`SAMPLES` chains for the same y, drawn with the next seed."""
     _, operator, y = make_run_chain(run, prior)
     several = y.expand(SAMPLES, *y.shape[1:])
-    chain = make_chain(prior, operator, several, run.num_steps, run.eta, run.seed + 1)
+    chain = make_chain(prior, operator, several, run.num_steps, run.eta, run.seed + 1, run.spacing)
     with torch.no_grad():
         return chain.sequential()[-1]
 

@@ -101,44 +101,61 @@ SCHEDULES: dict[str, Callable[..., NoiseSchedule]] = {
 """Schedules by the names that diffusers uses in ``scheduler_config.json``."""
 
 
+SPACINGS = {"uniform": 1.0, "quadratic": 2.0, "cubic": 3.0}
+"""Exponents p of the power law tau_k ~ (k - 1)^p by name."""
+
+
 def timestep_grid(
     num_steps: int,
     num_train_timesteps: int = 1000,
-    spacing: str = "uniform",
+    spacing: str | float = "cubic",
     start: int | None = None,
 ) -> torch.Tensor:
     """The T retained timesteps tau_T > ... > tau_1, noisiest first, as an int64 tensor (T,).
 
-    ``uniform``: tau_k = floor(N / T) (k - 1), as in the paper and in DDNM; ``quadratic``: spaced as
-    squares, denser at low noise. ``start`` begins at an intermediate timestep instead of the
-    end of the table ("the proposition can be extended to start from the intermediate
-    state", Sec. 4.1): the grid then divides 0 .. start and its first entry is ``start``.
+    tau_k = tau_T ((k - 1) / (T - 1))^p, rounded, and at least one above tau_{k-1}; ``spacing`` is
+    the exponent p >= 1, or its name: uniform (1), quadratic (2), cubic (3). The larger p, the
+    more steps lie at low noise. tau_T is the last training timestep, N - 1; only the uniform grid,
+    which is the one of the paper and of DDNM, counts in whole strides: tau_k = floor(N / T) (k - 1)
+    for T > 1. ``start`` makes tau_T an intermediate timestep ("the proposition can be extended to
+    start from the intermediate state", Sec. 4.1).
 
-    Raises ValueError when T is not in 1 .. N or the grid would repeat a timestep.
+    Raises ValueError when T is not in 1 .. N (with ``start``: 1 .. start + 1), or p is below 1.
     """
     check_integer("num_steps", num_steps, 1)
-    check_choice("spacing", spacing, ("uniform", "quadratic"))
+    power = spacing_power(spacing)
     if start is not None:
         check_integer("start", start, 0)
         if start >= num_train_timesteps:
             raise ValueError(f"start: got {start}; expected a timestep below {num_train_timesteps}")
-    available = num_train_timesteps if start is None else start + 1
-    if num_steps > available:
-        raise ValueError(f"num_steps: got {num_steps}; expected at most {available}")
-    index = torch.arange(num_steps, dtype=torch.float64)
-    fraction = index / max(num_steps - 1, 1)
-    stride = num_train_timesteps // num_steps
-    last = stride * (num_steps - 1) if start is None else start
-    grid = last * (fraction if spacing == "uniform" else fraction.square())
-    grid = grid.round().long()
-    if bool((grid.diff() < 1).any()):
-        raise ValueError(
-            f"num_steps: {num_steps} {spacing} steps over {available} timesteps repeat a timestep; "
-            "take fewer steps"
-        )
-    if start is not None and num_steps == 1:
-        grid = torch.tensor([start])
+    last = num_train_timesteps - 1 if start is None else start
+    if num_steps > last + 1:
+        raise ValueError(f"num_steps: got {num_steps}; expected at most {last + 1}")
+    if num_steps == 1:
+        return torch.tensor([last])
+    if start is None and power == 1:
+        last = num_train_timesteps // num_steps * (num_steps - 1)
+    index = torch.arange(num_steps)
+    grid = (last * (index.double() / (num_steps - 1)).pow(power)).round().long()
+    # where the power law repeats timesteps, one after the other
+    grid = (grid - index).cummax(0).values + index
     return grid.flip(0)
+
+
+def spacing_power(spacing: str | float) -> float:
+    """The exponent of a spacing: a name of :data:`SPACINGS`, or a number >= 1 itself.
+
+    Raises ValueError for another name, and for a number below 1 or not finite.
+    """
+    if isinstance(spacing, str):
+        check_choice("spacing", spacing, SPACINGS)
+        return SPACINGS[spacing]
+    number = isinstance(spacing, (int, float)) and not isinstance(spacing, bool)
+    if not number or not 1 <= spacing < math.inf:
+        raise ValueError(
+            f"spacing: got {spacing!r}; expected an exponent >= 1, or {', '.join(SPACINGS)}"
+        )
+    return float(spacing)
 
 
 @dataclass(frozen=True, eq=False)

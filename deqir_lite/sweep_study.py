@@ -51,6 +51,7 @@ class Run:
     photo: str
     num_steps: int
     eta: float
+    spacing: str
     form: str
     solver: str
     start: str
@@ -83,19 +84,23 @@ class SweepCurve:
 
 def study_runs(
     steps: Sequence[int] = (10, 20, 50, 100, 200),
-    etas: Sequence[float] = (0.15, 0.85),
+    chains: Sequence[tuple[float, str]] = ((0.15, "uniform"), (1.0, "cubic")),
     problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
 ) -> list[Run]:
-    """The runs of the study, short chains first; ``problems`` are pairs (task, photo)."""
-    cases = itertools.product(steps, etas, problems, METHODS)
-    return [Run(*problem, count, eta, *method) for count, eta, problem, method in cases]
+    """The runs of the study, short chains first.
+
+    ``chains`` are pairs (eta, spacing), by default that of the paper and that of a picture;
+    ``problems`` are pairs (task, photo).
+    """
+    cases = itertools.product(steps, chains, problems, METHODS)
+    return [Run(*problem, count, *chain, *method) for count, chain, problem, method in cases]
 
 
 def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
     """The chain of a run."""
     operator = make_task(run.task, (run.size, run.size), run.seed)
     y = operator.A(load_bundled_photo(run.photo, run.size))
-    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed)
+    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed, run.spacing)
 
 
 def measure(
@@ -138,7 +143,7 @@ def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
 
 
 def _chain_of(run: Run) -> tuple[Any, ...]:
-    return run.task, run.photo, run.num_steps, run.eta, run.size, run.seed
+    return run.task, run.photo, run.num_steps, run.eta, run.spacing, run.size, run.seed
 
 
 def _encode(curve: SweepCurve) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def verification_chain(
     photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed)).clamp(-1, 1)
     operator = make_task(task, (size, size), seed)
     y = operator.A(photo)
-    return make_chain(bent_prior(gaussian), operator, y, num_steps, eta, seed), gaussian
+    return make_chain(bent_prior(gaussian), operator, y, num_steps, eta, seed, "uniform"), gaussian
 
 
 def verify(

@@ -77,12 +77,13 @@ def chain_for(nonlinear_prior, gaussian_prior):
         size=(8, 8),
         dtype=torch.float64,
         seed=0,
+        spacing="uniform",
         **options,
     ):
         operator = make_task(task, size, seed)
         photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(seed))
         y = operator.A(photo.to(dtype))
-        return make_chain(prior, operator, y, num_steps, eta, seed, **options)
+        return make_chain(prior, operator, y, num_steps, eta, seed, spacing, **options)
 
     return make
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deqir_lite._torchvision import ensure_torchvision
-from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.consistency import RangeNullConsistency
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.priors import GaussianPrior
@@ -55,7 +55,7 @@ def ddim():
 def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, ddim, eta):
     """DDIM's own eta scales the posterior's deviation; ours is eta sqrt(1 - abar) (Prop. 1)."""
     y = torch.zeros(2, 3, 8, 8, dtype=torch.float64)
-    chain = make_chain(nonlinear_prior, NothingMeasured(), y, num_steps=10, eta=eta, seed=3)
+    chain = make_chain(nonlinear_prior, NothingMeasured(), y, num_steps=10, eta=eta, seed=3, spacing="uniform")
     scheduler = ddim(nonlinear_prior.schedule, 10)
     expected = [chain.x_T]
     for k, t in enumerate(scheduler.timesteps):
@@ -69,7 +69,7 @@ def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, d
     got = chain.sequential()
     assert got.shape == (11, 2, 3, 8, 8)
     torch.testing.assert_close(got, torch.stack(expected), rtol=1e-10, atol=1e-10)
-    single = make_chain(nonlinear_prior, NothingMeasured(), y.float(), 10, eta, 3)
+    single = make_chain(nonlinear_prior, NothingMeasured(), y.float(), 10, eta, 3, "uniform")
     assert (single.sequential().double() - got).abs().max() < 2e-4 * got.abs().max()
 
 
@@ -80,7 +80,7 @@ def test_sequential_chain_is_a_literal_ddnm(nonlinear_prior, gaussian_prior, tas
     operator, eye = make_task(task, (8, 8)), torch.eye(192).double().reshape(192, 3, 8, 8)
     A = operator.A(eye).flatten(1).T
     y = operator.A(gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(0)))
-    chain = make_chain(nonlinear_prior, operator, y, num_steps=5, eta=eta, seed=1)
+    chain = make_chain(nonlinear_prior, operator, y, 5, eta, seed=1, spacing="uniform")
     pinv = torch.linalg.pinv(A, rtol=1e-8)
     null = torch.eye(192).double() - pinv @ A
     beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
@@ -189,9 +189,22 @@ def test_start_from_an_intermediate_timestep(chain_for):
     assert len(chain.sequential()) == 6
 
 
-def test_quadratic_spacing_is_passed_on(chain_for):
+def test_spacing_is_passed_on(chain_for):
     timesteps = chain_for(num_steps=5, spacing="quadratic").coefficients.timesteps
-    assert timesteps.tolist() == [800, 450, 200, 50, 0]
+    assert timesteps.tolist() == [999, 562, 250, 62, 0]
+
+
+@pytest.mark.parametrize(("preset", "expected"), [(PAPER, (0.15, 950)), (PICTURE, (1.0, 999))])
+def test_presets_are_arguments_of_a_chain_and_one_is_its_default(
+    nonlinear_prior, preset, expected
+):
+    operator, y = make_task("sr2", (8, 8)), torch.zeros(1, 3, 4, 4)
+    chain = make_chain(nonlinear_prior, operator, y, **preset)
+    c = chain.coefficients
+    assert (c.num_steps, c.eta, int(c.timesteps[0])) == (20, *expected)
+    usual = make_chain(nonlinear_prior, operator, y).coefficients
+    same = torch.equal(usual.timesteps, c.timesteps) and usual.eta == c.eta
+    assert same is (preset is PICTURE)
 
 
 def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_prior):
@@ -228,7 +241,8 @@ def test_gradients_reach_the_initial_noise(chain_for):
         ({"eta": math.nan}, "eta: got nan"),
         ({"seed": -1}, "seed: got -1"),
         ({"seed": 0.5}, "seed: got 0.5"),
-        ({"spacing": "cubic"}, "spacing: unknown value 'cubic'; known: uniform, quadratic"),
+        ({"spacing": "quartic"}, "spacing: unknown value 'quartic'; known: uniform, quadratic, cubic"),
+        ({"spacing": 0.5}, "spacing: got 0.5; expected an exponent >= 1"),
         ({"start": 1000}, "start: got 1000"),
     ],
 )

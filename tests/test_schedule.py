@@ -115,38 +115,65 @@ def test_bad_number_of_training_timesteps(make, steps):
         make(steps)
 
 
-@given(st.integers(1, 300), st.integers(0, 900))
+@given(st.integers(2, 300), st.integers(0, 900))
 def test_uniform_grid_is_multiples_of_the_stride(num_steps, more):
     available = num_steps + more
-    grid = timestep_grid(num_steps, available)
+    grid = timestep_grid(num_steps, available, "uniform")
     stride = available // num_steps
     assert grid.dtype == torch.int64
     assert grid.tolist() == [k * stride for k in reversed(range(num_steps))]
 
 
-@pytest.mark.parametrize("num_steps", [1, 7, 20, 100, 1000])
+@pytest.mark.parametrize("num_steps", [2, 7, 20, 100, 1000])
 def test_uniform_grid_is_that_of_ddim(diffusers, num_steps):
     scheduler = diffusers.DDIMScheduler(timestep_spacing="leading", steps_offset=0)
     scheduler.set_timesteps(num_steps)
-    assert timestep_grid(num_steps).tolist() == scheduler.timesteps.tolist()
+    assert timestep_grid(num_steps, spacing="uniform").tolist() == scheduler.timesteps.tolist()
 
 
-def test_quadratic_grid():
-    grid = timestep_grid(10, spacing="quadratic")
-    assert grid.tolist() == [round(900 * (k / 9) ** 2) for k in reversed(range(10))]
+@pytest.mark.parametrize(("spacing", "power"), [("quadratic", 2), ("cubic", 3), (2.5, 2.5)])
+def test_power_law_grids(spacing, power):
+    grid = timestep_grid(10, spacing=spacing)
+    assert grid.tolist() == [round(999 * (k / 9) ** power) for k in reversed(range(10))]
 
 
-@given(st.integers(1, 25), st.sampled_from(["uniform", "quadratic"]), st.integers(700, 999))
-def test_grid_from_an_intermediate_timestep(num_steps, spacing, start):
+def test_cubic_is_the_default_and_numbers_are_as_good_as_names():
+    assert timestep_grid(12).tolist() == timestep_grid(12, spacing=3).tolist()
+    assert timestep_grid(12, spacing=1.0).tolist() == timestep_grid(12, spacing="uniform").tolist()
+
+
+@given(
+    st.integers(1, 1000),
+    st.one_of(st.sampled_from(["uniform", "quadratic", "cubic"]), st.floats(1, 8)),
+    st.one_of(st.none(), st.integers(0, 999)),
+)
+def test_every_grid_has_t_different_timesteps_and_its_noisiest_is_the_last(
+    num_steps, spacing, start
+):
+    if start is not None:
+        num_steps = min(num_steps, start + 1)
     grid = timestep_grid(num_steps, spacing=spacing, start=start)
     assert len(grid) == num_steps
-    assert grid[0] == start
     assert (grid.diff() < 0).all()
+    power = {"uniform": 1, "quadratic": 2, "cubic": 3}.get(spacing, spacing)
+    last = 999 if start is None else start
+    if start is None and power == 1 and num_steps > 1:
+        last = 1000 // num_steps * (num_steps - 1)
+    assert grid[0] == last
     if num_steps > 1:
         assert grid[-1] == 0
-        power = {"uniform": 1, "quadratic": 2}[spacing]
-        fraction = torch.arange(num_steps - 1, -1, -1).double() / (num_steps - 1)
-        assert ((grid - start * fraction**power).abs() <= 0.5).all()
+        index = torch.arange(num_steps - 1, -1, -1)
+        law = last * (index.double() / (num_steps - 1)) ** power
+        assert (grid >= law - 0.5).all()
+        # a step above the power law is there because the one before is one below it
+        pushed = grid > law + 0.5
+        assert (grid[:-1] - grid[1:])[pushed[:-1]].eq(1).all()
+
+
+def test_a_single_step_begins_in_noise():
+    assert timestep_grid(1).tolist() == timestep_grid(1, spacing="uniform").tolist() == [999]
+    assert timestep_grid(1, 50).tolist() == [49]
+    assert timestep_grid(1, start=300).tolist() == [300]
 
 
 @pytest.mark.parametrize(
@@ -157,8 +184,11 @@ def test_grid_from_an_intermediate_timestep(num_steps, spacing, start):
         ({"num_steps": 2.0}, "num_steps: got 2.0"),
         ({"num_steps": 1001}, "num_steps: got 1001; expected at most 1000"),
         ({"num_steps": 12, "start": 10}, "num_steps: got 12; expected at most 11"),
-        ({"num_steps": 100, "spacing": "quadratic"}, "repeat a timestep"),
-        ({"num_steps": 5, "spacing": "cubic"}, "spacing: .*known: uniform, quadratic"),
+        ({"num_steps": 5, "spacing": "quartic"}, "spacing: .*known: uniform, quadratic, cubic"),
+        *[
+            ({"num_steps": 5, "spacing": bad}, "spacing: got .*expected an exponent >= 1, or unif")
+            for bad in (0.99, 0, -1, math.nan, math.inf, True, None)
+        ],
         ({"num_steps": 5, "start": -1}, "start: got -1"),
         ({"num_steps": 5, "start": 1000}, "start: got 1000; expected a timestep below 1000"),
     ],

@@ -40,7 +40,7 @@ class Program:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.timesteps = timestep_grid(problem.num_steps)
+        self.timesteps = timestep_grid(problem.num_steps, spacing="uniform")
         self.alpha_bar = self.levels()[:, None, None, None, None].to(problem.y)
         self.source, self.target = self.alpha_bar[:-1], self.alpha_bar[1:]
         self.pinv_y = self.pinv(self.measurement())

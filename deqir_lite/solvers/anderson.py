@@ -34,7 +34,7 @@ class Anderson:
     * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its
       Gram matrix, so that it means the same at every image size; never below the rounding unit.
 
-    Every image of a batch is mixed by itself.
+    Every image of a batch is mixed by itself, over the states that it has not solved yet.
     """
 
     mixing: str = "triangular"
@@ -68,24 +68,29 @@ class Anderson:
         history = [(past_x[dropped:], past_g[dropped:]) for past_x, past_g in state.history]
         if len(x) == 0 or not history:
             return replace(evaluated, history=[(x, g), *history][: self.memory])
-        mixed, weights = self._mix(x, g, history)
+        mixed, weights = self._mix(x, g, history, evaluated.active())
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
         history = [(x, g), *history][: self.memory]
         return replace(evaluated, states=states, weights=weights, history=history)
 
     def _mix(
-        self, x: torch.Tensor, g: torch.Tensor, history: list[tuple[torch.Tensor, torch.Tensor]]
+        self,
+        x: torch.Tensor,
+        g: torch.Tensor,
+        history: list[tuple[torch.Tensor, torch.Tensor]],
+        active: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
         dx = torch.stack([x - past for past, _ in history])
-        dg = torch.stack([g - past for _, past in history])
-        gamma = self._coefficients(g, dg)
-        if self.keeps_staircase:  # its predecessor has just become exact: a plain step, no mix
-            gamma = torch.cat([torch.zeros_like(gamma[:1]), gamma[1:]])
+        dg = torch.stack([g - past for _, past in history]).where(active, 0)
+        gamma = self._coefficients(g.where(active, 0), dg)
+        mixing = active
+        if self.keeps_staircase:  # where the predecessor has just become exact: a plain step
+            mixing = torch.cat([torch.zeros_like(active[:1]), active[:-1]])
+        gamma = gamma.where(mixing.flatten(2), 0)
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
         mixed = x + self.damping * g - (scale * (dx + self.damping * dg)).sum(0)
-        if self.keeps_staircase:
-            mixed = torch.cat([(x + g)[:1], mixed[1:]])
+        mixed = torch.where(mixing, mixed, x + g)
         newest = 1 - gamma.sum(-1, keepdim=True)
         return mixed, torch.cat([newest, gamma], dim=-1)
 

@@ -35,29 +35,30 @@ class Picard:
 def evaluate(
     system: FixedPointSystem, state: SolverState, tolerance: float, staircase: bool
 ) -> SolverState:
-    """Evaluate F once: new output, residuals, frozen prefix and counts; the next states are F.
+    """Evaluate F once: new output, residuals, frozen prefixes and counts; the next states are F.
 
-    Raises ValueError when no unfinished state is left.
+    Every image of a batch has a frozen prefix of its own, so that it is solved as it would be
+    alone; the network is asked about the states that any image still needs. Raises ValueError when no unfinished state is left.
     """
     x, first = state.states, state.first
     if first == len(x) - 1:
         raise ValueError(f"state: all {first} states are solved; no sweep is left to do")
-    step_residual = system.residual(x, first)
+    step_residual = torch.where(state.active(), system.residual(x, first), 0)
     relative = relative_residual(step_residual, x[first + 1 :])
     residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])
     correction = system.model.correction(step_residual, first)
     output = torch.cat([x[: first + 1], x[first + 1 :] + correction])
-    frozen = frozen_prefix(residual, first, tolerance)
-    if staircase and frozen == first:
+    frozen = frozen_prefix(residual, state.frozen, tolerance)
+    if staircase:
         # This state is exact from now on. But it has moved, so the residuals of the later ones,
         # taken before, do not tell: all are zero when the start is the solution for another x_T.
-        frozen += 1
+        frozen = torch.where(frozen == state.frozen, frozen + 1, frozen).clamp(max=len(x) - 1)
     return replace(
         state,
         states=output,
         output=output,
         residual=residual,
-        first=min(frozen, len(x) - 1),
+        frozen=frozen,
         sweeps=state.sweeps + 1,
         nfe=state.nfe + relative.numel(),
         weights=None,

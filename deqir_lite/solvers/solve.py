@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Collection
+from dataclasses import replace
 
 import torch
 from tqdm.auto import tqdm
@@ -34,10 +35,11 @@ def solve(
     ``pixel_tolerance`` is given, when no pixel of x_0 moves by more than that between two sweeps
     (in units of [-1, 1]). A solver that keeps the staircase also ends after T sweeps, exactly.
     ``max_sweeps`` defaults to T. ``record`` may name "x0" and "states", kept in the trace for
-    every sweep. ``start[0]`` does not matter: x_T belongs to the chain.
+    every sweep. ``start[0]`` does not matter: x_T belongs to the chain. Every image of a batch is
+    solved and stopped as it would be alone.
 
-    Without convergence the result is the evaluated sweep with the smallest largest residual,
-    ``converged`` is False and a :class:`ConvergenceWarning` is given.
+    Without convergence the result is, for every image, the evaluated sweep with its smallest
+    largest residual, ``converged`` is False and a :class:`ConvergenceWarning` is given.
     """
     steps = system.chain.num_steps
     max_sweeps = steps if max_sweeps is None else max_sweeps
@@ -48,7 +50,8 @@ def solve(
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
-    best, converged = (math.inf, state.states), False
+    best, lowest = state.states, torch.full((state.states.shape[1],), math.inf).double()
+    converged = False
     with tqdm(total=max_sweeps, disable=not show_progress, desc="sweeps") as bar:
         while state.sweeps < max_sweeps:
             previous = state.output
@@ -56,22 +59,36 @@ def solve(
             state = solver.step(system, state, tolerance)
             bar.update()
             _record(trace, state, record)
-            worst = float(state.residual.max())
-            if not math.isfinite(worst):
+            worst = state.residual.amax(dim=0)
+            if not bool(worst.isfinite().all()):
                 break
-            if worst <= best[0]:
-                best = (worst, state.output)
-            converged = state.first == steps or (
-                pixel_tolerance is not None
-                and state.sweeps > 1
-                and float((state.output[-1] - previous[-1]).abs().max()) <= pixel_tolerance
-            )
+            best = _where(worst <= lowest, state.output, best)
+            lowest = torch.minimum(worst, lowest)
+            if pixel_tolerance is not None and state.sweeps > 1:
+                state = _stop_calm_images(state, previous, pixel_tolerance)
+            converged = state.first == steps
             if converged:
                 break
     if not converged:
-        _warn(state, best[0], tolerance)
-    states = state.output if converged else best[1]
+        _warn(state, float(lowest.max()), tolerance)
+    states = state.output if converged else best
     return Solution(states, state.sweeps, state.nfe, converged, trace)
+
+
+def _stop_calm_images(
+    state: SolverState, previous: torch.Tensor, pixel_tolerance: float
+) -> SolverState:
+    """Freeze the images whose x_0 has moved by at most ``pixel_tolerance`` since ``previous``."""
+    moved = (state.output[-1] - previous[-1]).abs().flatten(1).amax(dim=1).cpu()
+    calm = moved <= pixel_tolerance
+    frozen = state.frozen.where(~calm, len(state.states) - 1)
+    return replace(state, states=_where(calm, state.output, state.states), frozen=frozen)
+
+
+def _where(images: torch.Tensor, states: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """``states`` (T+1, B, ...) of the ``images`` (B,) that are True, else ``others``."""
+    mask = images.to(states.device).reshape(1, -1, *[1] * (states.ndim - 2))
+    return torch.where(mask, states, others)
 
 
 def _record(trace: Trace, state: SolverState, record: Collection[str]) -> None:

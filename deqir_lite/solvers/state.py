@@ -39,7 +39,7 @@ class SolverState:
     * ``states`` (T+1, B, ...): where the next sweep evaluates F,
     * ``output`` (T+1, B, ...): F at the last evaluated states,
     * ``residual`` (T, B): relative residuals at the last evaluated states, float64 on the CPU,
-    * ``first``: states[: first + 1] are solved and frozen,
+    * ``frozen`` (B,): of image b the states[: frozen[b] + 1] are solved and frozen; int64, CPU,
     * ``sweeps``, ``nfe``: sweeps done and single-image network evaluations spent,
     * ``weights``: mixing weights of the last sweep, or None,
     * ``history``: earlier (states, F - states) on the active rows, newest first (Anderson).
@@ -48,11 +48,22 @@ class SolverState:
     states: torch.Tensor
     output: torch.Tensor
     residual: torch.Tensor
-    first: int = 0
+    frozen: torch.Tensor
     sweeps: int = 0
     nfe: int = 0
     weights: torch.Tensor | None = None
     history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        """states[: first + 1] are solved for every image, and are not evaluated again."""
+        return int(self.frozen.min())
+
+    def active(self) -> torch.Tensor:
+        """Which of states[first + 1 :] are still to be solved, (n, B, 1, ...), on their device."""
+        rows = torch.arange(self.first, len(self.states) - 1)
+        mask = rows[:, None] >= self.frozen
+        return mask.reshape(*mask.shape, *[1] * (self.states.ndim - 2)).to(self.states.device)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +115,8 @@ def initial_state(system: FixedPointSystem, states: torch.Tensor) -> SolverState
     states = torch.cat([x_T[None], states[1:]])
     shape = (len(states) - 1, states.shape[1])
     residual = torch.full(shape, float("inf"), dtype=torch.float64)
-    return SolverState(states=states, output=states, residual=residual)
+    frozen = torch.zeros(shape[1], dtype=torch.int64)
+    return SolverState(states=states, output=states, residual=residual, frozen=frozen)
 
 
 def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
@@ -114,12 +126,11 @@ def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Ten
     return residual.flatten(2).norm(dim=2) / size
 
 
-def frozen_prefix(residual: torch.Tensor, first: int, tolerance: float) -> int:
-    """How many leading states are within ``tolerance`` for every image; never below ``first``.
-
-    ``residual`` (T, B).
+def frozen_prefix(
+    residual: torch.Tensor, frozen: torch.Tensor, tolerance: float
+) -> torch.Tensor:
+    """How many leading states of each image are within ``tolerance``, (B,); never fewer than
+    ``frozen`` (B,). ``residual`` (T, B).
     """
-    within = (residual <= tolerance).all(dim=1).tolist()
-    while first < len(within) and within[first]:
-        first += 1
-    return first
+    solved = torch.arange(len(residual))[:, None] < frozen
+    return (solved | (residual <= tolerance)).long().cumprod(dim=0).sum(dim=0)
