@@ -1,5 +1,6 @@
 """Deep equilibrium diffusion restoration with parallel sampling."""
 
+from deqir_lite.baselines import gaussian_mean, simple_answer
 from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.certificate import Certificate
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
@@ -28,6 +29,7 @@ __all__ = [
     "RestorationChain",
     "Solution",
     "consistency",
+    "gaussian_mean",
     "load_bundled_photo",
     "load_gaussian",
     "load_photo",
@@ -41,6 +43,7 @@ __all__ = [
     "restore_parallel",
     "restore_sequential",
     "save_image",
+    "simple_answer",
     "solve_implicit",
     "ssim",
 ]

@@ -122,7 +122,7 @@ def make_chain(
     seed: int = 0,
     spacing: str | float = "cubic",
     start: int | None = None,
-    samples: int = 1,
+    samples: int | None = None,
 ) -> RestorationChain:
     """Fix a chain for measurements ``y`` (B, ...): grid, coefficients, A^+ y and all noise.
 
@@ -131,25 +131,31 @@ def make_chain(
     draws are made on the CPU in float64 and then moved to y's device and dtype, so that one
     seed names the same chain everywhere. ``spacing`` and ``start`` as in
     :func:`deqir_lite.schedule.timestep_grid`; with ``start`` the chain begins at an intermediate
-    step, from sqrt(abar) A^+ y plus noise. ``samples`` = N restores every photo N times in one
-    batch: y[0] with the seeds ``seed`` .. ``seed`` + N - 1, then y[1] with the same seeds, ...,
-    each image with the noise that a chain of that photo and seed alone would have.
+    step, from sqrt(abar) A^+ y plus noise.
+
+    By default every photo of the batch is restored once, with noise of its own. ``samples`` = N
+    restores every photo N times: y[0] with the seeds ``seed`` .. ``seed`` + N - 1, then y[1] with
+    the same seeds, ..., each image with the noise that a chain of that photo and seed alone has.
 
     Raises ValueError for bad arguments, NaN, or shapes that the operator refuses.
     """
     check_integer("seed", seed, 0)
-    check_integer("samples", samples, 1)
+    if samples is not None:
+        check_integer("samples", samples, 1)
     check_finite("y", y)
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     schedule = prior.schedule
     timesteps = timestep_grid(num_steps, schedule.num_train_timesteps, spacing, start)
     coefficients = step_coefficients(schedule, timesteps, eta)
-    consistency = RangeNullConsistency(operator, y.repeat_interleave(samples, dim=0))
+    consistency = RangeNullConsistency(operator, y.repeat_interleave(samples or 1, dim=0))
     pinv_y = consistency.pinv_y
-    shape = (num_steps + 1, len(y) if samples == 1 else 1, *pinv_y.shape[1:])
-    draws = torch.cat([_draw(shape, seed + sample) for sample in range(samples)], dim=1).to(pinv_y)
-    if samples > 1:
-        draws = draws.repeat(1, len(y), 1, 1, 1)
+    if samples is None:
+        draws = _draw((num_steps + 1, *pinv_y.shape), seed)
+    else:
+        alone = (num_steps + 1, 1, *pinv_y.shape[1:])
+        each = torch.cat([_draw(alone, seed + sample) for sample in range(samples)], dim=1)
+        draws = each.repeat(1, len(y), 1, 1, 1)
+    draws = draws.to(pinv_y)
     x_T = draws[0]
     if start is not None:
         first = coefficients.alpha_bar[0]

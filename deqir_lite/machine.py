@@ -34,7 +34,9 @@ def fast_in_bfloat16(device: torch.device | str) -> bool:
     """
     if torch.device(device).type != "cpu":
         return True
-    features = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch do not tell
+    if not hasattr(torch.cpu, "get_capabilities"):  # older releases of torch do not tell
+        return False
+    features = torch.cpu.get_capabilities()
     return any(features.get(name, False) for name in ("amx_bf16", "avx512_bf16", "sve_bf16"))
 
 

@@ -17,7 +17,7 @@ import torch
 
 from deqir_lite._study import StudyFile
 from deqir_lite.bundled import data_path, load_bundled_photo
-from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.chain import PICTURE, RestorationChain, make_chain
 from deqir_lite.checks import check_integer
 from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
 from deqir_lite.metrics import psnr
@@ -42,6 +42,19 @@ METHODS = (
 )
 """(form, solver, start) of the study: every form with the start that is its default."""
 
+DEFAULT_TASKS = (
+    "sr2",
+    "sr4",
+    "deblur-gaussian",
+    "deblur-anisotropic",
+    "inpaint-random",
+    "inpaint-stripe",
+    "inpaint-text",
+    "colorization",
+)
+DEFAULT_PHOTOS = ("coffee", "cat")
+"""Tasks and photos of :func:`default_runs`."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -51,7 +64,7 @@ class Run:
     photo: str
     num_steps: int
     eta: float
-    spacing: str
+    spacing: str | float
     form: str
     solver: str
     start: str
@@ -72,9 +85,7 @@ class SweepCurve:
     def sweeps_to(self, target: float = TARGET) -> int | None:
         """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
         none."""
-        missed = [j for j, value in enumerate(self.psnr) if not value >= target]
-        arrived = missed[-1] + 1 if missed else 0
-        return arrived if arrived < len(self.psnr) else None
+        return sweeps_to(self.psnr, target)
 
     @property
     def is_monotone(self) -> bool:
@@ -82,18 +93,53 @@ class SweepCurve:
         return all(later >= earlier for earlier, later in itertools.pairwise(self.psnr))
 
 
+def sweeps_to(curve: Sequence[float], target: float = TARGET) -> int | None:
+    """The first entry from which on a curve stays at ``target`` or more; None if there is none."""
+    missed = [j for j, value in enumerate(curve) if not value >= target]
+    arrived = missed[-1] + 1 if missed else 0
+    return arrived if arrived < len(curve) else None
+
+
+def default_runs() -> list[Run]:
+    """A few tasks and photos with the defaults of everything: chain, form, solver and start."""
+    chain = PICTURE["num_steps"], PICTURE["eta"], PICTURE["spacing"]
+    method = "gaussian", "anderson-triangular", "gaussian"
+    return [Run(task, photo, *chain, *method) for task in DEFAULT_TASKS for photo in DEFAULT_PHOTOS]
+
+
+def default_sweeps(curves: Iterable[SweepCurve]) -> dict[str, float]:
+    """Sweeps to :data:`TARGET` of the :func:`default_runs`: for each task the mean over photos.
+
+    Infinite where a run does not arrive. KeyError when ``curves`` lack a run.
+    """
+    known = {curve.run: curve.sweeps_to() for curve in curves}
+    needed: dict[str, list[float]] = {task: [] for task in DEFAULT_TASKS}
+    for run in default_runs():
+        sweeps = known[run]
+        needed[run.task].append(math.inf if sweeps is None else sweeps)
+    return {task: sum(sweeps) / len(sweeps) for task, sweeps in needed.items()}
+
+
+def mean_default_sweeps(curves: Iterable[SweepCurve]) -> float:
+    """The mean of :func:`default_sweeps` over the tasks."""
+    return sum(default_sweeps(curves).values()) / len(DEFAULT_TASKS)
+
+
 def study_runs(
     steps: Sequence[int] = (10, 20, 50, 100, 200),
-    chains: Sequence[tuple[float, str]] = ((0.15, "uniform"), (1.0, "cubic")),
+    chains: Sequence[tuple[float, str | float]] = ((0.15, "uniform"), (1.0, "cubic")),
     problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
 ) -> list[Run]:
     """The runs of the study, short chains first.
 
     ``chains`` are pairs (eta, spacing), by default that of the paper and that of a picture;
-    ``problems`` are pairs (task, photo).
+    ``problems`` are pairs (task, photo). The :func:`default_runs` of these ``steps`` come last
+    among the runs of their length.
     """
     cases = itertools.product(steps, chains, problems, METHODS)
-    return [Run(*problem, count, *chain, *method) for count, chain, problem, method in cases]
+    runs = [Run(*problem, count, *chain, *method) for count, chain, problem, method in cases]
+    runs += [run for run in default_runs() if run.num_steps in steps]
+    return sorted(dict.fromkeys(runs), key=lambda run: run.num_steps)
 
 
 def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
@@ -114,20 +160,38 @@ def measure(
     with torch.no_grad():
         chain = make_run_chain(run, prior)
         reference = chain.sequential()[-1] if sequential is None else sequential
-        system = FixedPointSystem(chain, make_model(run.form, chain, gaussian))
-        start = make_start(run.start, chain, gaussian)
-        solver = make_solver(run.solver)
-        state = solver.init(system, start)
-        curve = [psnr(start[-1], reference).item()]
-        for _ in range(min(run.max_sweeps, run.num_steps)):
-            state = solver.step(system, state)
-            x0 = state.output[-1]
-            if not bool(torch.isfinite(x0).all()):
-                break
-            curve.append(psnr(x0, reference).item())
-            if curve[-1] >= STOP:
-                break
-    return SweepCurve(run, tuple(curve))
+        how = run.form, run.solver, run.start
+        return SweepCurve(run, sweep(chain, reference, gaussian, *how, run.max_sweeps))
+
+
+@torch.no_grad()
+def sweep(
+    chain: RestorationChain,
+    sequential: torch.Tensor,
+    gaussian: GaussianPrior,
+    form: str,
+    solver: str,
+    start: str,
+    max_sweeps: int,
+) -> tuple[float, ...]:
+    """PSNR in dB of x_0 against the sequential x_0 (1, 3, H, W), of the start and of each sweep.
+
+    It ends as :class:`SweepCurve` says.
+    """
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian))
+    states = make_start(start, chain, gaussian)
+    method = make_solver(solver)
+    state = method.init(system, states)
+    curve = [psnr(states[-1], sequential).item()]
+    for _ in range(min(max_sweeps, chain.num_steps)):
+        state = method.step(system, state)
+        x0 = state.output[-1]
+        if not bool(torch.isfinite(x0).all()):
+            break
+        curve.append(psnr(x0, sequential).item())
+        if curve[-1] >= STOP:
+            break
+    return tuple(curve)
 
 
 def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:

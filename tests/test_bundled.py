@@ -9,7 +9,7 @@ from PIL import Image
 
 from deqir_lite import bundled
 from deqir_lite.operators.masks import load_mask
-from deqir_lite.training.checkpoint import WEIGHTS_FILE
+from deqir_lite.priors.residual import WEIGHTS_FILE
 
 
 def test_photos_are_enough_and_large_enough():
@@ -23,10 +23,10 @@ def test_photos_are_enough_and_large_enough():
     assert sum(p.stat().st_size for p in bundled.data_path("photos").iterdir()) < 2.5e6
 
 
-def test_weights_of_the_priors_are_at_most_16_megabytes():
+def test_weights_of_the_priors_are_at_most_10_megabytes():
     sizes = [p.stat().st_size for p in bundled.data_path("priors").glob("*/" + WEIGHTS_FILE)]
     assert sizes
-    assert max(sizes) <= 16e6
+    assert max(sizes) <= 10e6
 
 
 def test_load_at_a_size():

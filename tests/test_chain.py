@@ -1,5 +1,6 @@
 """The sequential chain against diffusers' DDIM and against a literal DDNM."""
 
+import itertools
 import math
 
 import pytest
@@ -207,6 +208,21 @@ def test_presets_are_arguments_of_a_chain_and_one_is_its_default(
     assert same is (preset is PICTURE)
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("start", [None, 400])
+def test_samples_are_the_chains_of_their_seeds(nonlinear_prior, gaussian_prior, samples, start):
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(0)))
+    options = {"num_steps": 4, "eta": 0.7, "start": start}
+    chain = make_chain(nonlinear_prior, operator, y, seed=5, samples=samples, **options)
+    states = chain.sequential()
+    for photo, sample in itertools.product(range(2), range(samples)):
+        alone = make_chain(nonlinear_prior, operator, y[photo, None], seed=5 + sample, **options)
+        image = photo * samples + sample
+        assert torch.equal(chain.noise[:, image, None], alone.noise)
+        torch.testing.assert_close(states[:, image, None], alone.sequential())
+
+
 def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_prior):
     chain = chain_for()
     other = chain.with_prior(gaussian_prior)
@@ -241,6 +257,8 @@ def test_gradients_reach_the_initial_noise(chain_for):
         ({"eta": math.nan}, "eta: got nan"),
         ({"seed": -1}, "seed: got -1"),
         ({"seed": 0.5}, "seed: got 0.5"),
+        ({"samples": 0}, "samples: got 0; expected an integer >= 1"),
+        ({"samples": 1.5}, "samples: got 1.5"),
         ({"spacing": "quartic"}, "spacing: unknown value 'quartic'; known: uniform, quadratic, cubic"),
         ({"spacing": 0.5}, "spacing: got 0.5; expected an exponent >= 1"),
         ({"start": 1000}, "start: got 1000"),

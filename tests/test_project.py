@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 import deqir_lite
 from deqir_lite._files import replacing
 from deqir_lite.evaluation.pictures import FILE as PICTURES_FILE
-from deqir_lite.training.checkpoint import STATE_FILE, WEIGHTS_FILE
+from deqir_lite.priors.residual import WEIGHTS_FILE
+from deqir_lite.training.checkpoint import STATE_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -189,8 +190,8 @@ def test_the_priors_of_the_wheel_are_small(wheel):
     priors = [f for f in wheel.infolist() if f.filename.startswith("deqir_lite/_data/priors/")]
     weights = [f.file_size for f in priors if Path(f.filename).name == WEIGHTS_FILE]
     assert weights
-    assert max(weights) <= 16e6
-    assert sum(f.file_size for f in priors) < 20e6
+    assert max(weights) <= 10e6
+    assert sum(f.file_size for f in priors) < 14e6
 
 
 @pytest.fixture

@@ -42,6 +42,25 @@ def test_every_combination_gives_the_sequential_sample(
     assert not torch.allclose(solution.x0[0], solution.x0[1])  # two photos
 
 
+@pytest.mark.parametrize("method", ["deqir", "sequential"])
+def test_samples_in_a_batch_are_the_runs_with_their_seeds(chain_for, gaussian_prior, method):
+    """Solved and stopped as alone, although their numbers of sweeps differ."""
+
+    def restore(chain):
+        if method == "sequential":
+            return restore_sequential(chain)
+        return restore_parallel(chain, "noise", gaussian=gaussian_prior, tolerance=1e-2)
+
+    chain = chain_for(num_steps=12)
+    operator, y = chain.consistency.operator, chain.consistency.operator.A(chain.consistency.pinv_y)
+    samples = restore(make_chain(chain.prior, operator, y, 12, seed=3, samples=4))
+    alone = [restore(make_chain(chain.prior, operator, y, 12, seed=3 + k)) for k in range(4)]
+    together = torch.cat([solution.x0 for solution in alone])
+    torch.testing.assert_close(samples.x0, together, rtol=0, atol=1e-10)
+    assert samples.nfe == sum(solution.nfe for solution in alone)
+    assert samples.sweeps == max(solution.sweeps for solution in alone)
+
+
 def test_solvers_by_name_and_as_objects(chain_for):
     chain = chain_for()
     options = {"form": "noise", "tolerance": 1e-8}

@@ -2,29 +2,42 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from deqir_lite import load_gaussian, load_prior, psnr, restore_parallel
+from deqir_lite import (
+    load_bundled_photo,
+    load_gaussian,
+    load_prior,
+    make_chain,
+    psnr,
+    restore_parallel,
+)
 from deqir_lite.bundled import data_path
+from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.sweep_study import (
+    DEFAULT_TASKS,
     METHODS,
     STOP,
     Run,
     SweepCurve,
+    default_runs,
+    default_sweeps,
     load_study,
     main,
     make_run_chain,
+    mean_default_sweeps,
     measure,
     run_study,
     study_runs,
 )
 from deqir_lite.verification import bent_prior
 
-RUN = Run("sr2", "cat", 6, 0.15, "data", "picard", "measurement", size=16)
+RUN = Run("sr2", "cat", 6, 0.15, "uniform", "data", "picard", "measurement", size=16)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +71,34 @@ def test_monotone():
 
 def test_the_runs_cover_every_combination_once():
     runs = study_runs((10, 20))
-    assert len(runs) == len(set(runs)) == 2 * 2 * 2 * len(METHODS)
+    both = 2  # with T = 20, cubic and eta 1: in the grid, and among the default runs
+    assert len(runs) == len(set(runs)) == 2 * 2 * 2 * len(METHODS) + len(default_runs()) - both
+    assert {(run.eta, run.spacing) for run in runs} == {(0.15, "uniform"), (1.0, "cubic")}
+    assert len(study_runs((10,))) == 2 * 2 * len(METHODS)
     assert [run.num_steps for run in runs] == sorted(run.num_steps for run in runs)
     assert {run.form for run in runs} == {"noise", "data", "gaussian", "jacobi"}
+
+
+def test_the_default_runs_are_those_of_a_plain_call(bent, photos):
+    (stripes,) = (r for r in default_runs() if (r.task, r.photo) == ("inpaint-stripe", "cat"))
+    run = replace(stripes, size=16)
+    operator = make_task(run.task, (16, 16))
+    chain = make_chain(bent, operator, operator.A(load_bundled_photo("cat", 16)))
+    solution = restore_parallel(chain, tolerance=0.0, record=("x0",))
+    expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
+    found = measure(run, bent, photos).psnr[1:]
+    assert found == pytest.approx(expected[: len(found)], abs=0.01)
+
+
+def test_sweeps_of_the_default_runs():
+    curves = [SweepCurve(run, (30.0, 41.0)) for run in default_runs()]
+    curves[0] = SweepCurve(curves[0].run, (30.0, 31.0, 32.0, 41.0))
+    assert default_sweeps(curves) == dict.fromkeys(DEFAULT_TASKS, 1.0) | {DEFAULT_TASKS[0]: 2.0}
+    assert mean_default_sweeps(curves) == 1 + 1 / len(DEFAULT_TASKS)
+    curves[-1] = SweepCurve(curves[-1].run, (30.0, 31.0))
+    assert default_sweeps(curves)[DEFAULT_TASKS[-1]] == math.inf
+    with pytest.raises(KeyError):
+        default_sweeps(curves[1:])
 
 
 def test_a_picard_run_ends_at_the_sequential_sample(bent, photos):
@@ -73,7 +111,9 @@ def test_a_picard_run_ends_at_the_sequential_sample(bent, photos):
 
 
 def test_the_curve_is_that_of_the_solver(bent, photos):
-    run = Run("sr2", "cat", 6, 0.15, "noise", "anderson-triangular", "measurement", size=16)
+    run = Run(
+        "sr2", "cat", 6, 0.15, "uniform", "noise", "anderson-triangular", "measurement", size=16
+    )
     chain = make_run_chain(run, bent)
     solution = restore_parallel(chain, "noise", tolerance=0.0, record=("x0",))
     expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
@@ -83,14 +123,14 @@ def test_the_curve_is_that_of_the_solver(bent, photos):
 
 
 def test_on_its_own_prior_the_gaussian_form_needs_no_sweep_at_all(photos):
-    run = Run("sr2", "cat", 6, 0.15, "gaussian", "picard", "gaussian", size=16)
+    run = Run("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "gaussian", size=16)
     assert measure(run, photos, photos).sweeps_to() == 0
-    run = Run("sr2", "cat", 6, 0.15, "gaussian", "picard", "noise", size=16)
+    run = Run("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "noise", size=16)
     assert measure(run, photos, photos).sweeps_to() == 1
 
 
 def test_the_allowed_sweeps_are_kept(bent, photos):
-    run = Run("sr2", "cat", 6, 0.15, "jacobi", "picard", "noise", size=16, max_sweeps=2)
+    run = Run("sr2", "cat", 6, 0.15, "uniform", "jacobi", "picard", "noise", size=16, max_sweeps=2)
     found = measure(run, bent, photos)
     assert len(found.psnr) == 3
     assert found.sweeps_to() is None
@@ -114,7 +154,7 @@ def test_a_diverged_run_ends_before_the_first_bad_picture(bent, photos):
 
 def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch, bent):
     out = tmp_path / "sweeps.json"
-    other = Run("sr2", "cat", 6, 0.85, "data", "picard", "measurement", size=16)
+    other = Run("sr2", "cat", 6, 0.85, "uniform", "data", "picard", "measurement", size=16)
     first = run_study(out, [RUN], bent)
     written = json.loads(out.read_text())["curves"]
     measured = []
@@ -134,7 +174,7 @@ def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch, bent):
 
 def test_an_interrupted_study_keeps_what_it_has(tmp_path, monkeypatch, bent):
     out = tmp_path / "sweeps.json"
-    other = Run("sr2", "cat", 6, 0.85, "data", "picard", "measurement", size=16)
+    other = Run("sr2", "cat", 6, 0.85, "uniform", "data", "picard", "measurement", size=16)
 
     def interrupted(run, *rest):
         if run == other:

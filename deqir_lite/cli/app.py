@@ -63,10 +63,10 @@ def check_timesteps(timesteps: int, longest: int) -> None:
         )
 
 
-def check_seed(seed: int) -> None:
+def check_seed(seed: int, name: str = "seed") -> None:
     """Refuse what no torch.Generator takes."""
     if not 0 <= seed < 2**63:
-        raise ValueError(f"seed: got {seed}; expected an integer in [0, 2^63)")
+        raise ValueError(f"{name}: got {seed}; expected an integer in [0, 2^63)")
 
 
 def check_writable(name: str, path: Path) -> None:

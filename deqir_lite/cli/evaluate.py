@@ -1,5 +1,6 @@
 """``deqir-lite evaluate``."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,21 +20,24 @@ from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.run import Evaluation
 from deqir_lite.evaluation.settings import (
+    ETA,
     MASK_SEED,
     SEEDS,
     SHORT,
     SIZES,
+    SPACING,
     TIMESTEPS,
     Setting,
     plan,
 )
 from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.machine import choose_device
+from deqir_lite.machine import choose_device, fast_in_bfloat16
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior, prior_folder
+from deqir_lite.schedule import SPACINGS, spacing_power
 
 FIGURE_FILE, TABLE_FILE = "evaluation.png", "evaluation.md"
 LOG_FILE = "training_log.json"
@@ -72,22 +76,35 @@ def evaluate(
         int,
         _option(
             f"Samples of each photo: seeds 0, 1, ... Chains of {SHORT} steps and more, and photos "
-            f"of more than {GOAL_SIZE} pixels, are sampled once, but for the tasks with a goal at "
-            f"{GOAL_SIZE} pixels."
+            f"of more than {GOAL_SIZE} pixels, are sampled once, but for the tasks with a goal of "
+            "their own at this size."
         ),
     ] = SEEDS,
     all_seeds: Annotated[
         bool, _option("All seeds everywhere: best on a GPU.", "--all-seeds")
     ] = False,
     eta: Annotated[
+        str,
+        _option(
+            "Share of fresh noise, 0 to 1; of several, separated by commas, the best one of each "
+            "task is reported."
+        ),
+    ] = f"{ETA:g}",
+    spacing: Annotated[
+        str,
+        _option(
+            f"Where the timesteps lie: {', '.join(SPACINGS)}, or the exponent >= 1 of their power "
+            "law."
+        ),
+    ] = str(SPACING),
+    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
+    dtype: Annotated[
         str | None,
         _option(
-            "Share of fresh noise for all tasks, 0 to 1; of several, separated by commas, the best "
-            "one of each task is reported. Default: chosen per task."
+            f"Inside the network: {', '.join(DTYPES)}. Default: bfloat16 where it is fast, on a GPU "
+            "and on some processors, else float32."
         ),
     ] = None,
-    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
-    dtype: Annotated[str, _option(f"Inside the network: {', '.join(DTYPES)}.")] = "bfloat16",
     batch: Annotated[
         int | None,
         _option("Images through the network at once. Default: 32 on cuda, else 8."),
@@ -113,6 +130,8 @@ def evaluate(
         _report(Results.load(folder), Pictures(folder))
         return
     check_folder("out", folder)
+    place = choose_device(device)
+    dtype = dtype or ("bfloat16" if fast_in_bfloat16(place) else "float32")
     check_choice("dtype", dtype, DTYPES)
     check_integer("seeds", seeds, 1)
     if batch is not None:
@@ -123,9 +142,9 @@ def evaluate(
         _each("tasks", tasks, str),
         _each("sizes", sizes, int),
         _each("timesteps", timesteps, int),
-        None if eta is None else _each("eta", eta, float),
+        _each("eta", eta, float),
     )
-    place = choose_device(device)
+    power = _exponent(spacing)
     found = find_photos(photos or data_path("photos"))
     model = load_prior(prior, place, dtype)
     _check_plan(wanted, model)
@@ -136,6 +155,7 @@ def evaluate(
             "photos": {photo.name: photo.digest for photo in found},
             "seeds": seeds,
             "all_seeds": all_seeds,
+            "spacing": power,
             "dtype": dtype,
         },
     )
@@ -155,6 +175,7 @@ def evaluate(
         device=place,
         dtype=torch.float64 if dtype == "float64" else torch.float32,
         all_seeds=all_seeds,
+        spacing=power,
     )
     try:
         complete = evaluation.run(
@@ -180,6 +201,14 @@ def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
     except ValueError:
         raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
     return values
+
+
+def _exponent(spacing: str) -> float:
+    """The exponent that a spacing means, so that "cubic" and "3" are the same."""
+    value: str | float = spacing
+    with contextlib.suppress(ValueError):
+        value = float(spacing)
+    return spacing_power(value)
 
 
 def _check_plan(wanted: list[Setting], prior: Prior) -> None:

@@ -1,34 +1,43 @@
-"""The numbers of a restoration: quality, and two lines on the terminal."""
+"""The numbers of a restoration, a few lines on the terminal, and a sheet of its samples."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import typer
+from PIL import Image
 
+from deqir_lite.images import side_by_side
 from deqir_lite.metrics import SSIM_WINDOW, format_value, psnr, ssim
 
+_IN_A_ROW = 8
 
-def quality(
-    truth: torch.Tensor, before: torch.Tensor, after: torch.Tensor
-) -> dict[str, float | None]:
-    """PSNR and SSIM of the pseudo-inverse and of the restored picture; None where too small."""
+
+def quality(truth: torch.Tensor, images: Mapping[str, torch.Tensor]) -> dict[str, float | None]:
+    """psnr_NAME and ssim_NAME of named images, averaged over a batch; SSIM None where too small."""
     large = min(truth.shape[-2:]) >= SSIM_WINDOW
-    return {
-        "psnr_before": float(psnr(before, truth)),
-        "psnr_after": float(psnr(after, truth)),
-        "ssim_before": float(ssim(before, truth)) if large else None,
-        "ssim_after": float(ssim(after, truth)) if large else None,
+    return {f"psnr_{name}": float(psnr(x, truth).mean()) for name, x in images.items()} | {
+        f"ssim_{name}": float(ssim(x, truth).mean()) if large else None
+        for name, x in images.items()
     }
 
 
 def print_report(numbers: dict[str, Any]) -> None:
     """What was gained, where the truth is known, and what it took."""
-    for name, digits, unit in (("psnr", ".2f", " dB"), ("ssim", ".3f", "")):
-        if f"{name}_after" in numbers:
-            before, after = (
-                format_value(numbers[f"{name}_{when}"], digits) for when in ("before", "after")
+    samples, simple = numbers["samples"], numbers["simple"]
+    if not numbers["measured"]:
+        _print_quality(numbers, "psnr", ".2f", " dB")
+        _print_quality(numbers, "ssim", ".3f", "")
+        if samples == 1 and numbers["psnr_after"] < numbers["psnr_simple"]:
+            typer.echo(
+                f"The sample has a lower PSNR than {simple}, as it invents what nobody can know; "
+                "a mean of samples (--samples 8) lies nearer to the photo."
             )
-            typer.echo(f"{name.upper()}  {before:>6}{unit} -> {after:>6}{unit}")
+    if samples > 1:
+        typer.echo(
+            f"standard deviation of the {samples} samples: white is "
+            f"{numbers['deviation_white']:.1f} of 255 levels"
+        )
     done = "sweeps" if numbers["method"] == "deqir" else "steps"
     typer.echo(
         f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
@@ -36,3 +45,30 @@ def print_report(numbers: dict[str, Any]) -> None:
         f"||A x - y|| = {numbers['consistency']:.1e}"
         + ("" if numbers["converged"] else ", NOT converged")
     )
+
+
+def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
+    def shown(image: str) -> str:
+        return format_value(numbers[f"{name}_{image}"], digits) + unit
+
+    line = (
+        f"{name.upper()}  pseudo-inverse {shown('before')}, {numbers['simple']} {shown('simple')}, "
+        f"restored {shown('after')}"
+    )
+    if (samples := numbers["samples"]) > 1:
+        line += f" (average of {samples}: {shown('average')}, mean of {samples}: {shown('mean')})"
+    typer.echo(line)
+
+
+def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
+    """All samples (N, 3, H, W) over their seeds, which begin at ``seed``, 8 in a row."""
+    labels = [f"seed {seed + k}" for k in range(len(samples))]
+    rows = [
+        side_by_side(list(samples[k : k + _IN_A_ROW]), labels[k : k + _IN_A_ROW])
+        for k in range(0, len(samples), _IN_A_ROW)
+    ]
+    height = rows[0].height
+    sheet = Image.new("RGB", (rows[0].width, height * len(rows)), "white")
+    for k, row in enumerate(rows):
+        sheet.paste(row, (0, k * height))
+    return sheet

@@ -30,6 +30,10 @@ def train(
         float, typer.Option(help="Share of the crops from generated pictures; 1 needs no photos.")
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a trained prior to begin with instead of random weights."),
+    ] = None,
     batch: Annotated[
         int | None,
         typer.Option(help="Crops per step; by default 32, on CUDA 256, resumed as before."),
@@ -50,7 +54,7 @@ def train(
         check_seed(seed)
     check_folder("out", out)
     place = choose_device(device)
-    from deqir_lite.training.run import train_prior  # imports diffusers, which takes seconds
+    from deqir_lite.training.run import train_prior  # imports torch.optim, which takes a moment
 
     folder = train_prior(
         photos,
@@ -62,6 +66,7 @@ def train(
         data_note=data_note,
         batch=batch,
         seed=seed,
+        init=init,
     )
     typer.echo(f"prior written to {folder}; use it with --prior {folder}")
 

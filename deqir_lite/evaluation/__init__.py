@@ -1,6 +1,5 @@
 """Judge a prior by what it restores: photos, tasks and chains against simpler methods."""
 
-from deqir_lite.evaluation.baselines import Baseline, baseline_of, bicubic, biharmonic
 from deqir_lite.evaluation.goals import GOALS, Goal
 from deqir_lite.evaluation.photos import Photo, find_photos
 from deqir_lite.evaluation.pictures import Pictures
@@ -8,13 +7,12 @@ from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.run import Evaluation
 from deqir_lite.evaluation.sampling import restore_samples
-from deqir_lite.evaluation.settings import Setting, default_eta, plan, seeds_of
+from deqir_lite.evaluation.settings import Setting, plan, seeds_of
 from deqir_lite.evaluation.summary import Line, summarise
 from deqir_lite.evaluation.table import markdown, text_table
 
 __all__ = [
     "GOALS",
-    "Baseline",
     "Evaluation",
     "Goal",
     "Line",
@@ -22,10 +20,6 @@ __all__ = [
     "Pictures",
     "Results",
     "Setting",
-    "baseline_of",
-    "bicubic",
-    "biharmonic",
-    "default_eta",
     "find_photos",
     "markdown",
     "plan",

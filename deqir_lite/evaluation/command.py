@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Iterable
 
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import default_eta
+from deqir_lite.evaluation.settings import ETA, SPACING
 from deqir_lite.operators import TASKS
+from deqir_lite.schedule import spacing_power
 
 
 def reproducing_command(results: Results) -> str:
@@ -26,8 +27,10 @@ def reproducing_command(results: Results) -> str:
     if ran:
         words += ["--sizes", _list(setting.size for setting in ran)]
         words += ["--timesteps", _list(setting.timesteps for setting in ran)]
-        if any(setting.eta != default_eta(setting.task, setting.timesteps) for setting in ran):
+        if {setting.eta for setting in ran} != {ETA}:
             words += ["--eta", _list(setting.eta for setting in ran)]
+    if settings["spacing"] != spacing_power(SPACING):
+        words += ["--spacing", f"{settings['spacing']:g}"]
     words += ["--seeds", str(settings["seeds"]), "--dtype", str(settings["dtype"])]
     words += ["--all-seeds"] if settings["all_seeds"] else []
     return shlex.join(words)

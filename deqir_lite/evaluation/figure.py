@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from deqir_lite.evaluation.baselines import baseline_of
+from deqir_lite.baselines import baseline_of
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.settings import MASK_SEED, Setting

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from deqir_lite._files import write_atomically
-from deqir_lite.evaluation.baselines import baseline_of
+from deqir_lite.baselines import baseline_of
 from deqir_lite.evaluation.settings import Setting
 from deqir_lite.images import to_uint8
 from deqir_lite.operators import LinearOperator

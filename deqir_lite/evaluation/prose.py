@@ -7,7 +7,7 @@ from deqir_lite.evaluation.photos import measures_brightness
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.references import TV_WEIGHTS
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, SHORT, default_eta
+from deqir_lite.evaluation.settings import MASK_SEED
 from deqir_lite.evaluation.summary import Line, first_stage, summarise
 
 INTRODUCTION = """PSNR in dB, averaged over the photos. All images are clamped to the range of a \
@@ -15,8 +15,8 @@ photo before they are scored. "A⁺y" is the pseudo-inverse of the task, applied
 y. "baseline" is a simple method, named in each row. "TV" is total variation, and "Gaussian" the \
 posterior mean of the Gaussian photo prior. "one" is the average PSNR of the single samples of \
 this prior, over all seeds that were drawn; "mean" is the PSNR of the mean of these samples, where \
-there are several. The goals of a task are that "mean" is above "TV", above "Gaussian" and, in \
-some tasks, above one more method by a margin."""
+there are several. The goals of a task are that "mean" is above "TV" and above "Gaussian"; some \
+tasks also have goals of their own: a margin over "TV", or over one more method."""
 
 
 def nature(results: Results) -> str:
@@ -91,7 +91,7 @@ def _shown_photo(results: Results, size: int) -> str:
 
 
 def settings(results: Results) -> str:
-    """Photos, masks, seeds, eta, TV, machine: sentences about all that the numbers share."""
+    """Photos, masks, chains, eta, TV, machine: sentences about all that the numbers share."""
     lines = summarise(results)
     own = bool(results.context.get("photos"))
     whose = "Photos" if own else _BUNDLED
@@ -99,8 +99,8 @@ def settings(results: Results) -> str:
         f"{whose}: {', '.join(results.settings['photos'])}; cropped to the centred square and "
         "resized. Tasks that measure brightness alone are judged on the colour photos. Masks are "
         f"those of seed {MASK_SEED}.",
-        *_chains(lines),
-        *_eta(lines, own),
+        *_chains(results, lines),
+        *_eta(lines),
         f"TV: A⁺y, smoothed {len(TV_WEIGHTS)} times by scikit-image's denoise_tv_chambolle, with "
         f"a weight that falls from {TV_WEIGHTS[0]:g} to {TV_WEIGHTS[-1]:g}, and corrected to fit "
         "y after each.",
@@ -112,33 +112,25 @@ def settings(results: Results) -> str:
 _BUNDLED = "The photos that come with the book, none of them used to train a prior of the book"
 
 
-def _chains(lines: Sequence[Line]) -> list[str]:
+def _chains(results: Results, lines: Sequence[Line]) -> list[str]:
     seeds = {line.seeds for line in lines if line.seeds}
     if not seeds:
         return []
     several = f"the seeds 0 to {max(seeds) - 1}" + (", or 0 alone," if 1 in seeds else "")
     which = several if max(seeds) > 1 else "seed 0"
-    return [f"The chains have {which} and are walked step by step (sequentially)."]
+    return [
+        f"The chains have {which} and are walked step by step (sequentially). Their timesteps "
+        f"follow a power law of exponent {results.settings['spacing']:g}."
+    ]
 
 
-def _eta(lines: Sequence[Line], own_photos: bool) -> list[str]:
-    ran = [line for line in lines if line.eta is not None]
-    if not ran:
+def _eta(lines: Sequence[Line]) -> list[str]:
+    if not any(len(line.etas) > 1 for line in lines):
         return []
-    if any(len(line.etas) > 1 for line in ran):
-        return [
-            "Where several values of eta are listed, the one with the best mean was chosen, on "
-            "these photos."
-        ]
-    if any(line.eta != default_eta(line.task, line.timesteps) for line in ran):
-        return ["eta was given with the command."]
-    short = default_eta("deblur-gaussian", SHORT - 1)
-    chosen = (
-        "eta is chosen by kind of task and chain length: "
-        f"{short:g} for chains of fewer than {SHORT} steps that deblur or fill holes, else 1"
-    )
-    untuned = "" if own_photos else "; it was not tuned on these photos"
-    return [f"{chosen}{untuned}."]
+    return [
+        "Where several values of eta are listed, the one with the best mean was chosen, on these "
+        "photos."
+    ]
 
 
 def _machine(results: Results, lines: Sequence[Line]) -> list[str]:

@@ -10,7 +10,7 @@ from deqir_lite._json import to_json
 from deqir_lite.evaluation.settings import Setting
 
 FILE = "evaluation.json"
-_FORMAT = 2
+_FORMAT = 3
 
 Scores = dict[str, float | None]
 """``psnr`` in dB and ``ssim`` (None below 11 pixels a side) of one image."""
@@ -20,8 +20,8 @@ Scores = dict[str, float | None]
 class Results:
     """Scores by photo, in ``folder`` / evaluation.json.
 
-    * ``settings``: what all numbers share (prior, photos, seeds, dtype); another run with other
-      settings is refused,
+    * ``settings``: what all numbers share (prior, photos, seeds, spacing as its exponent, dtype);
+      another run with other settings is refused,
     * ``context``: versions and devices that contributed,
     * ``references``: (task, size, photo) -> method -> scores,
     * ``samples``: (setting, photo) -> scores of each seed ("single") and of their "mean"; at the
@@ -43,7 +43,7 @@ class Results:
         try:
             stored = json.loads(path.read_text())
             if stored["format"] != _FORMAT:
-                raise ValueError(f"format {stored['format']!r}; expected {_FORMAT}")
+                raise ValueError(f"its format is {stored['format']!r}, not {_FORMAT}")
             results = cls(folder, stored["settings"], stored["context"])
             for entry in stored["references"]:
                 key = (entry.pop("task"), entry.pop("size"), entry.pop("photo"))
@@ -54,8 +54,8 @@ class Results:
                 results.samples[setting, photo] = _numbers(entry)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"out: {str(path)!r} is no results file of this program ({error}); delete it or "
-                "take another folder"
+                f"out: {str(path)!r} is no results file of this version of the program ({error}); "
+                "delete it or take another folder"
             ) from error
         return results
 

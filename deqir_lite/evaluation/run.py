@@ -16,7 +16,7 @@ from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.sampling import restore_samples
 from deqir_lite.evaluation.scoring import gaussian, reference_scores, score, scores
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, seeds_of
+from deqir_lite.evaluation.settings import MASK_SEED, SPACING, Setting, seeds_of
 from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.base import Prior
@@ -29,6 +29,7 @@ class Evaluation:
     * ``seeds``: how many seeds 0, 1, ... the chains have, the same for every photo; with
       ``all_seeds`` also where samples are expensive (see :func:`seeds_of`),
     * ``batch``: images through the network at once,
+    * ``spacing``: of the timesteps of all chains (see :func:`deqir_lite.schedule.timestep_grid`),
     * ``device`` and ``dtype`` (float32 or float64) of the chains; the baselines and reference
       methods work in float64, on the CPU,
     * ``pictures``: keeps the images that the figure shows.
@@ -43,6 +44,7 @@ class Evaluation:
     device: torch.device
     dtype: torch.dtype = torch.float32
     all_seeds: bool = False
+    spacing: str | float = SPACING
 
     def run(
         self,
@@ -165,16 +167,17 @@ class Evaluation:
     ) -> Tensor:
         """(P, S, 3, H, W), float64 on the CPU, not clamped."""
         y = operator.A(truths.to(self.device, self.dtype))
-        seeds = range(self._seeds_of(setting))
+        seeds = self._seeds_of(setting)
+        eta, spacing = setting.eta, self.spacing
         with explaining_memory(
             f"batch: out of memory with {self.batch} images of {setting.size} pixels a side; "
             "results so far are saved, go on with a smaller --batch"
         ):
             chunks = restore_samples(
-                prior, operator, y, setting.timesteps, setting.eta, seeds, self.batch
+                prior, operator, y, setting.timesteps, eta, spacing, seeds, self.batch
             )
             samples = torch.cat([chunk.cpu().double() for chunk in chunks])
-        return samples.unflatten(0, (len(truths), len(seeds)))
+        return samples.unflatten(0, (len(truths), seeds))
 
     def _shown_photo(self, size: int) -> Photo:
         large = [photo for photo in self.photos if photo.side >= size]

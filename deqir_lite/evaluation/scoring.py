@@ -5,7 +5,7 @@ import functools
 import torch
 from torch import Tensor
 
-from deqir_lite.evaluation.baselines import baseline_of
+from deqir_lite.baselines import baseline_of
 from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.evaluation.results import Scores
 from deqir_lite.metrics import SSIM_WINDOW, psnr, ssim

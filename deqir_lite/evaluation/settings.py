@@ -1,14 +1,16 @@
-"""What is run: tasks, sizes, chain lengths, the eta of every task, and the order of the work."""
+"""What is run: tasks, sizes, chain lengths, eta, and the order of the work."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_choice
-from deqir_lite.evaluation.goals import GOAL_SIZE, GOALS
+from deqir_lite.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 from deqir_lite.operators import TASKS
 
 SIZES = (64, 128, 256)
-TIMESTEPS = (20, 100)
+TIMESTEPS = (20, 50)
+ETA, SPACING = PICTURE["eta"], PICTURE["spacing"]
 SEEDS = 8
 """Seeds 0 to 7 of the chain; their mean estimates the posterior mean."""
 
@@ -21,9 +23,6 @@ FIRST_SIZE = GOAL_SIZE
 SHORT = 50
 """Chains with fewer steps are short."""
 
-_LITTLE_NOISE = ("deblur", "inpaint")
-"""Kinds of tasks that short chains solve better with less fresh noise."""
-
 
 class Setting(NamedTuple):
     """One line of the table before a choice of eta: all photos and seeds of it make its numbers."""
@@ -34,23 +33,15 @@ class Setting(NamedTuple):
     eta: float
 
 
-def default_eta(task: str, timesteps: int) -> float:
-    """Share of fresh noise in each step: 0.6 for short chains that deblur or fill holes, else 1.
-
-    Chosen once, from a scan over 0.6, 0.85 and 1 with photo64 at 64 pixels, on other photos than
-    the bundled ones. ``--eta 0.6,0.85,1`` repeats it on any photos.
-    """
-    return 0.6 if timesteps < SHORT and task.split("-")[0] in _LITTLE_NOISE else 1.0
-
-
 def seeds_of(setting: Setting, seeds: int, all_seeds: bool = False) -> int:
     """How many of the ``seeds`` a setting gets: all, or a single one where samples are expensive.
 
-    Expensive are long chains and photos larger than those of the goals. Tasks with a goal have all
-    seeds at its size, however long the chain; ``all_seeds`` gives them to everything.
+    Expensive are long chains and photos larger than those of the goals. Tasks with goals of their
+    own have all seeds at the sizes of these, however long the chain; ``all_seeds`` gives them to
+    everything.
     """
     cheap = setting.size <= GOAL_SIZE and setting.timesteps < SHORT
-    asked_for = setting.size == GOAL_SIZE and setting.task in GOALS
+    asked_for = bool(own_goals(setting.task, setting.size))
     return seeds if all_seeds or cheap or asked_for else 1
 
 
@@ -63,11 +54,11 @@ def plan(
     tasks: Iterable[str],
     sizes: Iterable[int],
     timesteps: Iterable[int],
-    eta: Sequence[float] | None = None,
+    eta: Sequence[float] = (ETA,),
 ) -> list[Setting]:
     """All settings, the most important ones first: see :func:`importance`; tasks with a goal first.
 
-    ``eta`` replaces the :func:`default_eta` of every task. Raises ValueError for an unknown task.
+    Every task is run with each ``eta``. Raises ValueError for an unknown task.
     """
     tasks = list(tasks)
     for task in tasks:
@@ -80,5 +71,5 @@ def plan(
         Setting(task, size, steps, value)
         for size, steps in stages
         for task in ordered
-        for value in eta or [default_eta(task, steps)]
+        for value in eta
     ]

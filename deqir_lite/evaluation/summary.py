@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deqir_lite.evaluation.baselines import baseline_of
-from deqir_lite.evaluation.goals import GOAL_SIZE, Goal, shortfalls
+from deqir_lite.baselines import baseline_of
+from deqir_lite.evaluation.goals import Goal, shortfalls
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance, plan
 from deqir_lite.operators import TASKS, make_task
@@ -35,8 +35,8 @@ class Line:
 
     @property
     def verdicts(self) -> list[tuple[Goal, float]]:
-        """Goals with the dB above (or, negative, below) them; none at other sizes than 128."""
-        return shortfalls(self.task, self.psnr) if self.size == GOAL_SIZE else []
+        """The goals at this size, with the dB above (or, negative, below) them."""
+        return shortfalls(self.task, self.size, self.psnr)
 
 
 def summarise(results: Results) -> list[Line]:

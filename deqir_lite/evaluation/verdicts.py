@@ -25,9 +25,11 @@ def goals_reached(results: Results) -> str:
     """Paragraphs: which tasks reach all their goals, which miss what, which cannot be judged.
 
     A task is judged by the mean of several samples, at the size of the goals. Of several chain
-    lengths the one with the best verdict counts, among those with the most photos.
+    lengths the one with the best verdict counts, among those with the most photos. The few goals
+    at other sizes follow by themselves.
     """
-    lines = [line for line in summarise(results) if line.size == GOAL_SIZE]
+    summary = summarise(results)
+    lines = [line for line in summary if line.size == GOAL_SIZE]
     judged: dict[str, list[Line]] = {}
     for line in lines:
         if line.verdicts:
@@ -39,6 +41,13 @@ def goals_reached(results: Results) -> str:
     unknown = [task for task in TASKS if task not in judged and task not in single]
     if judged and unknown:
         paragraphs.append(f"Not run: {', '.join(unknown)}.")
+    others = [
+        f"{line.task} at {line.size} pixels with T = {line.timesteps}, {goal_cell(line)}"
+        for line in summary
+        if line.size != GOAL_SIZE and line.verdicts
+    ]
+    if others:
+        paragraphs.append(f"Goals at other sizes, in dB: {'; '.join(others)}.")
     return "\n\n".join(paragraphs)
 
 

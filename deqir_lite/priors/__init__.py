@@ -11,6 +11,7 @@ from deqir_lite.priors.base import (
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.gaussian_posterior import GaussianPosterior
 from deqir_lite.priors.mixture import GaussianMixturePrior
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum, power_law_spectrum
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ModelPrior",
     "PhotoSpectrum",
     "Prior",
+    "ResidualPrior",
     "epsilon_from_x0",
     "fit_spectrum",
     "power_law_spectrum",

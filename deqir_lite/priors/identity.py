@@ -6,20 +6,26 @@ import torch
 
 from deqir_lite.priors.base import ModelPrior, Prior
 from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.residual import ResidualPrior
 
 
 def prior_digest(prior: Prior, name: str) -> str:
     """The start of the SHA-256 of a prior's numbers: weights or spectrum, and schedule.
 
-    The same for every device and precision. Nothing but the ``name`` tells functions apart.
+    The same for every device and precision, and for a prior before and after it was saved.
+    Nothing but the ``name`` tells functions apart.
     """
     unet = getattr(prior, "unet", None)
     if isinstance(unet, torch.nn.Module) and isinstance(prior, ModelPrior):
         parts = dict(sorted(unet.state_dict().items()))
         kind = f"{prior.prediction_type} {prior.clip_x0}"
     elif isinstance(prior, GaussianPrior):
-        parts = {"mean": prior.spectrum.mean, "covariance": prior.spectrum.covariance}
-        kind = "gaussian"
+        parts, kind = _spectrum(prior), "gaussian"
+    elif isinstance(prior, ResidualPrior):
+        weights = sorted(prior.network.state_dict().items())
+        parts = {name: value.half() for name, value in weights}  # as they are stored
+        parts |= {"scale": prior.scale} | _spectrum(prior.gaussian)
+        kind = "residual"
     else:
         parts, kind = {}, name
     digest = hashlib.sha256(kind.encode())
@@ -27,3 +33,7 @@ def prior_digest(prior: Prior, name: str) -> str:
         digest.update(name.encode())
         digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _spectrum(prior: GaussianPrior) -> dict[str, torch.Tensor]:
+    return {"mean": prior.spectrum.mean, "covariance": prior.spectrum.covariance}

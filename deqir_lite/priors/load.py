@@ -9,13 +9,12 @@ import torch
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
-from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
+from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule
 
 GAUSSIAN = "gaussian"
-SPECTRUM_FILE = "spectrum.safetensors"
-"""What makes a folder a Gaussian photo prior."""
 
 
 def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
@@ -48,10 +47,10 @@ def load_prior(
     """A prior by name.
 
     * ``name``: a bundled prior ("photo64", "gaussian"), which comes before a folder of that name
-      (see :func:`prior_folder`); the folder of a fitted Gaussian prior; a
-      diffusers folder with config.json, weights and scheduler_config.json; a diffusers hub id
-      of the form owner/name; ``module:function`` or ``file.py:function``; or the function itself
-      (see :func:`prior_from_callable`),
+      (see :func:`prior_folder`); the folder of a trained :class:`ResidualPrior`, or of a fitted
+      Gaussian prior; a diffusers folder with config.json, weights and scheduler_config.json; a
+      diffusers hub id of the form owner/name; ``module:function`` or ``file.py:function``; or the
+      function itself (see :func:`prior_from_callable`),
     * ``device``, ``dtype`` (float32, float64 or bfloat16, inside the network) and ``max_batch``
       (images through the network at once) count for networks only.
 
@@ -61,15 +60,15 @@ def load_prior(
         return prior_from_callable(name)
     if name == GAUSSIAN:
         return load_gaussian()
-    folder = prior_folder(name)
-    if folder is not None and (folder / SPECTRUM_FILE).is_file():
-        return GaussianPrior(PhotoSpectrum.load(folder / SPECTRUM_FILE))
-    bundled = name in _bundled_names()
-    if not bundled and not Path(name).exists() and is_callable_name(str(name)):
+    source = prior_path(str(name)) if name in prior_names() else Path(name)
+    if is_residual_prior(source):  # it has a spectrum too
+        return ResidualPrior.load(source, device, dtype, max_batch)
+    if (source / SPECTRUM_FILE).is_file():
+        return GaussianPrior(PhotoSpectrum.load(source / SPECTRUM_FILE))
+    if not source.exists() and is_callable_name(str(name)):
         return load_callable(str(name))
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
 
-    source = prior_path(str(name)) if bundled else Path(name)
     if not source.exists() and str(name).count("/") != 1:
         raise FileNotFoundError(
             f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "

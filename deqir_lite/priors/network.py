@@ -15,14 +15,13 @@ from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior
 from deqir_lite.priors.files import locate
+from deqir_lite.priors.precision import DTYPES
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 ensure_torchvision()
 
 from diffusers import UNet2DModel  # noqa: E402  (needs the line above)
 from diffusers.utils import logging  # noqa: E402
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
 
 class NetworkPrior(ModelPrior):

@@ -1,7 +1,6 @@
 """The photo prior of the book: the exact Gaussian denoiser, and a network for the rest."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,14 @@ from deqir_lite._json import to_json
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import epsilon_from_x0
-from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
 from deqir_lite.priors.precision import DTYPES
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.schedule import linear_schedule
 
-CONFIG_FILE, WEIGHTS_FILE, SPECTRUM_FILE = (
-    "config.json", "residual.safetensors", "spectrum.safetensors"
-)  # fmt: skip
-"""What the folder of such a prior holds."""
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
+"""What the folder of such a prior holds beside the spectrum."""
 
 CLASS_NAME = "ResidualPrior"
 """How config.json says that a folder holds such a prior; diffusers has its own names there."""
@@ -59,12 +56,17 @@ class ResidualPrior:
                 f"scale: got shape {tuple(scale.shape)}; expected {expected} positive numbers"
             )
         self.gaussian, self.schedule = gaussian, gaussian.schedule
-        network = network.double() if dtype == "float64" else network.float()
-        self.network = network.to(memory_format=torch.channels_last).eval()
-        self.network.requires_grad_(False)
-        self.scale = scale.double()
+        self.network = network.double() if dtype == "float64" else network.float()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.eval().requires_grad_(False)
+        self.scale = scale.float()  # as it is stored
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch
+
+    @property
+    def size_divisor(self) -> int:
+        """Image sides must be multiples of this."""
+        return self.network.size_divisor
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
@@ -78,11 +80,10 @@ class ResidualPrior:
 
     def rest(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """F(x_t, t), (B, 3, H, W)."""
-        divisor = self.network.size_divisor
-        if x_t.shape[-2] % divisor or x_t.shape[-1] % divisor:
+        if x_t.shape[-2] % self.size_divisor or x_t.shape[-1] % self.size_divisor:
             raise ValueError(
                 f"x_t: got size {x_t.shape[-2]}x{x_t.shape[-1]}; this network needs sides that are "
-                f"multiples of {divisor}"
+                f"multiples of {self.size_divisor}"
             )
         signal, noise = self.schedule.at(t, x_t)
         log_ratio = (noise / signal).log().flatten()
@@ -98,13 +99,28 @@ class ResidualPrior:
         return torch.cat(parts).to(x_t.dtype)
 
     def to(self, device: torch.device | str) -> "ResidualPrior":
-        """Move the network to ``device``; returns self."""
+        """Move the network and c(t) to ``device``; returns self."""
         self.network.to(device)
+        self.scale = self.scale.to(device)
         return self
 
     def files(self) -> dict[str, bytes]:
         """The files of the prior's folder by name; the weights in half precision."""
-        return prior_files(self.gaussian, self.network, self.network.state_dict(), self.scale)
+        network, weights = self.network, self.network.state_dict()
+        config = {
+            "_class_name": CLASS_NAME,
+            "channels": list(network.channels),
+            "blocks": network.blocks,
+            "patch": network.patch,
+            "num_train_timesteps": self.schedule.num_train_timesteps,
+        }
+        tensors = {name: value.cpu().half().contiguous() for name, value in weights.items()}
+        tensors[_SCALE] = self.scale.cpu()
+        return {
+            CONFIG_FILE: to_json(config).encode(),
+            WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),
+            SPECTRUM_FILE: self.gaussian.spectrum.to_bytes(),
+        }
 
     @classmethod
     def load(
@@ -120,15 +136,20 @@ class ResidualPrior:
         weights are not those of the network that config.json describes.
         """
         root = Path(folder)
-        config = read_config(root)
+        config = _read_config(root)
         if config.get("_class_name") != CLASS_NAME:
             raise ValueError(
                 f"prior: {root} holds a {config.get('_class_name', 'network of unknown kind')}, "
                 f"not a {CLASS_NAME}; train one with `deqir-lite train`"
             )
-        schedule = linear_schedule(int(config.get("num_train_timesteps", 1000)))
+        try:
+            schedule = linear_schedule(config["num_train_timesteps"])
+            network = ResidualUNet(config["channels"], config["blocks"], config["patch"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
+            ) from error
         gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule)
-        network = _build(root, config)
         weights = _read_weights(root / WEIGHTS_FILE)
         scale = weights.pop(_SCALE, None)
         if scale is None:
@@ -147,33 +168,23 @@ class ResidualPrior:
         return cls(gaussian, network, scale, dtype, max_batch).to(device)
 
 
-def prior_files(
-    gaussian: GaussianPrior,
-    network: ResidualUNet,
-    weights: Mapping[str, torch.Tensor],
-    scale: torch.Tensor,
-) -> dict[str, bytes]:
-    """The files of a prior's folder by name: its Gaussian part, architecture, and weights."""
-    config = {
-        "_class_name": CLASS_NAME,
-        "channels": list(network.channels),
-        "blocks": network.blocks,
-        "patch": network.patch,
-        "num_train_timesteps": gaussian.schedule.num_train_timesteps,
-    }
-    tensors = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    tensors[_SCALE] = scale.detach().cpu().float()
-    return {
-        CONFIG_FILE: to_json(config).encode(),
-        WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),
-        SPECTRUM_FILE: gaussian.spectrum.to_bytes(),
-    }
+def is_residual_prior(folder: Path) -> bool:
+    """Whether ``folder`` says that it holds a :class:`ResidualPrior`; ValueError when it says
+    nothing that can be read."""
+    config = folder / CONFIG_FILE
+    return config.is_file() and _read_config(folder).get("_class_name") == CLASS_NAME
 
 
-def read_config(root: Path) -> dict[str, Any]:
-    """config.json of a prior's folder; FileNotFoundError or ValueError in one line."""
+def _read_config(root: Path) -> dict[str, Any]:
     path = root / CONFIG_FILE
+    if not root.is_dir():
+        raise FileNotFoundError(f"prior: no folder {root}")
     if not path.is_file():
+        if (root / SPECTRUM_FILE).is_file() and not (root / WEIGHTS_FILE).is_file():
+            raise ValueError(
+                f"prior: {root} holds a Gaussian photo prior, not a {CLASS_NAME}; train one with "
+                "`deqir-lite train`"
+            )
         raise FileNotFoundError(f"prior: {root} holds no {CONFIG_FILE}")
     try:
         config = json.loads(path.read_text())
@@ -182,15 +193,6 @@ def read_config(root: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError(f"prior: {path} holds no JSON object")
     return config
-
-
-def _build(root: Path, config: dict[str, Any]) -> ResidualUNet:
-    try:
-        return ResidualUNet(config["channels"], config["blocks"], config["patch"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
-        ) from error
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:

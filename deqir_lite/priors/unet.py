@@ -1,6 +1,7 @@
 """The small network of the bundled photo prior: a U-Net without normalisation and attention."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -30,8 +31,19 @@ class ResidualBlock(nn.Module):
         return x + self.second(F.silu(self.first(x) * (1 + scale) + shift))
 
 
+class Blocks(nn.ModuleList):
+    """Residual blocks one after the other."""
+
+    def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        for block in self:
+            x = block(x, level)
+        return x
+
+
 class NoiseLevel(nn.Module):
-    """log(noise / signal) (B,) to an embedding (B, EMBEDDING): waves of eight lengths, one layer."""
+    """log(noise / signal) (B,) to a vector (B, EMBEDDING): waves of eight lengths, one layer."""
+
+    frequencies: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,10 +76,10 @@ class ResidualUNet(nn.Module):
             check_integer("channels", width, 1)
         self.channels, self.blocks, self.patch = tuple(channels), blocks, patch
 
-        def level(width: int) -> nn.ModuleList:
-            return nn.ModuleList(ResidualBlock(width) for _ in range(blocks))
+        def level(width: int) -> Blocks:
+            return Blocks(ResidualBlock(width) for _ in range(blocks))
 
-        steps = list(zip(channels, channels[1:], strict=False))
+        steps = list(pairwise(channels))
         self.level = NoiseLevel()
         self.input = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
         self.down = nn.ModuleList(level(width) for width in channels)
@@ -75,8 +87,8 @@ class ResidualUNet(nn.Module):
         self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in steps)
         self.up = nn.ModuleList(level(width) for width in channels[:-1])
         self.output = nn.Conv2d(channels[0], 3 * patch**2, 3, padding=1)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        for weight in self.output.parameters():
+            nn.init.zeros_(weight)
 
     @property
     def size_divisor(self) -> int:
@@ -89,13 +101,11 @@ class ResidualUNet(nn.Module):
         x = self.input(x)
         passed = []
         for depth, blocks in enumerate(self.down):
-            for block in blocks:
-                x = block(x, level)
+            x = blocks(x, level)
             if depth < len(self.shrink):
                 passed.append(x)
                 x = self.shrink[depth](x)
         for depth in reversed(range(len(self.up))):
             x = self.grow[depth](x) + passed[depth]
-            for block in self.up[depth]:
-                x = block(x, level)
+            x = self.up[depth](x, level)
         return F.pixel_shuffle(self.output(x), self.patch)

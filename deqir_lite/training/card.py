@@ -28,18 +28,21 @@ A diffusion prior for colour photographs, trained with `deqir-lite train`:
     x_0|t = G(x_t, t) + c(t) F(x_t, t)
 
 G is the exact denoiser of a Gaussian photo prior, c(t) its rms error on training crops, and F a
-U-Net without normalisation or attention{inner}: {parameters:.1f} million parameters, channels
-{channels}, {blocks} residual blocks per level. Load it with `ResidualPrior.load(folder)`.
+U-Net without normalisation or attention{inner}:
+{parameters:.1f} million parameters, channels {channels}, {blocks} residual blocks per level.
+Load it with `ResidualPrior.load(folder)`.
 
 ## Training
 
 | | |
 |---|---|
-| data | {data}; {crop}x{crop} crops at many scales, flips |
+| data | {data}; {crops} at many scales, flips |
 | schedule | linear, {timesteps} steps |
-| loss | squared error of x_0\|t over c(t)^2; {drawn} |
-| optimiser | Muon, rate {muon_lr:g}, for the inner convolutions; AdamW, rate {adam_lr:g}, for the rest |
-| rates | {warmup} steps of warm-up, then constant, falling to zero in the last {decay:.0%} of the time |
+| loss | squared error of x_0\\|t over c(t)^2; {drawn} |
+| optimiser | Muon, rate {muon_lr:g}, for the inner convolutions; AdamW, rate {adam_lr:g}, for \
+the rest |
+| rates | {warmup} steps of warm-up, then constant, falling to zero in the last {decay:.0%} of the \
+time |
 | steps | {steps} |
 | began with | {began_with} |
 | time | {minutes:.0f} minutes of training steps, {crops_per_second:.0f} crops a second |
@@ -66,8 +69,8 @@ PSNR (dB) of one-step denoising, x_{{0|t}} against the picture:
 
 It is small and has seen {seen}. It knows edges, smooth shading and simple texture; it does
 not know faces, text or objects, and it will not invent them convincingly. It was trained on
-{crop}x{crop} crops: at larger sizes it has no idea of the whole scene. Do not use it where a
-made-up detail could do harm.
+{crops}: at larger sizes it has no idea of the whole scene.
+Do not use it where a made-up detail could do harm.
 """
 
 
@@ -121,12 +124,12 @@ def _facts(log: dict[str, Any]) -> dict[str, Any]:
         "parameters": log["parameters"] / 1e6,
         "channels": ", ".join(map(str, recipe["channels"])),
         "data": _data(photos),
-        "crop": recipe["crop"],
+        "crops": _crops(recipe),
         "timesteps": recipe["num_train_timesteps"],
         "blocks": recipe["blocks"],
         **{name: recipe[name] for name in ("muon_lr", "adam_lr", "warmup", "decay")},
         "drawn": _drawn(recipe["low_noise"], recipe["num_train_timesteps"]),
-        "steps": _steps(last["step"], log["crops"], recipe["batch"]),
+        "steps": _steps(last["step"], log["crops"], recipe),
         "began_with": _beginning(log["began_with"]),
         "minutes": float(last["minutes"]),
         "crops_per_second": float(last["crops_per_second"]),
@@ -134,7 +137,7 @@ def _facts(log: dict[str, Any]) -> dict[str, Any]:
         "ema": last["ema_decay"],
         "decays": _decays(recipe["ema_decays"]),
         "note": photos["note"] or (_UNSTATED if photos["training"] else _NO_PHOTOS),
-        "command": _command(photos, last["minutes"]),
+        "command": _command(photos, last["minutes"], log["began_with"]),
         "judges": "the held-out photos" if photos["held_out"] else "held-out dead-leaves pictures",
         "levels": _listed(list(scores)),
         "loss": float(last["loss"]),
@@ -143,6 +146,21 @@ def _facts(log: dict[str, Any]) -> dict[str, Any]:
         ),
         "seen": "few photos" if photos["training"] else "no photo, only dead leaves",
     }
+
+
+def training_so_far(folder: str | Path) -> dict[str, float]:
+    """Crops and minutes of training that the log of a prior tells of, with those of the prior that
+    it began with; {} without a log. Raises ValueError when it is none of this trainer's."""
+    path = Path(folder) / LOG_FILE
+    if not path.is_file():
+        return {}
+    log = _read_object(path)
+    with _naming(path, "log of this trainer"):
+        before = log["began_with"] or {}
+        return {
+            "crops": log["crops"] + before.get("crops", 0),
+            "minutes": log["history"][-1]["minutes"] + before.get("minutes", 0.0),
+        }
 
 
 _UNSTATED = "The photos' licence was not stated."
@@ -175,10 +193,20 @@ def _beginning(began_with: dict[str, Any] | None) -> str:
     return f"the weights of the prior {began_with['digest']}{told}"
 
 
-def _steps(steps: int, crops: int, batch: int) -> str:
-    """A run that was resumed with another batch has no single one."""
+def _crops(recipe: dict[str, Any]) -> str:
+    small, large = (f"{side}x{side}" for side in (recipe["crop"], recipe["final_crop"]))
+    if small == large:
+        return f"{small} crops"
+    return f"{small} crops ({large} in the last {recipe['decay']:.0%} of the time)"
+
+
+def _steps(steps: int, crops: int, recipe: dict[str, Any]) -> str:
+    """A run that was resumed with another batch has no single one, nor has one of two sizes."""
+    batch = recipe["batch"]
     if steps * batch == crops:
         return f"{steps:,} of batch {batch} ({crops:,} crops)"
+    if recipe["crop"] != recipe["final_crop"]:
+        return f"{steps:,} ({crops:,} crops; batch {batch} of {recipe['crop']}x{recipe['crop']})"
     return f"{steps:,} ({crops:,} crops; batch {batch} at the end)"
 
 
@@ -193,8 +221,10 @@ def _listed(values: list[Any]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _command(photos: dict[str, Any], minutes: float) -> str:
+def _command(photos: dict[str, Any], minutes: float, began_with: dict[str, Any] | None) -> str:
     parts = ["deqir-lite train"]
+    if began_with is not None:
+        parts.append("--init PRIOR")
     if photos["training"] or photos["held_out"]:
         parts.append("--photos PHOTOS")
     if photos["dead_leaves"]:

@@ -5,6 +5,7 @@ comparison.json``. A file of that name in the folder of a prior becomes a table 
 """
 
 import argparse
+import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -21,19 +22,14 @@ from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
-from deqir_lite.training.variants import (
-    CHANGES,
-    change_in_words,
-    dead_leaves_share,
-    recipe_changes,
-)
+from deqir_lite.training.variants import CHANGES, change_in_words
 
 
 def named_recipes(device: torch.device | str, names: Sequence[str] = ()) -> dict[str, Recipe]:
     """The recipes ``names`` (all when empty) for a device; ValueError lists the known names."""
     for name in names:
         check_choice("recipes", name, CHANGES)
-    return {name: Recipe.for_device(device, **recipe_changes(name)) for name in names or CHANGES}
+    return {name: Recipe.for_device(device, **CHANGES[name]) for name in names or CHANGES}
 
 
 def compare_recipes(
@@ -46,22 +42,22 @@ def compare_recipes(
 ) -> dict[str, Any]:
     """Train each recipe for ``minutes`` on the same uint8 photos (3, H, W) and validate it.
 
-    All are validated on the same held-out photos, also the recipe that CHANGES trains on dead
-    leaves only. Returns {"minutes", "hardware", "recipes": {name: {"change", "steps", "params",
-    "warmup", "loss", "psnr_t20", ...}}} with the scores of :func:`validate`. After every recipe
-    the result so far is written to the file ``out``, unless that is None.
+    Returns {"minutes", "hardware", "recipes": {name: {"change", "steps", "crops", "params",
+    "warmup", "loss", "psnr_t20", ...}}} with the scores of :func:`validate` on the same held-out
+    photos. After every recipe the result so far is written to the file ``out``, unless that is
+    None; the recipes that such a file holds already are not trained again. Raises ValueError when
+    it was made in another time or on other hardware, where its rows would not compare.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
-    rows: dict[str, Any] = {}
-    result = {
-        "minutes": minutes,
-        "hardware": describe_device(torch.device(device)),
-        "recipes": rows,
-    }
+    hardware = describe_device(torch.device(device))
+    rows = _rows_so_far(out, minutes, hardware)
+    result = {"minutes": minutes, "hardware": hardware, "recipes": rows}
     for name, recipe in recipes.items():
+        if name in rows:
+            continue
         data = TrainingData(
-            photos, recipe.crop, dead_leaves_share(name), recipe.seed, device, recipe.final_crop
+            photos, recipe.crop, 0.0, recipe.seed, device, final_size=recipe.final_crop
         )
         trainer = Trainer(recipe, data)
         # what else a CPU computes meanwhile must not decide the comparison
@@ -82,6 +78,22 @@ def compare_recipes(
     return result
 
 
+def _rows_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, Any]:
+    if out is None or not out.exists():
+        return {}
+    try:
+        there = json.loads(out.read_text(encoding="utf-8"))
+        made, rows = (there["minutes"], there["hardware"]), dict(there["recipes"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"out: {str(out)!r} is no comparison of recipes ({error!r})") from error
+    if made != (minutes, hardware):
+        raise ValueError(
+            f"out: {str(out)!r} was made in {made[0]:g} minutes on {made[1]}, not in {minutes:g} "
+            f"on {hardware}; delete it or name another file"
+        )
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Compare the named recipes on a folder of photos; write the result, print the table."""
     parser = argparse.ArgumentParser(prog="python -m deqir_lite.training.comparison")
@@ -90,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--minutes", type=float, default=5.0, help="of training steps, for each recipe"
     )
     parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE),
-                        help="written after every recipe")  # fmt: skip
+                        help="written after every recipe; an existing one is gone on with")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME",
                         help=f"some of: {', '.join(CHANGES)}")  # fmt: skip

@@ -15,22 +15,23 @@ Rows = Mapping[str, Mapping[str, Any]]
 
 
 def comparison_table(recipes: Rows) -> str:
-    """The rows of a comparison: name -> change, params, steps, loss, psnr_t20, psnr_t100, ...
+    """The rows of a comparison: name -> change, params, steps, crops, loss, psnr_t20, ...
 
     A row without ``change`` gets the one of the recipe of its name, if there is one.
     """
     if not recipes:
         raise ValueError("recipes: got none; expected at least one")
     levels = _levels(next(iter(recipes.values())))
-    header = ["recipe", "change", "parameters", "steps", "loss", *(f"t = {t}" for t in levels)]
+    numbers = ["parameters", "steps", "crops", "loss", *(f"t = {t}" for t in levels)]
     return markdown_table(
-        header,
+        ["recipe", "change", *numbers],
         [
             [
                 name,
                 row.get("change", change_in_words(name)),
                 f"{row['params'] / 1e6:.1f} M",
                 f"{row['steps']:,}",
+                f"{row['crops']:,}",
                 f"{row['loss']:.4f}",
                 *(f"{row[f'psnr_t{t}']:.2f}" for t in levels),
             ]
@@ -61,20 +62,18 @@ def _winners(recipes: Rows) -> str:
 
 
 _QUESTIONS = (
+    {"wide": "With a wider network the loss is", "deep": "With a deeper network the loss is"},
     {"full resolution": "Without pixel-unshuffle the loss is"},
-    {"uniform timesteps": "With uniform timesteps the loss is"},
-    {"epsilon weighting": "Trained with the loss of the noise, the loss of v in validation is"},
-    {
-        "wide and shallow": "With a wide and shallow network the loss is",
-        "deep and narrow": "With a deep and narrow network the loss is",
-    },
-    {"dead leaves only": "Trained on dead leaves only, the loss on the same held-out photos is"},
+    {"large batch": "With a larger batch the loss is"},
+    {"low rate": "With half of Muon's rate the loss is", "high rate": "With twice the rate it is"},
+    {"half uniform": "With half of the timesteps drawn uniformly the loss is"},
+    {"large crops": "With larger crops in the decay the loss is"},
 )
 """What the comparison asks: for each question, the recipes that answer it beside "base"."""
 
 
 def _findings(recipes: Rows) -> list[str]:
-    """One sentence per question, and one more on what the loss of the noise is good for."""
+    """One sentence per question."""
     base, sentences = recipes.get("base"), []
     if base is None:
         return []
@@ -88,8 +87,6 @@ def _findings(recipes: Rows) -> list[str]:
         clauses[1:] = [clause[0].lower() + clause[1:] for clause in clauses[1:]]
         if clauses:
             sentences.append("; ".join(clauses) + ".")
-        if clauses and "epsilon weighting" in question:
-            sentences.append(_denoising(recipes["epsilon weighting"], base))
     return sentences
 
 
@@ -98,17 +95,6 @@ def _difference(loss: float) -> str:
     if size == "0.000":
         return "the same to three digits"
     return f"{size} {'higher' if loss > 0 else 'lower'}"
-
-
-def _denoising(row: Mapping[str, Any], base: Mapping[str, Any]) -> str:
-    better = [t for t in _levels(base) if row[f"psnr_t{t}"] > base[f"psnr_t{t}"]]
-    where = f"better at t = {', '.join(better)} only" if better else "better at no timestep"
-    if len(better) == len(_levels(base)):
-        where = "better at all timesteps"
-    return (
-        f"It denoises {where}. The loss can decide between the two, as both are validated with "
-        "that of v; but only base was trained on it."
-    )
 
 
 def _unfinished(recipes: Rows) -> list[str]:

@@ -16,7 +16,7 @@ def compiled_network(
     """``network`` compiled for the batches of ``recipe`` on CUDA, and as it is elsewhere.
 
     On a CPU the compilation takes longer than it saves in a training of minutes. It happens
-    here, in one step on an empty batch, so that it does not count as training time, and so that
+    here, in a step on empty batches, so that it does not count as training time, and so that
     too large a batch is noticed at once. When it fails, a warning says so.
     """
     if device.type != "cuda":
@@ -39,8 +39,10 @@ def compiled_network(
 
 
 def _try(network: Callable[..., Any], recipe: Recipe, device: torch.device) -> None:
-    """Forward and backward as in a training step; only the gradients are left behind."""
-    x = torch.zeros(recipe.batch, 3, recipe.crop, recipe.crop, device=device)
-    with torch.autocast(device.type, torch.bfloat16):
-        output = network(x, torch.zeros(recipe.batch, device=device))
-    output.float().square().mean().backward()
+    """Forward and backward as in the first and the last training step; only the gradients are left
+    behind."""
+    for batch, side in dict.fromkeys(recipe.crops(progress) for progress in (0.0, 1.0)):
+        x = torch.zeros(batch, 3, side, side, device=device)
+        with torch.autocast(device.type, torch.bfloat16):
+            output = network(x, torch.zeros(batch, device=device))
+        output.float().square().mean().backward()

@@ -62,7 +62,8 @@ class Recipe:
             raise ValueError("ema_decays: got none; expected at least one number in [0, 1]")
         for decay in self.ema_decays:
             check_interval("ema_decays", decay, 0.0, 1.0)
-        divisor = self.build_network().size_divisor
+        with torch.device("meta"):  # neither memory nor random numbers for the weights
+            divisor = self.build_network().size_divisor
         for name in ("crop", "final_crop"):
             if getattr(self, name) % divisor:
                 raise ValueError(

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training import checkpoint
+from deqir_lite.training.card import training_so_far
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
@@ -26,12 +28,14 @@ def train_prior(
     show_progress: bool = True,
     batch: int | None = None,
     seed: int | None = None,
+    init: str | Path | None = None,
 ) -> Path:
     """Train a photo prior for ``minutes`` of training steps and write it to ``out``.
 
     Without a ``recipe`` it is the default one of the device, or with ``resume`` that of the run,
     on whichever device that began; ``batch`` and ``seed`` replace its own unless they are None.
-    A run keeps its seed.
+    A run keeps its seed. ``init`` is the folder of a prior of this trainer, of the same
+    architecture, to begin with instead of random weights.
 
     ``photos`` is a folder, or None when ``dead_leaves``, the share of the crops that comes from
     pictures of the trainer's own, is 1. ``data_note`` goes into the model card: what the photos
@@ -43,19 +47,19 @@ def train_prior(
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
     if photos is None and dead_leaves != 1:
         raise ValueError("photos: got none; expected a folder, or a share of dead leaves of 1")
+    if resume and init is not None:
+        raise ValueError("init: a resumed run goes on with its own weights; leave init out")
     folder = Path(out)
     if not resume and (folder / checkpoint.STATE_FILE).exists():
         raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
     state = checkpoint.load_state(folder) if resume else None
     recipe = _complete(recipe, device, state, batch, seed)
-    pictures = [] if photos is None else load_photos(
-        photos, minimum=max(recipe.crop, recipe.final_crop)
-    )
-    data = TrainingData(
-        pictures, recipe.crop, dead_leaves, recipe.seed, device, recipe.final_crop
-    )
+    prior = None if init is None else ResidualPrior.load(init)
+    earlier = None if init is None else training_so_far(init)
+    pictures = [] if photos is None else load_photos(photos, max(recipe.crop, recipe.final_crop))
+    data = TrainingData(pictures, recipe.crop, dead_leaves, recipe.seed, device, recipe.final_crop)
     del pictures  # the data has its own copy
-    trainer = Trainer(recipe, data, folder, data_note)
+    trainer = Trainer(recipe, data, folder, data_note, prior, earlier)
     if state is not None:
         trainer.load_state_dict(state)
     trainer.train(minutes, show_progress)

@@ -15,8 +15,9 @@ def gaussian_error(prior: GaussianPrior, crops: torch.Tensor) -> torch.Tensor:
         c(t)^2 = mean of (1 - g sqrt(abar))^2 |x|^2 + g^2 (1 - abar).
     """
     crops = crops.double()
-    variances = prior.eigenvalues(crops)
-    power = prior.modes(crops - prior.mean(crops)).abs().square().mean(0)
+    variances, mean = prior.eigenvalues(crops), prior.mean(crops)
+    parts = crops.split(64)  # the modes of all crops at once would take a gigabyte
+    power = sum(prior.modes(part - mean).abs().square().sum(0) for part in parts) / len(crops)
     # rfft2 keeps one of each pair of conjugate columns, which counts twice
     width = crops.shape[-1]
     weight = torch.full((width // 2 + 1,), 2.0, dtype=torch.float64, device=crops.device)
@@ -29,4 +30,4 @@ def gaussian_error(prior: GaussianPrior, crops: torch.Tensor) -> torch.Tensor:
         gain = alpha_bar**0.5 * variances / (alpha_bar * variances + (1 - alpha_bar))
         error = (1 - gain * alpha_bar**0.5).square() * power + gain.square() * (1 - alpha_bar)
         errors.append((error * weight).sum() / count)
-    return torch.stack(errors).sqrt().cpu()
+    return torch.stack(errors).sqrt()

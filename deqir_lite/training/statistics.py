@@ -6,7 +6,7 @@ import torch
 
 from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_integer
-from deqir_lite.priors.load import SPECTRUM_FILE
+from deqir_lite.priors.gaussian import SPECTRUM_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.crops import CropSampler
 from deqir_lite.training.photos import load_photos

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,11 @@ from tqdm.auto import tqdm
 
 from deqir_lite.machine import describe_device, fast_in_bfloat16
 from deqir_lite.memory import explaining_memory
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_gaussian
 from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.training import checkpoint
 from deqir_lite.training.averages import WeightAverages
@@ -34,7 +37,6 @@ SAVE_EVERY = 300.0
 LOOK_EVERY = 20
 """Steps between two looks at the loss on an accelerator: each look waits for the device."""
 
-
 SCALE_CROPS = 2048
 """Training crops on which c(t) is measured."""
 
@@ -43,9 +45,10 @@ class Trainer:
     """One training run: weights, their moving averages, the optimisers and the time already used.
 
     It runs on the device of ``data``. ``folder`` receives the checkpoint, the exported prior, a
-    log and the model card; with None nothing is written. ``init`` is a prior whose weights, Gaussian
-    part and c(t) the run begins with; its network must be that of the recipe. Without one the
-    Gaussian part is the bundled one, and c(t) is measured on training crops.
+    log and the model card; with None nothing is written. ``init`` is a prior whose weights,
+    Gaussian part and c(t) the run begins with, ``earlier`` what its log tells of its training.
+    Without one the Gaussian part is the bundled one, and c(t) is measured on training crops. Raises
+    ValueError when the network or the schedule of ``init`` is not that of the recipe.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Trainer:
         folder: Path | None = None,
         data_note: str = "",
         init: ResidualPrior | None = None,
+        earlier: Mapping[str, float] | None = None,
     ) -> None:
         self.recipe, self.data, self.folder, self.data_note = recipe, data, folder, data_note
         self.device = data.device
@@ -65,13 +69,15 @@ class Trainer:
         self.began_with: dict[str, Any] | None = None
         if init is None:
             self.gaussian = load_gaussian(recipe.schedule)
-            crops = [data.draw(64, 0, self.generator, recipe.crop) for _ in range(SCALE_CROPS // 64)]
-            self.scale = gaussian_error(self.gaussian, torch.cat(crops))
+            crops = data.draw(SCALE_CROPS, 0, self.generator, recipe.crop)
+            scale = gaussian_error(self.gaussian, crops.cpu())
         else:
-            check_same_network(init.network, self.network)
+            check_same_network(init, recipe)
             self.network.load_state_dict(init.network.state_dict())
-            self.gaussian, self.scale = init.gaussian, init.scale
-        self.network.to(self.device, memory_format=torch.channels_last)
+            self.gaussian, scale = init.gaussian, init.scale
+            self.began_with = {"digest": prior_digest(init, ""), **(earlier or {})}
+        self.scale = scale.float().to(self.device)
+        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averages = WeightAverages(self.network, recipe.ema_decays)
         inner, other = inner_convolutions(self.network)
         self.optimizers = [Muon(inner, recipe.muon_lr), torch.optim.AdamW(other, recipe.adam_lr)]
@@ -91,9 +97,9 @@ class Trainer:
         """Train until ``minutes`` of training steps are used up, those before a resume included.
 
         Validation and saving are not counted; ``clock`` (seconds) is time.perf_counter unless
-        another one is given. An interrupted run (Ctrl-C) is saved and can be
-        resumed. Raises ValueError when the loss is no longer finite, or memory does not suffice;
-        the last checkpoint then stays as it was.
+        another one is given. An interrupted run (Ctrl-C) is saved and can be resumed. Raises
+        ValueError when the loss is no longer finite, or memory does not suffice; the last
+        checkpoint then stays as it was.
         """
         clock = clock or time.perf_counter
         budget, saved = 60 * minutes, self.seconds
@@ -151,7 +157,7 @@ class Trainer:
         """
         signal, noise = self.gaussian.schedule.at(t, x0)
         x_t = signal * x0 + noise * eps
-        scale = self.scale.to(x0)[t][:, None, None, None]
+        scale = self.scale[t][:, None, None, None]
         target = (x0 - self.gaussian.denoise(x_t, t)) / scale
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=fast_in_bfloat16(self.device)
@@ -254,6 +260,7 @@ class Trainer:
             "data_note": self.data_note,
             "data": self.data.describe(),
             "began_with": self.began_with,
+            "spectrum": dataclasses.asdict(self.gaussian.spectrum),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -283,12 +290,16 @@ class Trainer:
                 self.generator.set_state(state["generator"])
             else:
                 self.generator.manual_seed(self.recipe.seed + state["step"])
+            self.scale = state["scale"].float().to(self.device)
+            if "spectrum" in state:  # before, all runs had the bundled one
+                spectrum = PhotoSpectrum(**state["spectrum"])
+                self.gaussian = GaussianPrior(spectrum, self.recipe.schedule)
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(
                 f"resume: the checkpoint is of another architecture than its recipe ({reason})"
             ) from error
-        self.scale, self.began_with = state["scale"], state["began_with"]
+        self.began_with = state["began_with"]
         self.step, self.crops, self.seconds = state["step"], state["crops"], state["seconds"]
         self.history = list(state["history"])
         self.data_note = self.data_note or state["data_note"]
@@ -306,12 +317,14 @@ def inner_convolutions(
     return inner, other
 
 
-def check_same_network(init: ResidualUNet, own: ResidualUNet) -> None:
-    """Refuse to begin with the weights of a network of another shape."""
+def check_same_network(init: ResidualPrior, recipe: Recipe) -> None:
+    """Refuse to begin with the weights of a network of another shape, or of another schedule."""
+    there = {name: getattr(init.network, name) for name in ("channels", "blocks", "patch")}
+    there["num_train_timesteps"] = init.schedule.num_train_timesteps
     different = [
-        f"{name} {getattr(init, name)} there, {getattr(own, name)} in the recipe"
-        for name in ("channels", "blocks", "patch")
-        if getattr(init, name) != getattr(own, name)
+        f"{name} {value} there, {getattr(recipe, name)} in the recipe"
+        for name, value in there.items()
+        if _plain(value) != _plain(getattr(recipe, name))
     ]
     if different:
         raise ValueError(f"init: the prior has another architecture: {'; '.join(different)}")

@@ -12,23 +12,12 @@ CHANGES: dict[str, dict[str, Any]] = {
     "high rate": {"muon_lr": 6e-3},
     "half uniform": {"low_noise": 0.5},
     "large crops": {"final_crop": 96},
-    "dead leaves only": {"dead_leaves": 1.0},
 }
-"""Name -> fields of the recipe; ``dead_leaves`` is that of the training data."""
-
-
-def recipe_changes(name: str) -> dict[str, Any]:
-    """What ``name`` changes in the recipe itself."""
-    return {key: value for key, value in CHANGES[name].items() if key != "dead_leaves"}
-
-
-def dead_leaves_share(name: str) -> float:
-    """The share of its crops that comes from dead-leaves pictures; 0 for an unknown name."""
-    return float(CHANGES.get(name, {}).get("dead_leaves", 0.0))
+"""Name -> fields of the recipe."""
 
 
 def change_in_words(name: str) -> str:
-    """What ``name`` changes, such as "no pixel-unshuffle, one level more"; "" if unknown."""
+    """What ``name`` changes, such as "batch 64, Muon's rate 0.004"; "" if unknown."""
     if name not in CHANGES:
         return ""
     return ", ".join(_words(key, value) for key, value in CHANGES[name].items()) or "none"
@@ -42,7 +31,6 @@ _WORDS = {
     "muon_lr": "Muon's rate {:g}",
     "low_noise": "{:.0%} of the timesteps towards low noise",
     "final_crop": "crops of {0} x {0} pixels in the decay",
-    "dead_leaves": "{:.0%} dead leaves",
 }
 """What a change of a field is called in the table."""
 

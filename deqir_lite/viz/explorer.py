@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 import torch
 
+from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import make_chain
 from deqir_lite.checks import check_choice, check_images
 from deqir_lite.fixedpoint.models import FORMS
@@ -41,13 +42,16 @@ def show_restoration(
     photo: torch.Tensor,
     prior: Prior,
     task: str = "inpaint-random",
-    eta: float = 0.85,
+    eta: float = 1.0,
     num_steps: int = 20,
     form: str = "gaussian",
     solver: str = "anderson-triangular",
     seed: int = 0,
 ) -> BookFigure:
-    """Degrade a photo, restore it step by step and all at once, and show the four pictures.
+    """Degrade a photo, restore it step by step and all at once, and show it beside both.
+
+    There are five pictures: the pseudo-inverse, the usual answer without a prior, the two
+    restorations and the photo.
 
     Args:
         photo: one photo (1, 3, H, W) in [-1, 1].
@@ -98,7 +102,7 @@ class RestorationExplorer:
     """
 
     def __init__(self, photo: torch.Tensor, prior: Prior, **start: Any) -> None:
-        settings: dict[str, Any] = {"task": "inpaint-random", "eta": 0.85, "num_steps": 20}
+        settings: dict[str, Any] = {"task": "inpaint-random", "eta": 1.0, "num_steps": 20}
         settings |= {"form": "gaussian", "solver": "anderson-triangular", "seed": 0}
         for name in start:
             check_choice("start", name, settings)
@@ -169,19 +173,21 @@ def _restored(
     chain = make_chain(prior, operator, y, num_steps=num_steps, eta=eta, seed=seed)
     step_by_step = restore_sequential(chain)
     at_once = restore_parallel(chain, form=form, solver=solver)
-    pinv = operator.pinv(y)
-    before, after = psnr(pinv, photo).item(), psnr(at_once.x0, photo).item()
+    pinv, (name, simple) = operator.pinv(y), simple_answer(operator, y)
+    before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, at_once.x0))
     agreement = psnr(at_once.x0, step_by_step.x0).item()
     titles = [
         f"measured: {before:.1f} dB",
+        f"without a prior, {name}: {without:.1f} dB",
         f"step by step: {step_by_step.nfe} evaluations, one by one",
         f"all at once: {at_once.sweeps} sweeps, {at_once.nfe} evaluations, {after:.1f} dB",
         "photo",
     ]
-    pictures = [pinv[0], step_by_step.x0[0], at_once.x0[0], photo[0]]
+    pictures = [pinv[0], simple[0], step_by_step.x0[0], at_once.x0[0], photo[0]]
     alt = (
-        f"Four pictures for the task {task}, eta {eta:g}, T = {num_steps}, {form} form, {solver}: "
-        f"the measurement at {before:.1f} dB, the step-by-step restoration, the restoration "
+        f"Five pictures for the task {task}, eta {eta:g}, T = {num_steps}, {form} form, {solver}: "
+        f"the measurement at {before:.1f} dB, the usual answer without a prior ({name}) at "
+        f"{without:.1f} dB, the step-by-step restoration, the restoration "
         f"all at once after {at_once.sweeps} sweeps at {after:.1f} dB, and the photo."
     )
     caption = f"The two restorations agree to {agreement:.0f} dB."

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.cli import app
-from deqir_lite.training.checkpoint import export_prior, write_json
+from deqir_lite.training.checkpoint import write_json
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def unet_folder(tmp_path, make_unet):
     made = tmp_path / "unet"
     made.mkdir()
     unet = make_unet(3)
-    export_prior(made, unet, unet.state_dict())
+    unet.save_pretrained(made)
     write_json(
         made / "scheduler_config.json",
         {"_class_name": "DDPMScheduler", "beta_schedule": "linear", "prediction_type": "epsilon"},

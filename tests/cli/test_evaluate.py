@@ -8,6 +8,7 @@ from PIL import Image
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.evaluation import run as run_module
 from deqir_lite.evaluation import scoring
+from deqir_lite.machine import fast_in_bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,9 @@ def test_table_and_files(evaluate, folder):
     stored = json.loads((folder / "evaluation.json").read_text())
     assert len(stored["samples"]) == 2 * 2 * 2
     assert len(stored["references"]) == 2 * 2
-    assert stored["settings"]["dtype"] == "bfloat16"
+    usual = "bfloat16" if fast_in_bfloat16("cpu") else "float32"
+    assert stored["settings"]["dtype"] == usual
+    assert {entry["eta"] for entry in stored["samples"]} == {1.0}
     assert stored["context"]["devices"]
     text = (folder / "evaluation.md").read_text()
     assert text.startswith("## Restoration\n")
@@ -179,6 +182,16 @@ def test_several_etas(evaluate):
     assert "(best of 0.3, 0.9)" in result.stdout
 
 
+def test_a_spacing_by_name_or_exponent(evaluate, folder):
+    evaluate("--spacing", "quadratic")
+    evaluate("--spacing", "2", tasks="sr4")  # is the same: the results are gone on with
+    stored = json.loads((folder / "evaluation.json").read_text())
+    assert stored["settings"]["spacing"] == 2
+    assert len(stored["samples"]) == 2 * 2
+    assert "--spacing 2 " in printed_command(folder)
+    assert "power law of exponent 2" in (folder / "evaluation.md").read_text()
+
+
 def test_a_network_and_the_prior_s_own_folder(run, photos, unet_folder):
     """Without --out the results go to the folder of the prior; a card is left alone."""
     (unet_folder / "training_log.json").write_text("[]")
@@ -220,6 +233,11 @@ def test_refused(evaluate, folder, options, message):
     [
         (("--eta", "1.5"), "eta: got 1.5; expected a number in [0, 1]"),
         (("--eta", "x"), "eta: got 'x'"),
+        (
+            ("--spacing", "karras"),
+            "spacing: unknown value 'karras'; known: uniform, quadratic, cubic",
+        ),
+        (("--spacing", "0.5"), "spacing: got 0.5; expected an exponent >= 1"),
         (("--dtype", "int8"), "dtype: unknown value 'int8'"),
         (("--batch", 0), "batch: got 0"),
         (("--seeds", 0), "seeds: got 0"),
@@ -248,8 +266,9 @@ def test_results_of_other_settings_stay(evaluate, folder, photos):
     evaluate()
     before = (folder / "evaluation.json").read_bytes()
     for options, message in (
-        (("--dtype", "float32"), "another dtype: 'bfloat16' there, 'float32' now"),
+        (("--dtype", "float64"), "there, 'float64' now"),
         (("--seeds", 3), "another seeds: 2 there, 3 now"),
+        (("--spacing", "uniform"), "another spacing: 3.0 there, 1.0 now"),
         (("--all-seeds",), "another all_seeds: False there, True now"),
     ):
         result = evaluate(*options)

@@ -11,7 +11,18 @@ import pytest
 import torch
 from PIL import Image
 
-from deqir_lite import TASKS, load_photo, make_task, psnr, save_image, ssim
+from deqir_lite import (
+    PAPER,
+    PICTURE,
+    TASKS,
+    load_photo,
+    make_task,
+    psnr,
+    save_image,
+    simple_answer,
+    ssim,
+)
+from deqir_lite.schedule import timestep_grid
 
 module = importlib.import_module("deqir_lite.cli.restore")  # the package's name is the function
 
@@ -51,21 +62,14 @@ def test_every_task(restore, folder, photo, task):
     assert pixels(folder / "out.png").shape == (32, 32, 3)
     panel, gap, caption = 192, 8, 40
     sheet = pixels(folder / "out-side-by-side.png")
-    assert sheet.shape == (panel + gap + caption, 3 * panel + 4 * gap, 3)
+    assert sheet.shape == (panel + gap + caption, 4 * panel + 5 * gap, 3)
 
     numbers = json.loads((folder / "report.json").read_text())
     assert list(numbers) == [
-        *("photo", "task", "mask", "measured", "size", "seed", "method", "timesteps", "eta"),
-        *("prior", "device", "dtype", "form", "solver", "tolerance", "sweeps", "nfe"),
-        *(
-            "converged",
-            "seconds",
-            "consistency",
-            "psnr_before",
-            "psnr_after",
-            "ssim_before",
-            "ssim_after",
-        ),
+        *("photo", "task", "mask", "measured", "size", "mask_seed", "seed", "samples", "method", "timesteps"),
+        *("eta", "spacing", "prior", "device", "dtype", "form", "solver", "tolerance", "sweeps"),
+        *("nfe", "converged", "seconds", "consistency", "simple"),
+        *("psnr_before", "psnr_simple", "psnr_after", "ssim_before", "ssim_simple", "ssim_after"),
     ]
     assert numbers["task"] == task
     assert numbers["size"] == [32, 32]
@@ -77,17 +81,27 @@ def test_every_task(restore, folder, photo, task):
 
     truth = load_photo(photo)
     restored, operator = load_photo(folder / "out.png"), make_task(task, (32, 32))
-    before = operator.pinv(operator.A(truth)).clamp(-1, 1)
+    y = operator.A(truth)
+    before, (name, simple) = operator.pinv(y), simple_answer(operator, y)
+    assert numbers["simple"] == name.replace("⁺", "+")
     assert numbers["psnr_after"] == pytest.approx(float(psnr(restored, truth)), abs=0.05)
     assert numbers["ssim_after"] == pytest.approx(float(ssim(restored, truth)), abs=0.005)
-    assert numbers["psnr_before"] == pytest.approx(float(psnr(before, truth)), abs=1e-3)
-    assert numbers["ssim_before"] == pytest.approx(float(ssim(before, truth)), abs=1e-4)
+    for image, which in ((before, "before"), (simple, "simple")):
+        assert numbers[f"psnr_{which}"] == pytest.approx(float(psnr(image, truth)), abs=1e-3)
+        assert numbers[f"ssim_{which}"] == pytest.approx(float(ssim(image, truth)), abs=1e-4)
 
     for name, digits, unit in (("psnr", 2, " dB"), ("ssim", 3, "")):
-        line = next(x for x in result.stdout.splitlines() if x.startswith(name.upper()))
-        shown = re.findall(r"\d+\.\d+", line)
-        assert shown == [f"{numbers[f'{name}_{when}']:.{digits}f}" for when in ("before", "after")]
-        assert line.count(" dB") == 2 * bool(unit)
+        before, simple, after = (
+            f"{numbers[f'{name}_{image}']:.{digits}f}{unit}"
+            for image in ("before", "simple", "after")
+        )
+        assert (
+            f"{name.upper()}  pseudo-inverse {before}, {numbers['simple']} {simple}, "
+            f"restored {after}\n"
+        ) in result.stdout
+    below = numbers["psnr_after"] < numbers["psnr_simple"]
+    assert ("The sample has a lower PSNR than" in result.stdout) is below
+    assert ("(--samples 8) lies nearer to the photo" in result.stdout) is below
     assert "1 sweep, 5 network evaluations (nfe), " in result.stdout
     assert result.stdout.splitlines()[-3:] == [
         str(folder / name) for name in ("out.png", "out-side-by-side.png", "report.json")
@@ -118,9 +132,102 @@ def test_defaults():
     defaults = module.restore.__wrapped__.__defaults__
     names = module.restore.__wrapped__.__code__.co_varnames[2 : 2 + len(defaults)]
     values = dict(zip(names, defaults, strict=True))
-    assert (values["timesteps"], values["eta"], values["method"]) == (20, 0.85, "deqir")
+    assert (values["preset"], values["samples"]) == ("picture", 1)
+    assert values["timesteps"] is values["eta"] is values["spacing"] is None
     assert (values["form"], values["solver"]) == ("gaussian", "anderson-triangular")
-    assert values["prior"] == "photo64"
+    assert (values["method"], values["prior"]) == ("deqir", "photo64")
+
+
+@pytest.mark.parametrize(
+    ("options", "chain"),
+    [
+        ((), PICTURE),
+        (("--preset", "paper"), PAPER),
+        (("--preset", "paper", "--eta", 0), PAPER | {"eta": 0.0}),
+        (("--spacing", 2.5, "--timesteps", 7), PICTURE | {"spacing": 2.5, "num_steps": 7}),
+    ],
+)
+def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, options, chain):
+    made, make = [], module.make_chain
+    monkeypatch.setattr(module, "make_chain", lambda *a, **k: made.append(make(*a, **k)) or made[0])
+    report = folder / "report.json"
+    result = run("restore", photo, "-o", folder / "out.png", "--prior", "gaussian",
+                 "--report", report, *options)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    numbers = json.loads(report.read_text())
+    assert {"num_steps": numbers["timesteps"], "eta": numbers["eta"],
+            "spacing": numbers["spacing"]} == chain  # fmt: skip
+    grid = timestep_grid(chain["num_steps"], spacing=chain["spacing"])
+    assert torch.equal(made[0].coefficients.timesteps, grid)
+    assert made[0].coefficients.eta == chain["eta"]
+
+
+@pytest.mark.parametrize("task", ["pool4", "inpaint-random"])
+@pytest.mark.parametrize("method", ["deqir", "sequential"])
+def test_samples_are_the_runs_with_their_seeds(restore, folder, method, task):
+    """The sheet shows every single run to rounding, OUT is their mean, and white the scale."""
+    options = ("--task", task, "--method", method, "--form", "noise")
+    report = folder / "report.json"
+    result = restore(*options, "--samples", 3, "--seed", 4, "--report", report)
+    assert result.exit_code == 0, result.output
+    names = ["out.png", "out-side-by-side.png", "out-samples.png", "out-deviation.png"]
+    assert result.stdout.splitlines()[-5:] == [str(folder / name) for name in names] + [str(report)]
+    numbers, sheet = json.loads(report.read_text()), pixels(folder / "out-samples.png")
+    singles, scores = [], []
+    for k in range(3):
+        one = folder / f"{k}.png"
+        restore(*options, "--seed", 4 + k, "--report", folder / "one.json", out=one)
+        singles.append(pixels(one))
+        scores.append(json.loads((folder / "one.json").read_text()))
+        left = 8 + k * (192 + 8)
+        shown = sheet[8 : 8 + 192 : 6, left : left + 192 : 6]
+        assert abs(shown - singles[k]).max() <= 1
+    assert abs(singles[0] - singles[1]).max() > 5
+    assert abs(pixels(folder / "out.png") - np.mean(singles, axis=0)).max() <= 2
+
+    for name in ("psnr", "ssim"):
+        each = [score[f"{name}_after"] for score in scores]
+        assert numbers[f"{name}_after"] == pytest.approx(each[0], abs=1e-3)
+        assert numbers[f"{name}_average"] == pytest.approx(np.mean(each), abs=1e-3)
+        assert numbers[f"{name}_mean"] > numbers[f"{name}_average"]
+    assert (
+        f"restored {numbers['psnr_after']:.2f} dB (average of 3: {numbers['psnr_average']:.2f} dB, "
+        f"mean of 3: {numbers['psnr_mean']:.2f} dB)\n"
+    ) in result.stdout
+    assert "--samples 8" not in result.stdout
+    assert numbers["samples"] == 3
+    assert numbers["nfe"] == sum(score["nfe"] for score in scores)
+
+    deviation = np.sqrt(np.var(singles, axis=0, ddof=1).mean(axis=-1))
+    white = numbers["deviation_white"]
+    assert white == pytest.approx(deviation.max(), abs=1)
+    assert f"of the 3 samples: white is {white:.1f} of 255 levels" in result.stdout
+    picture = pixels(folder / "out-deviation.png")[..., 0]
+    assert picture.max() == 255
+    assert abs(picture * white / 255 - deviation).max() <= 1
+    panel, gap, caption = 192, 8, 40
+    beside = pixels(folder / "out-side-by-side.png")
+    assert beside.shape == (panel + gap + caption, 5 * panel + 6 * gap, 3)
+
+
+def test_many_samples_make_rows(restore, folder):
+    assert restore("--task", "sr2", "--samples", 9).exit_code == 0
+    panel, gap, caption = 192, 8, 40
+    sheet = pixels(folder / "out-samples.png")
+    assert sheet.shape == (2 * (panel + gap + caption), 8 * panel + 9 * gap, 3)
+
+
+def test_samples_of_a_measured_photo(restore, folder, photo):
+    report = folder / "report.json"
+    options = ("--task", "inpaint-box", "--measured", "--samples", 2, "--report", report)
+    result = restore(*options)
+    assert result.exit_code == 0, result.output
+    assert "PSNR" not in result.stdout
+    numbers = json.loads(report.read_text())
+    assert numbers["deviation_white"] > 0
+    assert not any(name.startswith(("psnr", "ssim")) for name in numbers)
+    kept = make_task("inpaint-box", (32, 32)).mask[0, 0].bool().numpy()
+    assert (pixels(folder / "out-deviation.png")[kept] == 0).all()
 
 
 def test_the_seed_decides(restore, folder):
@@ -164,7 +271,7 @@ def test_a_photo_too_small_for_ssim(restore, folder, tmp_path):
     small = save_image(tmp_path / "small.png", torch.zeros(3, 8, 8))
     result = restore("--task", "sr2", "--report", folder / "report.json", photo=small)
     assert result.exit_code == 0, result.output
-    assert re.search(r"SSIM +– +-> +–\n", result.stdout)
+    assert "SSIM  pseudo-inverse –, bicubic –, restored –\n" in result.stdout
     assert json.loads((folder / "report.json").read_text())["ssim_after"] is None
 
 
@@ -225,7 +332,7 @@ def test_device_precision_and_batches_reach_the_network(restore, monkeypatch):
 def test_the_bundled_network(restore, folder):
     result = restore("--task", "inpaint-text", "--timesteps", 3, prior="photo64")
     assert result.exit_code == 0, result.output
-    before, after = map(float, re.findall(r"[\d.]+(?= dB)", result.stdout))
+    before, _, after = map(float, re.findall(r"[\d.]+(?= dB)", result.stdout))
     assert after > before + 1
 
 
@@ -262,7 +369,7 @@ def test_a_function_in_a_file_as_prior(restore, folder, tmp_path):
 def test_measured_photos_go_through_a_file(restore, folder, photo, tmp_path, task):
     truth = load_photo(photo)
     y = save_image(tmp_path / "y.png", make_task(task, (32, 32), 7).A(truth))
-    options = ("--task", task, "--seed", 7)
+    options = ("--task", task, "--mask-seed", 7)
     assert restore(*options, out=folder / "direct.png").exit_code == 0
     result = restore(*options, "--measured", "--report", folder / "report.json", photo=y)
     assert result.exit_code == 0, result.output
@@ -332,6 +439,8 @@ def test_a_measured_photo_that_the_prior_cannot_take(refuses, unet_folder, tmp_p
         ("solver", "picard, anderson-joint"),
         ("device", "auto, cpu, cuda, mps"),
         ("dtype", "float32, bfloat16, float64"),
+        ("preset", "picture, paper"),
+        ("spacing", "uniform, quadratic, cubic"),
     ],
 )
 def test_unknown_names_list_the_known_ones(refuses, no_work, option, known):
@@ -355,6 +464,11 @@ def test_a_device_that_is_not_there(refuses, monkeypatch):
         ("timesteps", 1001, "timesteps: got 1001; expected at most 1000"),
         ("sweeps", 0, "sweeps: got 0; expected an integer >= 1"),
         ("max-batch", 0, "max-batch: got 0"),
+        ("samples", 0, "samples: got 0; expected an integer >= 1"),
+        ("samples", -1, "samples: got -1"),
+        ("spacing", 0.5, "spacing: got 0.5; expected an exponent >= 1, or uniform, quadratic"),
+        ("spacing", "nan", "spacing: got nan; expected an exponent >= 1"),
+        ("spacing", "inf", "spacing: got inf; expected an exponent >= 1"),
         ("eta", 1.5, "eta: got 1.5; expected a number in [0, 1]"),
         ("eta", -0.1, "eta: got -0.1"),
         ("eta", "nan", "eta: got nan"),
@@ -362,6 +476,7 @@ def test_a_device_that_is_not_there(refuses, monkeypatch):
         ("tolerance", "nan", "tolerance: got nan"),
         ("seed", -1, "seed: got -1"),
         ("seed", 2**63, "seed: got 9223372036854775808"),
+        ("mask-seed", -1, "mask-seed: got -1"),
         ("size", 4, "size: got 4; expected an integer >= 8"),
     ],
 )
@@ -419,6 +534,9 @@ def test_outputs_that_cannot_be_written(refuses, no_work, monkeypatch, folder, t
     refuses("--report", folder, message="is a folder; expected a file name")
     refuses("--report", folder / "out.png", message="is another output of this command")
     refuses("--report", folder / "out-side-by-side.png", message="is another output")
+    for name in ("samples", "deviation"):
+        report = folder / f"out-{name}.png"
+        refuses("--samples", 2, "--report", report, message="is another output")
     monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
     refuses(message=f"out: no permission to write in {str(folder)!r}")
 
@@ -481,13 +599,16 @@ def test_out_of_memory_names_what_helps(restore, folder, greedy_prior, error):
         (["--max-batch", 1], [size, steps, walk]),
         (["--method", "sequential"], [size, steps]),
         (["--task", "inpaint-box", "--measured"], ["a smaller photo", one, steps, walk]),
+        (["--samples", 4], [size, one, "fewer --samples", steps, walk]),
+        (["--samples", 4, "--method", "sequential"], [size, one, "fewer --samples", steps]),
     ):
+        several = "4 samples of " if "--samples" in options else ""
         result = restore(*options)
         assert result.exit_code == 2
         assert isinstance(result.exception, SystemExit), "a traceback"
         assert result.stderr.endswith(  # after the progress bar
-            "error: out of memory with a photo of 32x32 pixels and T = 5; less is needed with "
-            f"{', '.join(helps)}\n"
+            f"error: out of memory with {several}a photo of 32x32 pixels and T = 5; less is needed "
+            f"with {', '.join(helps)}\n"
         )
         assert list(folder.iterdir()) == []
 

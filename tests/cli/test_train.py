@@ -29,7 +29,7 @@ def tiny_recipe(monkeypatch):
 
     def tiny(device, **changes):
         assert str(device) == "cpu"
-        return Recipe(channels=(16, 32), crop=16, warmup=2, **{"batch": 4} | changes)
+        return Recipe(channels=(16, 32), crop=16, final_crop=16, warmup=2, **{"batch": 4} | changes)
 
     monkeypatch.setattr(Recipe, "for_device", tiny)
     monkeypatch.setattr(data, "POOL", 4)
@@ -42,7 +42,7 @@ def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
     assert result.exit_code == 0, result.output
     assert result.stdout == f"prior written to {prior}; use it with --prior {prior}\n"
     assert {p.name for p in prior.iterdir()} == {
-        *("config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json"),
+        *("config.json", "residual.safetensors", "spectrum.safetensors"),
         *("training.pt", "training_log.json", "README.md"),
     }
     card = (prior / "README.md").read_text()

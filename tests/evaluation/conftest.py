@@ -47,7 +47,7 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
         folder.mkdir(exist_ok=True)
         photos = find_photos(photo_folder)
         known = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "all_seeds": False}
-        shared = known | {"dtype": "f"} | shared
+        shared = known | {"dtype": "f", "spacing": 3.0} | shared
         return Evaluation(
             prior=prior,
             photos=photos,
@@ -73,7 +73,7 @@ def made_up(tmp_path):
     ``mean`` None adds no samples; ``single`` a single one; ``walked`` those of the known prior.
     """
     results = Results(tmp_path, {"photos": {"a.png": "1", "b.png": "2"}, "seeds": 2})
-    results.settings |= {"all_seeds": False, "dtype": "x"}
+    results.settings |= {"all_seeds": False, "dtype": "x", "spacing": 3.0}
     results.context = {"prior": "photo64", "photos": None, "devices": ["D"], "versions": {"p": "1"}}
 
     def add(task, size, steps, eta, photo, mean, tv=20.0, baseline=18.0, single=False, walked=None):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deqir_lite.evaluation import Pictures, Setting, default_eta, prose
+from deqir_lite.evaluation import Pictures, Setting, prose
 
 
 def test_decibels_of_exact_samples():
@@ -60,7 +60,7 @@ def test_settings_without_samples_tell_nothing_of_chains(made_up):
     text = prose.settings(made_up.results)
     assert "a.png, b.png" in text
     assert "TV: A⁺y, smoothed 60 times" in text
-    for word in ("Device", "network", "Versions", "eta ", "seeds", "; ."):
+    for word in ("Device", "network", "Versions", "eta ", "seeds", "timesteps", "; ."):
         assert word not in text
 
 
@@ -78,17 +78,13 @@ def test_settings_of_a_single_seed(made_up):
     assert "The chains have seed 0 and are" in prose.settings(made_up.results)
 
 
-def test_settings_say_how_eta_was_chosen(made_up):
-    eta = default_eta("inpaint-box", 20)
-    made_up("inpaint-box", 64, 20, eta, "a.png", 30.0)
+def test_settings_say_how_the_chains_were_chosen(made_up):
+    made_up("inpaint-box", 64, 20, 1.0, "a.png", 30.0)
     text = prose.settings(made_up.results)
-    assert f"{eta:g} for chains of fewer than 50 steps" in text
-    assert "it was not tuned on these photos" in text
+    assert "Their timesteps follow a power law of exponent 3." in text
     assert "best mean" not in text
-    made_up("inpaint-box", 64, 100, 0.7, "a.png", 30.0)
-    assert "eta was given with the command." in prose.settings(made_up.results)
     made_up("inpaint-box", 64, 20, 0.9, "a.png", 30.0)
-    assert "the one with the best mean was chosen" in prose.settings(made_up.results)
+    assert "the one with the best mean was chosen, on these" in prose.settings(made_up.results)
 
 
 def test_settings_do_not_vouch_for_other_photos(made_up):
@@ -97,4 +93,3 @@ def test_settings_do_not_vouch_for_other_photos(made_up):
     made_up.results.context["photos"] = "my photos"
     text = prose.settings(made_up.results)
     assert "none of them" not in text
-    assert "not tuned" not in text

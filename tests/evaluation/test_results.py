@@ -52,12 +52,23 @@ def test_other_settings_are_refused(filled, change, message):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"format": 0}', '{"format": 1, "settings": 3}', "\x00"]
+    "content", ["", "[]", "{}", '{"format": 0}', '{"format": 3, "settings": 3}', "\x00"]
 )
 def test_damaged_files(tmp_path, content):
     (tmp_path / "evaluation.json").write_text(content)
     with pytest.raises(ValueError, match=r"out: .*evaluation.json' is no results file"):
         Results.resume(tmp_path, {})
+
+
+def test_files_of_another_version(filled):
+    """The numbers of the chains that were usual before are not mixed with those of today."""
+    path = filled.save()
+    older = json.loads(path.read_text()) | {"format": 2}
+    path.write_text(json.dumps(older))
+    with pytest.raises(
+        ValueError, match=r"of this version of the program \(its format is 2, not 3"
+    ):
+        Results.load(filled.folder)
 
 
 def test_a_full_disk_keeps_what_was_written(filled, monkeypatch):

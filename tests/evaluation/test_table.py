@@ -9,7 +9,6 @@ from deqir_lite.evaluation import (
     Pictures,
     Results,
     Setting,
-    default_eta,
     markdown,
     summarise,
     text_table,
@@ -106,13 +105,14 @@ def test_reproducing_command(made_up):
 
 
 def test_reproducing_command_with_the_options_that_were_not_default(made_up):
-    for steps in (20, 100):
-        eta = default_eta("inpaint-box", steps)
-        made_up("inpaint-box", 64, steps, eta, "a.png", 22.0)
+    made_up("inpaint-box", 64, 20, 1.0, "a.png", 22.0)
     made_up.results.settings["all_seeds"] = True
     command = reproducing_command(made_up.results)
     assert "--eta" not in command
+    assert "--spacing" not in command
     assert command.endswith("--seeds 2 --dtype x --all-seeds")
+    made_up.results.settings["spacing"] = 1.5
+    assert "--timesteps 20 --spacing 1.5 --seeds 2" in reproducing_command(made_up.results)
 
 
 def test_figure_shows_the_chosen_eta(made_up):

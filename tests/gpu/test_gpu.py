@@ -8,6 +8,8 @@ from deqir_lite.fixedpoint import FORMS, STARTS, FixedPointSystem, make_model, m
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import GaussianPosterior, GaussianPrior, power_law_spectrum
 from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.schedule import linear_schedule
 from deqir_lite.solvers import Anderson, Picard, solve
 
@@ -134,21 +136,46 @@ def test_jacobian_products(nonlinear_prior, gaussian_prior, form):
 
 
 @pytest.fixture(scope="module")
-def networks(make_unet):
-    """dtype, device -> the same random network as a prior; 12 channels of unshuffled pixels."""
-    weights = make_unet(12).state_dict()
+def networks():
+    """dtype, device -> the same random network as a prior, on top of the Gaussian one."""
 
     def make(dtype, device):
-        unet = make_unet(12)
-        unet.load_state_dict(weights)
-        return NetworkPrior(unet, linear_schedule(), "v_prediction", dtype=dtype).to(device)
+        torch.manual_seed(0)
+        network = ResidualUNet((16, 32), blocks=1)
+        torch.nn.init.normal_(network.output.weight, std=0.1)
+        gaussian = GaussianPrior(power_law_spectrum(size=8))
+        return ResidualPrior(gaussian, network, torch.linspace(0.02, 0.6, 1000), dtype).to(device)
 
     return make
 
 
 def test_float32_network(networks):
     x, t = randn(4, 3, *SIZE), torch.tensor([0, 100, 500, 950])
-    assert_close(networks("float32", "cuda")(x.cuda(), t.cuda()), networks("float32", "cpu")(x, t))
+    on_cpu, on_gpu = networks("float32", "cpu")(x, t), networks("float32", "cuda")
+    assert_close(on_gpu(x.cuda(), t.cuda()), on_cpu)
+    assert_close(on_gpu(x.cuda(), t), on_cpu)  # t may stay on the host
+
+
+def test_float32_network_of_diffusers(make_unet):
+    """With 12 channels of unshuffled pixels."""
+    x, t = randn(4, 3, *SIZE), torch.tensor([0, 100, 500, 950])
+    on_cpu, on_gpu = (
+        NetworkPrior(make_unet(12), linear_schedule(), "v_prediction").to(device)
+        for device in ("cpu", "cuda")
+    )
+    assert_close(on_gpu(x.cuda(), t.cuda()), on_cpu(x, t))
+
+
+def test_an_evaluation_of_the_network_waits_for_nothing(networks):
+    prior = networks("bfloat16", "cuda")
+    x, t = randn(4, 3, *SIZE).cuda(), torch.tensor([0, 100, 500, 950]).cuda()
+    prior(x, t)  # builds and moves the constants
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        prior(x, t)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_bfloat16_parallel_stays_within_the_floor_of_bfloat16(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from deqir_lite.priors.load import load_prior
 from deqir_lite.training.checkpoint import load_state
 from deqir_lite.training.crops import CropSampler
 from deqir_lite.training.data import TrainingData
@@ -14,7 +15,15 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 
-SMALL = Recipe.for_device("cuda", channels=(32, 64), crop=32, batch=32, warmup=20, peak_lr=2e-3)
+SMALL = Recipe.for_device(
+    "cuda", channels=(32, 64), crop=32, final_crop=48, batch=36, warmup=20, ema_decays=(0.9, 0.98)
+)
+
+
+def training_data(pictures, dead_leaves=0.0):
+    return TrainingData(
+        pictures, SMALL.crop, dead_leaves, device="cuda", final_size=SMALL.final_crop
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,40 +64,43 @@ def test_windows_drawn_on_the_device_are_in_range_and_reproducible(pictures):
 
 def test_compiled_and_eager_step_agree(pictures):
     """Up to bfloat16: fused kernels round at other places."""
-    trainer = Trainer(SMALL, TrainingData(pictures, 32, device="cuda"))
-    assert trainer.network is not trainer.unet, "torch.compile failed"
+    trainer = Trainer(SMALL, training_data(pictures))
+    assert trainer.forward is not trainer.network, "torch.compile failed"
+    torch.nn.init.normal_(trainer.network.output.weight, std=0.1)  # or F would be zero
     generator = torch.Generator("cuda").manual_seed(0)
-    x0 = trainer.data.draw(32, 0, generator)
+    x0 = trainer.data.draw(36, 0, generator, 32)
     eps = torch.randn(x0.shape, generator=generator, device="cuda")
-    t = torch.linspace(0, 999, 32, device="cuda").long()
+    t = torch.linspace(0, 999, 36, device="cuda").long()
     results = []
-    for network in (trainer.network, trainer.unet):
-        trainer.network = network
-        trainer.unet.zero_grad()
+    for forward in (trainer.forward, trainer.network):
+        trainer.forward = forward
+        trainer.network.zero_grad()
         loss = trainer.batch_loss(x0, eps, t)
         loss.backward()
-        gradient = torch.cat([p.grad.flatten() for p in trainer.unet.parameters()])
+        gradient = torch.cat([p.grad.flatten() for p in trainer.network.parameters()])
         results.append((loss.detach(), gradient))
     (compiled_loss, compiled_gradient), (loss, gradient) = results
     torch.testing.assert_close(compiled_loss, loss, rtol=1e-2, atol=1e-3)
     assert (compiled_gradient - gradient).norm() < 0.05 * gradient.norm()
 
 
-def test_a_step_waits_for_nothing(pictures):
-    trainer = Trainer(SMALL, TrainingData(pictures, 32, device="cuda"))
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+def test_a_step_waits_for_nothing(pictures, progress):
+    """Neither at first, nor on the larger crops of the decay."""
+    trainer = Trainer(SMALL, training_data(pictures))
     for _ in range(3):
-        trainer.train_step(0.0)
+        trainer.train_step(progress)
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
-        trainer.train_step(0.0)
+        trainer.train_step(progress)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("dead_leaves", [0.0, 0.5])
 def test_a_run_of_twenty_seconds_learns_and_resumes(pictures, tmp_path, dead_leaves):
-    data = TrainingData(pictures, 32, dead_leaves, device="cuda")
+    data = training_data(pictures, dead_leaves)
     trainer = Trainer(SMALL, data, tmp_path)
     before = trainer.judge()["loss"]
     trainer.train(20 / 60, show_progress=False)
@@ -99,6 +111,11 @@ def test_a_run_of_twenty_seconds_learns_and_resumes(pictures, tmp_path, dead_lea
     resumed = Trainer(SMALL, data, tmp_path)
     resumed.load_state_dict(state)
     assert torch.equal(resumed.generator.get_state(), state["generator"])
+    assert torch.equal(resumed.scale, trainer.scale)
     resumed.train(25 / 60, show_progress=False)
     assert resumed.step > trainer.step
     assert resumed.history[-1]["loss"] < 1.1 * trainer.history[-1]["loss"]
+
+    x, t = data.validation[:4], torch.tensor([0, 100, 500, 950], device="cuda")
+    on_gpu = load_prior(tmp_path, "cuda")(x, t).cpu()
+    assert (on_gpu - load_prior(tmp_path)(x.cpu(), t.cpu())).norm() < 1e-2 * on_gpu.norm()

@@ -3,6 +3,10 @@
 import pytest
 import torch
 
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.priors.unet import ResidualUNet
+
 
 def _dense(function, shape):
     """The matrix of a linear map of tensors (B, *shape)."""
@@ -13,6 +17,20 @@ def _dense(function, shape):
 @pytest.fixture(scope="session")
 def dense():
     return _dense
+
+
+@pytest.fixture(scope="session")
+def make_residual():
+    """seed, options -> a tiny ResidualPrior with random weights, also in the last layer."""
+
+    def make(seed=0, channels=(8, 16), **options):
+        torch.manual_seed(seed)
+        network = ResidualUNet(channels, blocks=1)
+        torch.nn.init.normal_(network.output.weight, std=0.1)
+        gaussian = GaussianPrior(power_law_spectrum(size=8))
+        return ResidualPrior(gaussian, network, torch.linspace(0.02, 0.6, 1000), **options)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.network import NetworkPrior
-from deqir_lite.schedule import linear_schedule
+from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.schedule import cosine_schedule, linear_schedule
 
 
 def test_prior_digest(make_unet):
@@ -25,3 +26,25 @@ def test_prior_digest(make_unet):
         *(prior_digest(ModelPrior(function, linear_schedule()), name) for name in "ab"),
     ]
     assert len({digest, *others}) == 8
+
+
+def test_digest_of_a_residual_prior(make_residual, tmp_path):
+    """Saved or not, and in whichever precision; each of its parts counts."""
+    prior = make_residual()
+    digest = prior_digest(prior, "a name")
+    for name, content in prior.files().items():
+        (tmp_path / name).write_bytes(content)
+    for dtype in ("float32", "float64", "bfloat16"):
+        loaded = ResidualPrior.load(tmp_path, dtype=dtype, max_batch=3)
+        assert prior_digest(loaded, "another name") == digest
+    gaussian, network, scale = prior.gaussian, prior.network, prior.scale
+    spectrum = power_law_spectrum(exponent=1.5, size=8)
+    cosine = GaussianPrior(gaussian.spectrum, cosine_schedule())
+    others = [
+        make_residual(seed=1),
+        ResidualPrior(gaussian, network, 1.001 * scale),
+        ResidualPrior(GaussianPrior(spectrum), network, scale),
+        ResidualPrior(cosine, network, scale),
+        gaussian,
+    ]
+    assert len({digest, *(prior_digest(other, "") for other in others)}) == 6

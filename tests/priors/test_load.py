@@ -1,6 +1,7 @@
 """Priors by name."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from deqir_lite import bundled, load_gaussian, load_prior
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.load import prior_folder
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.schedule import cosine_schedule, linear_schedule
 
 
@@ -35,7 +37,6 @@ def test_the_gaussian_prior_takes_a_schedule():
 
 def test_the_bundled_network(x_t):
     prior = load_prior()
-    assert prior.prediction_type == "v_prediction"
     assert prior.size_divisor == 16
     eps = prior(x_t, torch.tensor([10, 500, 900]))
     assert eps.shape == x_t.shape
@@ -44,17 +45,52 @@ def test_the_bundled_network(x_t):
     assert float((eps[2] - x_t[2]).square().mean()) < 0.1
 
 
-def test_precision_and_batches_reach_the_network(x_t):
-    prior = load_prior("photo64", "cpu", "float64", max_batch=2)
+@pytest.fixture(params=["bundled", "residual"])
+def network_name(request, make_residual, tmp_path):
+    if request.param == "bundled":
+        return "photo64"
+    for name, content in make_residual().files().items():
+        (tmp_path / name).write_bytes(content)
+    return str(tmp_path)
+
+
+def test_precision_and_batches_reach_the_network(x_t, network_name):
+    prior = load_prior(network_name, "cpu", "float64", max_batch=2)
     assert prior.compute_dtype == torch.float64
-    assert next(prior.unet.parameters()).dtype == torch.float64
     assert prior.max_batch == 2
     t = torch.tensor([10, 500, 900])
-    whole = load_prior("photo64", dtype="float64")(x_t.double(), t)
+    whole = load_prior(network_name, dtype="float64")(x_t.double(), t)
     torch.testing.assert_close(prior(x_t.double(), t), whole, rtol=1e-9, atol=1e-9)
-    assert load_prior("photo64", dtype="bfloat16").compute_dtype == torch.bfloat16
+    single = load_prior(network_name)(x_t.double(), t)
+    assert 0 < float((single - whole).norm() / whole.norm()) < 1e-4
+    assert load_prior(network_name, dtype="bfloat16").compute_dtype == torch.bfloat16
     with pytest.raises(ValueError, match="dtype: unknown value 'half'; known: float32"):
-        load_prior("photo64", dtype="half")
+        load_prior(network_name, dtype="half")
+
+
+def test_a_folder_with_spectrum_and_network_is_no_gaussian_prior(make_residual, x_t, tmp_path):
+    saved = make_residual()
+    for name, content in saved.files().items():
+        (tmp_path / name).write_bytes(content)
+    for name in (tmp_path, str(tmp_path)):
+        prior = load_prior(name, "meta")
+        assert isinstance(prior, ResidualPrior)
+        assert prior.scale.device.type == "meta"
+        assert {p.device.type for p in prior.network.parameters()} == {"meta"}
+    (tmp_path / "residual.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"holds no residual\.safetensors"):
+        load_prior(tmp_path)
+
+
+def test_a_bundled_residual_prior_needs_no_diffusers(make_residual, monkeypatch, tmp_path):
+    monkeypatch.setattr(bundled, "data_root", lambda: tmp_path)
+    monkeypatch.setitem(sys.modules, "deqir_lite.priors.network", None)  # cannot be imported
+    folder = tmp_path / "priors" / "small"
+    folder.mkdir(parents=True)
+    for name, content in make_residual().files().items():
+        (folder / name).write_bytes(content)
+    assert isinstance(load_prior("small", max_batch=3), ResidualPrior)
+    assert load_prior("small", max_batch=3).max_batch == 3
 
 
 def test_a_network_folder_by_path_and_by_string(x_t, tmp_path):

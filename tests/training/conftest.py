@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training.recipe import Recipe
 
 
@@ -26,7 +29,22 @@ def photo_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def recipe():
-    return Recipe(channels=(16, 32), patch=2, crop=16, batch=4, warmup=2, ema_decays=(0.9, 0.99))
+    return Recipe(channels=(8, 16), blocks=1, crop=16, final_crop=16, batch=4, warmup=2,
+                  ema_decays=(0.9, 0.99))  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def make_prior(recipe):
+    """seed -> a prior of the recipe's architecture with random weights, also in the last layer."""
+
+    def make(seed=0):
+        torch.manual_seed(seed)
+        network = recipe.build_network()
+        torch.nn.init.normal_(network.output.weight, std=0.1)
+        scale = torch.linspace(0.02, 0.6, recipe.num_train_timesteps)
+        return ResidualPrior(load_gaussian(recipe.schedule), network, scale)
+
+    return make
 
 
 @pytest.fixture
@@ -43,6 +61,9 @@ def clock(monkeypatch):
             self.running = not self.running
             return float(self.steps)
 
+        thread_time = perf_counter
+
     ticking = Clock()
-    monkeypatch.setattr("deqir_lite.training.trainer.time", ticking)
+    for module in ("trainer", "comparison"):
+        monkeypatch.setattr(f"deqir_lite.training.{module}.time", ticking)
     return ticking

@@ -3,23 +3,24 @@
 import json
 
 import pytest
-import torch
 
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
-from deqir_lite.training.card import write_card
-from deqir_lite.training.checkpoint import export_prior, scheduler_config, write_json
+from deqir_lite.training.card import training_so_far, write_card
 
 HISTORY = [
-    {"step": 5, "minutes": 1.0, "ema_decay": 0.9, "loss": 0.5, "psnr_t20": 20.0, "psnr_t100": 10.0},
-    {"step": 9, "minutes": 2.4, "ema_decay": 0.99, "loss": 0.25, "psnr_t20": 30.04,
-     "psnr_t100": 25.0},
+    {"step": 5, "crops": 2000, "minutes": 1.0, "crops_per_second": 33.3, "ema_decay": 0.9,
+     "loss": 0.5, "psnr_t20": 20.0, "psnr_t100": 10.0},
+    {"step": 9, "crops": 3600, "minutes": 2.4, "crops_per_second": 25.2, "ema_decay": 0.99,
+     "loss": 0.25, "psnr_t20": 30.04, "psnr_t100": 25.0},
 ]  # fmt: skip
 LOG = {
     "recipe": {
-        "channels": [16, 32], "patch": 2, "crop": 16, "batch": 400, "low_noise": 0.5,
-        "weighting": "v", "ema_decays": [0.9, 0.99], "num_train_timesteps": 1000,
+        "channels": [16, 32], "blocks": 3, "patch": 2, "crop": 16, "final_crop": 16, "batch": 400,
+        "muon_lr": 0.003, "adam_lr": 8e-4, "warmup": 200, "decay": 0.25, "low_noise": 0.5,
+        "ema_decays": [0.9, 0.99], "num_train_timesteps": 1000,
     },
+    "began_with": None,
     "photos": {"training": 12, "held_out": 3, "dead_leaves": 0.0, "note": "Waves, CC0."},
     "hardware": "Abacus, 3 threads", "parameters": 234_567, "crops": 3600, "history": HISTORY,
 }  # fmt: skip
@@ -43,16 +44,21 @@ def test_card_tells_where_the_prior_comes_from(folder):
         assert heading in card
     for fact in (
         "0.2 million", "16, 32", "12 photos (3 more held out)", "16x16", "linear, 1000 steps",
+        "3 residual blocks per level", "Muon, rate 0.003, for", "AdamW, rate 0.0008, for the rest",
+        "| 200 steps of warm-up, then constant, falling to zero in the last 25% of the time |",
+        "| began with | random weights, F = 0 |", "G(x_t, t) + c(t) F(x_t, t)",
         "| 9 of batch 400 (3,600 crops) |", "Waves, CC0.", "Abacus, 3 threads", "float16", "0.2500",
-        "| 2 minutes of training steps |", "decay 0.99: the better of 0.9 and 0.99 in validation |",
-        "error of v; half of the timesteps drawn as 1000 u^2, nearer to low noise |",
-        "v on pixel-unshuffled images (factor 2) with", "has seen few photos",
+        "| 2 minutes of training steps, 25 crops a second |",
+        "decay 0.99: the better of 0.9 and 0.99 in validation |",
+        "c(t)^2; half of the timesteps drawn as 1000 u^3, nearer to low noise |",
+        "attention, on pixel-unshuffled images (factor 2):\n", "has seen few photos",
         "averaged over the timesteps 20 and 100, is", "| timestep | 20 | 100 |",
         "| PSNR | 30.0 | 25.0 |",
         "\ndeqir-lite train --photos PHOTOS --out FOLDER --minutes 2\n",
     ):  # fmt: skip
         assert fact in card, fact
     assert "{" not in card.replace("x_{0|t}", "")
+    assert all(line.endswith("|") for line in card.splitlines() if line.startswith("|"))
     assert "dead" not in card
     assert "## Recipes compared" not in card
     assert "## Restoration" not in card
@@ -95,11 +101,12 @@ def test_card_tells_what_was_trained_on(folder, photos, facts):
 @pytest.mark.parametrize(
     ("recipe", "fact"),
     [
-        ({"weighting": "epsilon"}, "error of the noise; half of"),
-        ({"low_noise": 0.0}, "error of v; timesteps drawn uniformly |"),
-        ({"low_noise": 0.25}, "error of v; 25% of the timesteps drawn as 1000 u^2"),
-        ({"patch": 1}, "It predicts v with a diffusers"),
+        ({"low_noise": 0.0}, "c(t)^2; timesteps drawn uniformly |"),
+        ({"low_noise": 0.75}, "c(t)^2; 75% of the timesteps drawn as 1000 u^3"),
+        ({"patch": 1}, "without normalisation or attention:\n0.2 million"),
         ({"batch": 7}, "| steps | 9 (3,600 crops; batch 7 at the end) |"),
+        ({"batch": 7, "final_crop": 32}, "| steps | 9 (3,600 crops; batch 7 of 16x16) |"),
+        ({"final_crop": 32}, "held out); 16x16 crops (32x32 in the last 25% of the time) at many"),
         ({"ema_decays": [0.99]}, "decay 0.99 |"),
         ({"ema_decays": [0.5, 0.9, 0.99]}, "the best of 0.5, 0.9 and 0.99 in"),
     ],
@@ -109,7 +116,42 @@ def test_other_recipes(folder, recipe, fact):
     assert fact in write_card(folder).read_text()
 
 
-ROW = {"steps": 1234, "params": 7_800_000, "loss": 0.2, "psnr_t20": 31.257, "psnr_t100": 24.0}
+@pytest.mark.parametrize(
+    ("began_with", "fact"),
+    [
+        ({"digest": "0123abcd"}, "| began with | the weights of the prior 0123abcd |"),
+        ({"digest": "0123abcd", "crops": 12345, "minutes": 6.0},
+         "the prior 0123abcd, which had seen 12,345 crops |"),
+    ],
+)  # fmt: skip
+def test_a_run_that_began_with_another_prior(folder, began_with, fact):
+    write_log(folder, began_with=began_with)
+    card = write_card(folder).read_text()
+    assert fact in card
+    assert "\ndeqir-lite train --init PRIOR --photos PHOTOS --out FOLDER --minutes 2\n" in card
+
+
+def test_training_so_far_counts_what_came_before(folder):
+    assert training_so_far(folder) == {"crops": 3600, "minutes": 2.4}
+    write_log(folder, began_with={"digest": "0123abcd", "crops": 400, "minutes": 0.6})
+    assert training_so_far(folder) == {"crops": 4000, "minutes": 3.0}
+    write_log(folder, began_with={"digest": "0123abcd"})
+    assert training_so_far(folder) == {"crops": 3600, "minutes": 2.4}
+    (folder / "training_log.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"^folder: \S*training_log\.json is no log of this train"):
+        training_so_far(folder)
+    (folder / "training_log.json").unlink()
+    assert training_so_far(folder) == {}
+
+
+ROW = {
+    "steps": 1234,
+    "crops": 39_488,
+    "params": 7_800_000,
+    "loss": 0.2,
+    "psnr_t20": 31.257,
+    "psnr_t100": 24.0,
+}
 
 
 def write_comparison(folder, **changes):
@@ -117,12 +159,10 @@ def write_comparison(folder, **changes):
     (folder / "comparison.json").write_text(json.dumps(comparison | changes))
 
 
-def export(folder, recipe, scale=1.0):
-    """A prior in the folder, its weights scaled; and its digest."""
-    torch.manual_seed(0)
-    unet = recipe.build_unet()
-    export_prior(folder, unet, {name: scale * v for name, v in unet.state_dict().items()})
-    write_json(folder / "scheduler_config.json", scheduler_config(1000))
+def export(folder, prior):
+    """Write ``prior`` into the folder; its digest as an evaluation of it stores it."""
+    for name, content in prior.files().items():
+        (folder / name).write_bytes(content)
     return prior_digest(load_prior(folder, dtype="bfloat16"), "as evaluate does")
 
 
@@ -131,24 +171,24 @@ def write_evaluation(folder, digest):
     (folder / "evaluation.md").write_text("\n## Evaluation\n\n![e](evaluation.png)\n")
 
 
-def test_evaluation_and_comparison_are_included(folder, recipe):
-    write_evaluation(folder, export(folder, recipe))
+def test_evaluation_and_comparison_are_included(folder, make_prior):
+    write_evaluation(folder, export(folder, make_prior()))
     write_comparison(folder)
     card = write_card(folder).read_text()
     assert "\n\n## Evaluation\n\n![e](evaluation.png)\n\n## Recipes compared\n\n5 minutes" in card
     assert "earlier weights" not in card
-    assert "| base | none | 7.8 M | 1,234 | 0.2000 | 31.26 | 24.00 |\n| deep |  |" in card
+    assert "| base | none | 7.8 M | 1,234 | 39,488 | 0.2000 | 31.26 | 24.00 |\n| deep | 3 b" in card
     assert (
-        "| recipe | change | parameters | steps | loss | t = 20 | t = 100 |\n| --- | --- | -"
+        "| recipe | change | parameters | steps | crops | loss | t = 20 | t = 100 |\n| --- |"
         in card
     )
     assert card.index("Recipes compared") < card.index("## What it is not good for")
 
 
-def test_an_evaluation_of_other_weights_is_left_out(folder, recipe):
-    write_evaluation(folder, export(folder, recipe))
+def test_an_evaluation_of_other_weights_is_left_out(folder, make_prior):
+    write_evaluation(folder, export(folder, make_prior()))
     assert "![e]" in write_card(folder).read_text()
-    export(folder, recipe, scale=0.5)  # as a resumed run does
+    export(folder, make_prior(1))  # as a resumed run does
     card = write_card(folder).read_text()
     assert "![e]" not in card
     assert "\n\n## Restoration\n\nThe evaluation in this folder is of earlier weights" in card
@@ -157,8 +197,8 @@ def test_an_evaluation_of_other_weights_is_left_out(folder, recipe):
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"settings": {}}', '{"settings": 3}'])
-def test_an_evaluation_of_unknown_weights_is_left_out(folder, recipe, content):
-    write_evaluation(folder, export(folder, recipe))
+def test_an_evaluation_of_unknown_weights_is_left_out(folder, make_prior, content):
+    write_evaluation(folder, export(folder, make_prior()))
     (folder / "evaluation.json").unlink()
     if content is not None:
         (folder / "evaluation.json").write_text(content)

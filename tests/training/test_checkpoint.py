@@ -9,46 +9,52 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.priors import GaussianPrior, PhotoSpectrum
+from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.schedule import linear_schedule
 from deqir_lite.training import checkpoint
 
 FILES = (
-    *("training.pt", "diffusion_pytorch_model.safetensors", "config.json"),
-    *("scheduler_config.json", "training_log.json"),
+    *("training.pt", "residual.safetensors", "spectrum.safetensors", "config.json"),
+    "training_log.json",
 )
 
 
 @pytest.fixture(scope="module")
-def unet(recipe):
-    return recipe.build_unet()
+def prior(make_prior):
+    return make_prior()
 
 
-def save(folder, unet, step):
-    """A run's files; ``step`` is found in each of them that can differ."""
+def save(folder, prior, step):
+    """A run's files; ``step`` is found in each of them."""
     state = dict.fromkeys(checkpoint.STATE_KEYS, 0) | {
-        "recipe": {"num_train_timesteps": 1000 + step}, "unet": {"w": torch.ones(2)}, "step": step,
-        "generator": torch.Generator().get_state(),
+        "network": {"w": torch.ones(2)}, "step": step, "generator": torch.Generator().get_state(),
     }  # fmt: skip
-    weights = {name: torch.full_like(v, step) for name, v in unet.state_dict().items()}
-    unet.register_to_config(sample_size=step)
-    checkpoint.save_run(folder, state, unet, weights, {"step": step})
+    spectrum = PhotoSpectrum(
+        prior.gaussian.spectrum.mean + step, prior.gaussian.spectrum.covariance
+    )
+    gaussian = GaussianPrior(spectrum, linear_schedule(1000 + step))
+    scale = torch.full((1000 + step,), float(step))
+    checkpoint.save_run(
+        folder, state, ResidualPrior(gaussian, prior.network, scale), {"step": step}
+    )
 
 
 def contents(folder):
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-def test_state_is_read_back(tmp_path, unet):
-    save(tmp_path, unet, 3)
+def test_state_is_read_back(tmp_path, prior):
+    save(tmp_path, prior, 3)
     loaded = checkpoint.load_state(tmp_path)
     assert loaded["step"] == 3
-    assert torch.equal(loaded["unet"]["w"], torch.ones(2))
+    assert torch.equal(loaded["network"]["w"], torch.ones(2))
     assert sorted(os.listdir(tmp_path)) == sorted(FILES)
 
 
 @pytest.mark.parametrize("failing", FILES)
-def test_a_full_disk_leaves_all_files_of_the_save_before(tmp_path, unet, monkeypatch, failing):
-    save(tmp_path, unet, 1)
+def test_a_full_disk_leaves_all_files_of_the_save_before(tmp_path, prior, monkeypatch, failing):
+    save(tmp_path, prior, 1)
     before = contents(tmp_path)
     whole = Path.write_bytes
 
@@ -60,33 +66,33 @@ def test_a_full_disk_leaves_all_files_of_the_save_before(tmp_path, unet, monkeyp
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(OSError, match="No space left on device"):
-        save(tmp_path, unet, 2)
+        save(tmp_path, prior, 2)
     assert contents(tmp_path) == before
     monkeypatch.undo()
-    save(tmp_path, unet, 2)
+    save(tmp_path, prior, 2)
     after = contents(tmp_path)
     assert after.keys() == before.keys()
     assert all(after[name] != before[name] for name in FILES)
 
 
-def test_a_file_that_may_not_grow_is_an_error_of_the_system(tmp_path, unet):
+def test_a_file_that_may_not_grow_is_an_error_of_the_system(tmp_path, prior):
     """The same with a real limit: no library turns it into an error of its own."""
     resource = pytest.importorskip("resource")
-    save(tmp_path, unet, 1)
+    save(tmp_path, prior, 1)
     before, limits = contents(tmp_path), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
         with pytest.raises(OSError, match="too large"):
-            save(tmp_path, unet, 2)
+            save(tmp_path, prior, 2)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert contents(tmp_path) == before
 
 
-def test_missing_and_corrupt_checkpoints(tmp_path, unet):
+def test_missing_and_corrupt_checkpoints(tmp_path, prior):
     with pytest.raises(FileNotFoundError, match=r"^resume: .* holds no training\.pt$"):
         checkpoint.load_state(tmp_path)
-    save(tmp_path, unet, 1)
+    save(tmp_path, prior, 1)
     path = tmp_path / checkpoint.STATE_FILE
     whole = path.read_bytes()
     for content in (b"", b"garbage", whole[:-200]):
@@ -110,24 +116,14 @@ def test_other_data_is_refused_by_name_and_a_checkpoint_may_be_silent():
         checkpoint.check_same_data({"data": data}, {"training": 8, "dead_leaves": 0.0})
 
 
-def test_exported_prior_is_a_half_precision_diffusers_folder(tmp_path, recipe):
-    unet = recipe.build_unet()
-    checkpoint.export_prior(tmp_path, unet, unet.state_dict())
-    config = checkpoint.scheduler_config(1000)
-    checkpoint.write_json(tmp_path / "scheduler_config.json", config)
-    assert sorted(os.listdir(tmp_path)) == [
-        "config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json",
-    ]  # fmt: skip
+def test_the_files_of_a_run_are_as_readable_as_others(tmp_path, prior):
+    save(tmp_path, prior, 1)
     ordinary = tmp_path / "ordinary"
     ordinary.write_text("")
     assert {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()} == {
         stat.S_IMODE(ordinary.stat().st_mode)
     }
-    with safe_open(tmp_path / "diffusion_pytorch_model.safetensors", "pt") as file:
-        assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
+    with safe_open(tmp_path / "residual.safetensors", "pt") as file:
+        names = set(file.keys()) - {"scale"}
+        assert {file.get_tensor(name).dtype for name in names} == {torch.float16}
         assert file.metadata() == {"format": "pt"}
-    prior = NetworkPrior.load(tmp_path)
-    assert (prior.prediction_type, prior.patch) == ("v_prediction", 2)
-    assert torch.equal(prior.schedule.alpha_bar, recipe.schedule.alpha_bar)
-    for name, value in prior.unet.state_dict().items():
-        torch.testing.assert_close(value, unet.state_dict()[name], rtol=1e-3, atol=1e-6)

@@ -20,22 +20,23 @@ def on_cpu(monkeypatch):
 
 def test_nothing_is_compiled_on_the_cpu(recipe, monkeypatch):
     monkeypatch.setattr(torch, "compile", None)
-    unet = recipe.build_unet()
-    assert compiled_network(unet, recipe, CPU) is unet
+    network = recipe.build_network()
+    assert compiled_network(network, recipe, CPU) is network
 
 
 def test_the_compiled_network_is_tried_on_a_whole_step(recipe, monkeypatch, on_cpu):
-    unet, batches = recipe.build_unet(), []
+    network, batches = recipe.build_network(), []
 
-    def compiled(x, t, return_dict):
-        batches.append(tuple(x.shape))
-        assert t.dtype == torch.int64
-        return unet(x, t, return_dict=return_dict)
+    def compiled(x_t, log_ratio):
+        batches.append(tuple(x_t.shape))
+        return network(x_t, log_ratio)
 
     monkeypatch.setattr(torch, "compile", lambda network: compiled)
-    assert compiled_network(unet, recipe, CUDA) is compiled
-    assert batches == [(4, 12, 8, 8)]
-    assert all(p.grad is None for p in unet.parameters())
+    assert compiled_network(network, recipe, CUDA) is compiled
+    assert batches == [(4, 3, 16, 16)]
+    assert all(p.grad is None for p in network.parameters())
+    compiled_network(network, dataclasses.replace(recipe, final_crop=32), CUDA)
+    assert batches[1:] == [(4, 3, 16, 16), (1, 3, 32, 32)]
 
 
 def test_a_failing_compiler_is_a_warning(recipe, monkeypatch, on_cpu):
@@ -43,10 +44,10 @@ def test_a_failing_compiler_is_a_warning(recipe, monkeypatch, on_cpu):
         raise RuntimeError("no C compiler found\nwith a long story")
 
     monkeypatch.setattr(torch, "compile", lambda network: broken)
-    unet = recipe.build_unet()
+    network = recipe.build_network()
     expected = r"torch\.compile failed \(RuntimeError: no C compiler found\); going on without"
     with pytest.warns(UserWarning, match=expected):
-        assert compiled_network(unet, recipe, CUDA) is unet
+        assert compiled_network(network, recipe, CUDA) is network
 
 
 def test_too_large_a_batch_is_no_failure_of_the_compiler(recipe, monkeypatch, on_cpu):
@@ -54,6 +55,6 @@ def test_too_large_a_batch_is_no_failure_of_the_compiler(recipe, monkeypatch, on
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(torch, "compile", lambda network: full)
-    unet = recipe.build_unet()
+    network = recipe.build_network()
     with pytest.raises(torch.OutOfMemoryError):
-        compiled_network(unet, dataclasses.replace(recipe, batch=8), CUDA)
+        compiled_network(network, dataclasses.replace(recipe, batch=8), CUDA)

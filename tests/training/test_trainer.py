@@ -1,8 +1,10 @@
 """Training runs of a few steps: what they write, how they resume, what they refuse."""
 
+import copy
 import dataclasses
 import errno
 import functools
+import itertools
 import json
 import shutil
 import signal
@@ -11,20 +13,24 @@ from pathlib import Path
 import pytest
 import torch
 
-from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.machine import fast_in_bfloat16
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training import trainer as module
 from deqir_lite.training.checkpoint import STATE_FILE, load_state
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.run import train_prior
-from deqir_lite.training.trainer import Trainer
-from deqir_lite.training.validation import LEVELS, validation_crops
+from deqir_lite.training.trainer import Trainer, inner_convolutions
+from deqir_lite.training.validation import LEVELS, validate, validation_crops
 
 MINUTE = 60.0
+PARTS = ("network", "averages", "optimizers", "generator", "scale", "spectrum")
 FILES = {
-    "README.md", "config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json",
-    "training.pt", "training_log.json",
+    "README.md", "config.json", "residual.safetensors", "spectrum.safetensors", "training.pt",
+    "training_log.json",
 }  # fmt: skip
 
 
@@ -55,15 +61,21 @@ def test_a_run_writes_all_files_and_can_be_resumed(photo_folder, tmp_path, recip
     log = json.loads((out / "training_log.json").read_text())
     assert [entry["step"] for entry in log["history"]] == [2, 5]
     assert set(log["history"][0]) == {
-        "step", "minutes", "ema_decay", "loss", *(f"psnr_t{level}" for level in LEVELS)
+        "step", "crops", "minutes", "crops_per_second", "ema_decay", "loss",
+        *(f"psnr_t{level}" for level in LEVELS),
     }  # fmt: skip
+    # the clock's steps take a second each
+    assert [entry["crops_per_second"] for entry in log["history"]] == [recipe.batch] * 2
+    assert [entry["crops"] for entry in log["history"]] == [2 * recipe.batch, 5 * recipe.batch]
+    assert log["began_with"] is None
     assert log["photos"] == {
         "training": 2, "held_out": 1, "dead_leaves": 0.0, "pixels": 40 * 32 + 24 * 48 + 32 * 32,
         "note": "Synthetic waves, CC0.",
     }  # fmt: skip
     assert log["crops"] == 5 * recipe.batch
-    assert log["recipe"]["channels"] == [16, 32]
-    assert (out / "diffusion_pytorch_model.safetensors").stat().st_size < 1e6
+    assert log["recipe"]["channels"] == [8, 16]
+    assert log["parameters"] == sum(p.numel() for p in recipe.build_network().parameters())
+    assert (out / "residual.safetensors").stat().st_size < 2.2 * log["parameters"] + 1e4
 
 
 @pytest.mark.parametrize("better", [0, 1])
@@ -80,16 +92,17 @@ def test_the_exported_prior_is_the_average_that_validates_better(
     monkeypatch.setattr(module, "validate", validate_in_favour)
     out = train(photo_folder, tmp_path / "prior", 3, two)
     assert len(asked) == 2
-    state, prior = load_state(out), NetworkPrior.load(out)
+    state, prior = load_state(out), ResidualPrior.load(out)
     decay = two.ema_decays[better]
     assert state["history"][-1]["ema_decay"] == decay
     assert f"decay {decay}: the better of 0.1 and 0.9 in validation" in (
         (out / "README.md").read_text()
     )
-    assert prior.prediction_type == "v_prediction"
-    for name, value in prior.unet.state_dict().items():
+    assert torch.equal(prior.scale, state["scale"])
+    assert prior_digest(prior, "") == prior_digest(asked[better], "")
+    for name, value in prior.network.state_dict().items():
         torch.testing.assert_close(value, state["averages"][str(decay)][name], rtol=1e-3, atol=1e-6)
-    for other in (state["unet"], state["averages"][str(two.ema_decays[1 - better])]):
+    for other in (state["network"], state["averages"][str(two.ema_decays[1 - better])]):
         exported = state["averages"][str(decay)]
         different = [k for k, v in other.items() if not torch.equal(v, exported[k])]
         assert len(different) > len(other) / 2
@@ -97,10 +110,12 @@ def test_the_exported_prior_is_the_average_that_validates_better(
     assert torch.isfinite(prior(x, torch.tensor([0, 999]))).all()
 
 
-@pytest.mark.parametrize("dead_leaves", [0.0, 0.5])
+@pytest.mark.parametrize(("dead_leaves", "final_crop"), [(0.0, 16), (0.5, 16), (0.0, 24)])
 def test_an_interrupted_run_continues_as_if_nothing_had_happened(
-    photo_folder, tmp_path, recipe, clock, monkeypatch, dead_leaves
+    photo_folder, tmp_path, recipe, clock, monkeypatch, dead_leaves, final_crop
 ):
+    """With another crop size in its last quarter, too."""
+    recipe = dataclasses.replace(recipe, final_crop=final_crop)
     monkeypatch.setattr("deqir_lite.training.data.POOL", 4)
     monkeypatch.setattr("deqir_lite.training.data.STEPS_PER_PICTURE", 1)
     train(photo_folder, tmp_path / "whole", 4, recipe, dead_leaves=dead_leaves)
@@ -112,8 +127,10 @@ def test_an_interrupted_run_continues_as_if_nothing_had_happened(
     train(photo_folder, tmp_path / "parts", 4, recipe, dead_leaves=dead_leaves, resume=True)
     whole, parts = load_state(tmp_path / "whole"), load_state(tmp_path / "parts")
     assert parts["step"] == whole["step"] == 4
-    for name, value in whole["unet"].items():
-        assert torch.equal(parts["unet"][name], value), name
+    assert parts["crops"] == whole["crops"] == (16 if final_crop == 16 else 3 * 4 + 2)
+    assert torch.equal(parts["scale"], whole["scale"])
+    for name, value in whole["network"].items():
+        assert torch.equal(parts["network"][name], value), name
     for decay, average in whole["averages"].items():
         for name, value in average.items():
             assert torch.equal(parts["averages"][decay][name], value), name
@@ -193,7 +210,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
     before = {p.name: p.read_bytes() for p in out.iterdir()}
 
     def bad(self, x0, eps, t):
-        return sum(p.sum() for p in self.unet.parameters()) * float("nan")
+        return sum(p.sum() for p in self.network.parameters()) * float("nan")
 
     monkeypatch.setattr(Trainer, "batch_loss", bad)
     if not looked_at:
@@ -206,7 +223,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
 def test_resuming_with_another_recipe_is_refused(photo_folder, tmp_path, recipe, clock):
     out = train(photo_folder, tmp_path / "prior", 1, recipe)
     before = {p.name: p.read_bytes() for p in out.iterdir()}
-    other = dataclasses.replace(recipe, channels=(32, 32), seed=1)
+    other = dataclasses.replace(recipe, channels=(16, 16), seed=1)
     with pytest.raises(ValueError, match=r"^resume: .* another channels, seed; use the same"):
         train(photo_folder, out, 5, other, resume=True)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
@@ -237,7 +254,7 @@ def test_a_checkpoint_that_does_not_tell_its_data_is_resumed(photo_folder, tmp_p
 
 def test_without_a_recipe_a_run_goes_on_with_its_own(photo_folder, tmp_path, recipe, clock):
     """So a run of a GPU, whose default recipe is another one, goes on on a processor."""
-    own = dataclasses.replace(recipe, warmup=7, peak_lr=1e-3, seed=3, ema_decays=(0.5, 0.7))
+    own = dataclasses.replace(recipe, warmup=7, muon_lr=1e-3, seed=3, ema_decays=(0.5, 0.7))
     out = train(photo_folder, tmp_path / "prior", 1, own)
     state = load_state(out) | {"device": "cuda", "generator": torch.zeros(16, dtype=torch.uint8)}
     torch.save(state, out / STATE_FILE)
@@ -250,7 +267,7 @@ def test_without_a_recipe_a_run_goes_on_with_its_own(photo_folder, tmp_path, rec
         train(photo_folder, out, 4, None, resume=True, seed=0)
 
 
-@pytest.mark.parametrize("stored", [{"channels": (16, 32), "colour": 3}, 7, {"channels": (17,)}])
+@pytest.mark.parametrize("stored", [{"channels": (16, 32), "colour": 3}, 7, {"channels": (0,)}])
 def test_a_recipe_of_another_version(photo_folder, tmp_path, recipe, clock, stored):
     out = train(photo_folder, tmp_path / "prior", 1, recipe)
     torch.save(load_state(out) | {"recipe": stored}, out / STATE_FILE)
@@ -275,12 +292,15 @@ def test_validation_takes_no_more_crops_at_once_than_a_step(photo_folder, recipe
     assert trainer.averaged_prior(0.9).max_batch == recipe.batch < len(trainer.data.validation)
 
 
-@pytest.mark.parametrize("part", ["unet", "averages", "optimizer", "generator"])
+@pytest.mark.parametrize(
+    "part", ["network", "averages", "optimizers", "generator", "scale", "spectrum"]
+)
 def test_a_checkpoint_that_does_not_fit_its_own_recipe(photo_folder, tmp_path, recipe, clock, part):
     out = train(photo_folder, tmp_path / "prior", 1, recipe)
     state = load_state(out)
-    state[part] = {"unet": {"w": torch.ones(1)}, "averages": {"0.5": {}}, "optimizer": {},
-                   "generator": torch.zeros(3, dtype=torch.uint8)}[part]  # fmt: skip
+    state[part] = {"network": {"w": torch.ones(1)}, "averages": {"0.5": {}}, "optimizers": [{}],
+                   "generator": torch.zeros(3, dtype=torch.uint8), "scale": 3,
+                   "spectrum": {"mean": torch.zeros(3)}}[part]  # fmt: skip
     torch.save(state, out / STATE_FILE)
     with pytest.raises(ValueError, match=r"^resume: [^\n]* another architecture [^\n]*$"):
         train(photo_folder, out, 5, recipe, resume=True)
@@ -297,6 +317,19 @@ def test_a_run_of_another_device_goes_on_with_new_random_numbers(
     assert load_state(out)["device"] == "cpu"
 
 
+def test_a_checkpoint_that_holds_no_spectrum_has_the_bundled_one(
+    photo_folder, tmp_path, recipe, clock
+):
+    """So did all runs, and c(t) was in double precision."""
+    out = train(photo_folder, tmp_path / "prior", 1, recipe)
+    state = load_state(out)
+    del state["spectrum"]
+    torch.save(state | {"scale": state["scale"].double()}, out / STATE_FILE)
+    train(photo_folder, out, 2, recipe, resume=True)
+    assert torch.equal(load_state(out)["scale"], state["scale"])
+    assert torch.equal(load_state(out)["spectrum"]["mean"], load_gaussian().spectrum.mean)
+
+
 def test_the_data_note_survives_a_resume_without_one(photo_folder, tmp_path, recipe, clock):
     out = train(photo_folder, tmp_path / "prior", 1, recipe)
     train(photo_folder, out, 2, recipe, resume=True, data_note="")
@@ -311,7 +344,7 @@ def test_dead_leaves_train_without_photos(tmp_path, recipe, clock, monkeypatch):
     card = (out / "README.md").read_text()
     assert "endless stream of dead-leaves pictures" in card
     assert "No photo was trained on" in card
-    assert NetworkPrior.load(out).prediction_type == "v_prediction"
+    assert ResidualPrior.load(out).size_divisor == 4
 
 
 def test_an_existing_run_is_not_overwritten(photo_folder, tmp_path, recipe, clock):
@@ -338,24 +371,74 @@ def test_refusals_before_anything_is_written(photo_folder, tmp_path, recipe):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("weighting", ["v", "epsilon"])
-def test_training_learns(photo_folder, recipe, weighting):
-    quick = dataclasses.replace(recipe, peak_lr=3e-3, warmup=1, batch=16, weighting=weighting)
+def test_training_learns(photo_folder, recipe):
+    """F begins at zero, and the prior at the Gaussian one."""
+    quick = dataclasses.replace(recipe, muon_lr=0.02, adam_lr=3e-3, warmup=1, batch=16)
     trainer = Trainer(quick, TrainingData(load_photos(photo_folder, 16), 16))
     before = trainer.judge()
-    for _ in range(40):
+    gaussian = validate(trainer.gaussian, trainer.data.validation)
+    assert before["loss"] == pytest.approx(gaussian["loss"], rel=1e-4)
+    for _ in range(60):
         trainer.train_step(0.0)
         assert 0 < trainer.loss < 3
     after = trainer.judge()
-    assert after["loss"] < 0.85 * before["loss"]
-    assert all(after[f"psnr_t{level}"] > before[f"psnr_t{level}"] for level in LEVELS)
+    assert after["loss"] < 0.9 * before["loss"]
+    # where nearly all is noise, there is little to gain beyond the Gaussian prior
+    assert all(after[f"psnr_t{t}"] > before[f"psnr_t{t}"] + 0.2 for t in LEVELS if t < 750)
+
+
+def test_the_loss_is_the_error_of_the_prior_over_that_of_the_gaussian_one(photo_folder, recipe):
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    torch.nn.init.normal_(trainer.network.output.weight, std=0.1)
+    prior = ResidualPrior(trainer.gaussian, copy.deepcopy(trainer.network), trainer.scale)
+    x0, eps = torch.randn(2, 5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    t = torch.tensor([0, 50, 300, 700, 999])
+    signal, noise = prior.schedule.at(t, x0)
+    errors = (prior.denoise(signal * x0 + noise * eps, t) - x0).square().mean(dim=(1, 2, 3))
+    expected = (errors / trainer.scale[t].square()).mean()
+    precision = {"rtol": 0.05, "atol": 0.0} if fast_in_bfloat16("cpu") else {}
+    torch.testing.assert_close(trainer.batch_loss(x0, eps, t), expected, **precision)
+
+
+def test_rates_of_both_optimisers_follow_the_recipe(photo_folder, recipe):
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    rates = []
+    for progress in (0.0, 0.0, 0.5, 0.875, 1.0):
+        before = [p.clone() for p in trainer.network.parameters()]
+        trainer.train_step(progress)
+        rates.append([o.param_groups[0]["lr"] for o in trainer.optimizers])
+    factors = [0.5, 1.0, 1.0, 0.5, 0.0]
+    assert rates == [[f * recipe.muon_lr, f * recipe.adam_lr] for f in factors]
+    assert all(
+        torch.equal(*pair) for pair in zip(before, trainer.network.parameters(), strict=True)
+    )
+
+
+def test_muon_has_the_inner_convolutions_and_adam_all_the_rest(recipe):
+    network = recipe.build_network()
+    inner, other = inner_convolutions(network)
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    assert sorted(map(id, inner + other)) == sorted(names)
+    assert {names[id(weight)] for weight in inner} == {
+        *(f"{side}.0.0.{part}.weight" for side in ("down", "up") for part in ("first", "second")),
+        *(f"down.1.0.{part}.weight" for part in ("first", "second")),
+        *("shrink.0.weight", "grow.0.weight"),
+    }
+
+
+def test_another_clock_counts_the_steps(photo_folder, recipe):
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    ticks = itertools.count()
+    trainer.train(3 / MINUTE, show_progress=False, clock=lambda: float(next(ticks)))
+    assert (trainer.step, trainer.seconds) == (3, 3.0)
+    assert trainer.history[-1]["crops_per_second"] == recipe.batch
 
 
 def test_every_step_enters_the_averages(photo_folder, recipe):
     data = TrainingData(load_photos(photo_folder, minimum=16), 16)
     trainer = Trainer(recipe, data)
     data.prepare(0)
-    live = trainer.unet.state_dict()
+    live = trainer.network.state_dict()
     expected = {name: value.clone() for name, value in live.items()}
     for step in (1, 2, 3):
         trainer.train_step(0.0)

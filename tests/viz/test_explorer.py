@@ -1,6 +1,7 @@
 """The explorer: the same figure as the plain function, and errors that are seen."""
 
 import base64
+import inspect
 import io
 
 import ipywidgets
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deqir_lite.chain import PICTURE
 from deqir_lite.viz import BookFigure, explore_restoration, show_restoration
 from deqir_lite.viz import explorer as module
 
@@ -38,14 +40,28 @@ def shown(explorer):
     return pixels(base64.b64decode(image["src"].split(",")[1])), image["alt"]
 
 
-def test_plain_function_draws_four_pictures(photo, nonlinear_prior, settings):
+def test_plain_function_draws_five_pictures(photo, nonlinear_prior, settings):
     figure = show_restoration(photo, nonlinear_prior, **settings)
     assert isinstance(figure, BookFigure)
     titles = [ax.get_title().replace("\n", " ") for ax in figure.axes]
     assert titles[0].startswith("measured: ")
-    assert titles[1] == "step by step: 5 evaluations, one by one"
-    assert titles[2].startswith("all at once: ")
-    assert titles[3] == "photo"
+    assert titles[1].startswith("without a prior, bicubic: ")
+    assert titles[2] == "step by step: 5 evaluations, one by one"
+    assert titles[3].startswith("all at once: ")
+    assert titles[4] == "photo"
+
+
+def test_defaults_are_those_of_a_chain(photo, gaussian_prior):
+    for call in (show_restoration, module.make_chain):
+        defaults = {k: v.default for k, v in inspect.signature(call).parameters.items()}
+        assert {name: defaults[name] for name in ("eta", "num_steps", "seed")} == {
+            "eta": PICTURE["eta"],
+            "num_steps": PICTURE["num_steps"],
+            "seed": 0,
+        }
+    explorer = explore_restoration(photo, gaussian_prior, task="sr2")
+    assert explorer.controls["eta"].value == PICTURE["eta"]
+    assert explorer.controls["num_steps"].value == PICTURE["num_steps"]
 
 
 def test_explorer_starts_with_the_figure_of_the_plain_function(photo, nonlinear_prior, settings):

@@ -44,7 +44,7 @@ def check_ddpm(answer: Any) -> str:
         ),
     }
     if _close(eta, right):
-        return "Right: large at both ends, smaller in between; no single eta is DDPM's."
+        return "Right: nearly 1 at the noisy end, and less further on; no single eta is DDPM's."
     for hint, value in wrong.items():
         if _close(eta, value):
             raise Hint(hint)

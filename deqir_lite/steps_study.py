@@ -1,0 +1,220 @@
+"""Where the steps of a chain lie, and how much fresh noise they get: what a picture gains by it.
+
+``python -m deqir_lite.steps_study --photos FOLDER --out data/benchmarks/steps.json`` runs the study
+that chapter 3 reads, on photos of your own: on those that come with the book, settings would be
+chosen by the photos that the book evaluates. The file names the photos and holds none of them. It
+is written anew, all or nothing, after every run; a second start with the same file goes on where
+the first one stopped.
+"""
+
+import argparse
+import functools
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deqir_lite._study import StudyFile
+from deqir_lite.bundled import data_path
+from deqir_lite.chain import PICTURE, make_chain
+from deqir_lite.checks import check_integer
+from deqir_lite.evaluation.photos import find_photos, photos_of
+from deqir_lite.images import load_photo
+from deqir_lite.metrics import psnr
+from deqir_lite.operators import make_task
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.sweep_study import sweep, sweeps_to
+
+TASKS = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian", "colorization")
+SPACINGS = ("uniform", "quadratic", "cubic")
+ETAS = (0.0, 0.15, 0.5, 0.85, 1.0)
+
+FEW_ETAS = (0.15, 1.0)
+"""Those of long chains, which are expensive."""
+
+LONG = 50
+
+SOLVED = 2
+"""How many of the photos are restored in parallel, too."""
+
+SOLVED_SPACINGS = ("uniform", "cubic")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The chains of one task and one setting: one for each photo, all with the same noise.
+
+    ``photos`` are names of files; the first ``solved`` of them are also solved in parallel.
+    """
+
+    task: str
+    num_steps: int
+    spacing: str
+    eta: float
+    photos: tuple[str, ...]
+    solved: int = 0
+    size: int = 64
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a run gave.
+
+    * ``psnr``: dB of the samples x_0 against their photos, the mean over the photos,
+    * ``sweeps``: for each photo that was solved in parallel, after how many sweeps of the Gaussian
+      form x_0 stays at 40 dB or more to the sequential x_0; None where it does not get there.
+    """
+
+    run: Run
+    psnr: float
+    sweeps: tuple[int | None, ...]
+
+    @property
+    def mean_sweeps(self) -> float | None:
+        """The mean of ``sweeps``; None without any, or where one did not get there."""
+        known = [count for count in self.sweeps if count is not None]
+        return sum(known) / len(known) if known and len(known) == len(self.sweeps) else None
+
+
+def study_runs(
+    photos: Sequence[str],
+    steps: Sequence[int] = (5, 10, 20, LONG),
+    tasks: Sequence[str] = TASKS,
+    etas: Sequence[float] = ETAS,
+) -> list[Run]:
+    """The runs of the study on some photos, short chains first."""
+    names = tuple(photos)
+    runs = []
+    for count, task, spacing, eta in itertools.product(steps, tasks, SPACINGS, etas):
+        solved = count == PICTURE["num_steps"] and spacing in SOLVED_SPACINGS
+        if count < LONG or eta in FEW_ETAS:
+            runs.append(
+                Run(task, count, spacing, eta, names, min(SOLVED, len(names)) if solved else 0)
+            )
+    return runs
+
+
+def study_photos(folder: Path, count: int, size: int = Run.size) -> list[str]:
+    """The first photos of a folder by name that are in colour and not smaller than ``size``.
+
+    Raises FileNotFoundError without the folder, and ValueError when there are fewer than ``count``.
+    """
+    check_integer("count", count, 1)
+    found = photos_of("colorization", find_photos(folder), size)
+    if len(found) < count:
+        raise ValueError(
+            f"photos: {str(folder)!r} holds {len(found)} colour photos of {size} pixels a side or "
+            f"more; expected {count}"
+        )
+    return [photo.name for photo in found[:count]]
+
+
+@torch.no_grad()
+def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Quality:
+    """Walk the chains of a run step by step, all photos together; solve the first in parallel."""
+    truth = torch.cat([load_photo(folder / name, run.size) for name in run.photos])
+    operator = make_task(run.task, (run.size, run.size), run.seed)
+    y = operator.A(truth)
+    settings = run.num_steps, run.eta, run.seed, run.spacing
+    x0 = make_chain(prior, operator, y, *settings, samples=1).sequential()[-1]
+    sweeps = []
+    for i in range(run.solved):
+        chain = make_chain(prior, operator, y[i : i + 1], *settings)
+        method = "gaussian", "anderson-triangular", "gaussian"
+        curve = sweep(chain, x0[i : i + 1], gaussian, *method, max_sweeps=run.num_steps)
+        sweeps.append(sweeps_to(curve))
+    return Quality(run, psnr(x0, truth).mean().item(), tuple(sweeps))
+
+
+def measure_all(runs: Iterable[Run], prior: Prior, folder: Path) -> Iterator[Quality]:
+    """The qualities of ``runs``, one by one; their photos lie in ``folder``."""
+    gaussian = load_gaussian(prior.schedule)
+    for run in runs:
+        yield measure(run, folder, prior, gaussian)
+
+
+def mean_psnr(
+    entries: Iterable[Quality], task: str, num_steps: int, spacing: str, eta: float
+) -> float:
+    """The PSNR of a task with a setting; KeyError where it was not measured."""
+    key = task, num_steps, spacing, eta
+    return {_key(entry.run): entry.psnr for entry in entries}[key]
+
+
+def best_settings(
+    entries: Iterable[Quality], num_steps: int = PICTURE["num_steps"]
+) -> dict[str, tuple[str, float]]:
+    """For each task the (spacing, eta) with the best PSNR at ``num_steps``."""
+    best: dict[str, Quality] = {}
+    for entry in entries:
+        task = entry.run.task
+        better = task not in best or entry.psnr > best[task].psnr
+        if entry.run.num_steps == num_steps and better:
+            best[task] = entry
+    return {task: (entry.run.spacing, entry.run.eta) for task, entry in best.items()}
+
+
+def _key(run: Run) -> tuple[str, int, str, float]:
+    return run.task, run.num_steps, run.spacing, run.eta
+
+
+def _encode(entry: Quality) -> dict[str, Any]:
+    return asdict(entry.run) | {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
+
+
+def _decode(entry: dict[str, Any]) -> Quality:
+    values = {field.name: entry[field.name] for field in fields(Run)}
+    run = Run(**values | {"photos": tuple(entry["photos"])})
+    if not math.isfinite(entry["psnr"]) or len(entry["sweeps"]) != run.solved:
+        raise ValueError(f"psnr, sweeps: expected a finite number and {run.solved} counts")
+    return Quality(run, float(entry["psnr"]), tuple(entry["sweeps"]))
+
+
+_FILE = StudyFile("steps", "deqir_lite.steps_study", "qualities", _encode, _decode)
+
+
+def run_study(
+    out: str | Path,
+    folder: str | Path,
+    runs: Iterable[Run],
+    prior: Prior | None = None,
+    show_progress: bool = False,
+) -> list[Quality]:
+    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
+
+    The photos of the runs lie in ``folder``. Returns all entries in the file. Raises
+    FileNotFoundError when the folder of ``out`` or a photo does not exist, and ValueError when
+    ``out`` exists and is no file of this study, or one that was measured with another prior.
+    """
+    measure_there = functools.partial(measure_all, folder=Path(folder))
+    return _FILE.run(Path(out), runs, measure_there, prior, show_progress)
+
+
+def load_study(path: str | Path | None = None) -> list[Quality]:
+    """The entries of a file of :func:`run_study`, by default those that come with the book.
+
+    Raises FileNotFoundError, or ValueError when the file is no such study.
+    """
+    return _FILE.read(data_path("benchmarks") / "steps.json" if path is None else Path(path))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command: run the whole study on the first photos of a folder."""
+    parser = argparse.ArgumentParser(prog="python -m deqir_lite.steps_study", description=__doc__)
+    parser.add_argument("--photos", required=True, type=Path, help="folder of photos")
+    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
+    parser.add_argument("--count", type=int, default=6, help="how many photos")
+    options = parser.parse_args(arguments)
+    photos = study_photos(options.photos, options.count)
+    run_study(options.out, options.photos, study_runs(photos), show_progress=True)
+
+
+if __name__ == "__main__":
+    main()

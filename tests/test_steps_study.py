@@ -1,0 +1,196 @@
+"""The study of where the steps lie: what it measures, what it keeps, and the file of the book."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from deqir_lite import (
+    load_gaussian,
+    load_photo,
+    load_prior,
+    make_chain,
+    photo_names,
+    psnr,
+    restore_parallel,
+    save_image,
+)
+from deqir_lite.bundled import data_path
+from deqir_lite.operators import make_task
+from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.steps_study import (
+    ETAS,
+    SPACINGS,
+    TASKS,
+    Quality,
+    Run,
+    best_settings,
+    load_study,
+    main,
+    mean_psnr,
+    measure,
+    run_study,
+    study_photos,
+    study_runs,
+)
+from deqir_lite.verification import bent_prior
+
+RUN = Run("sr2", 4, "quadratic", 0.5, ("a.png", "b.png"), solved=1, size=16)
+OTHER = replace(RUN, eta=1.0)
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    return load_gaussian()
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """Quick, and not Gaussian."""
+    return bent_prior(GaussianPrior(power_law_spectrum()))
+
+
+@pytest.fixture
+def folder(tmp_path, gaussian_prior):
+    made = tmp_path / "photos"
+    made.mkdir()
+    drawn = gaussian_prior.sample((3, 24, 24), torch.Generator().manual_seed(2)).clamp(-1, 1)
+    for name, photo in zip(("a.png", "b.png", "c.png"), drawn, strict=True):
+        save_image(made / name, photo)
+    save_image(made / "aa-grey.png", drawn[0].mean(dim=0, keepdim=True))
+    save_image(made / "ab-small.png", drawn[0, :, :12])
+    return made
+
+
+def quality(task="sr2", num_steps=20, spacing="cubic", eta=1.0, value=20.0):
+    return Quality(Run(task, num_steps, spacing, eta, ("a.png",)), value, ())
+
+
+def test_the_runs_cover_every_combination_once():
+    runs = study_runs(["a.png", "b.png", "c.png"])
+    assert len(runs) == len(set(runs)) == len(TASKS) * 3 * (3 * len(ETAS) + 2)
+    assert [run.num_steps for run in runs] == sorted(run.num_steps for run in runs)
+    assert {run.eta for run in runs if run.num_steps == 50} == {0.15, 1.0}
+    assert {run.spacing for run in runs} == set(SPACINGS)
+    solved = [run for run in runs if run.solved]
+    assert {(run.num_steps, run.spacing) for run in solved} == {(20, "uniform"), (20, "cubic")}
+    assert len(solved) == len(TASKS) * 2 * len(ETAS)
+    assert {run.solved for run in solved} == {2}
+    assert {run.solved for run in study_runs(["a.png"])} == {0, 1}
+
+
+def test_the_first_photos_in_colour_that_are_large_enough(folder):
+    assert study_photos(folder, 2, 16) == ["a.png", "b.png"]
+    with pytest.raises(ValueError, match="photos: .* holds 3 colour photos of 16 pixels"):
+        study_photos(folder, 4, 16)
+    with pytest.raises(ValueError, match="count: got 0"):
+        study_photos(folder, 0, 16)
+
+
+def test_a_run_is_the_mean_over_single_chains(folder, bent, gaussian):
+    found = measure(RUN, folder, bent, gaussian)
+    operator = make_task("sr2", (16, 16))
+    values, counts = [], []
+    for name in RUN.photos:
+        photo = load_photo(folder / name, 16)
+        chain = make_chain(bent, operator, operator.A(photo), 4, 0.5, 0, "quadratic")
+        sequential = chain.sequential()[-1]
+        values.append(psnr(sequential, photo).item())
+        solution = restore_parallel(chain, "gaussian", tolerance=0.0, record=("x0",))
+        counts.append([psnr(x0, sequential).item() >= 40 for x0 in solution.trace.x0])
+    assert found.run == RUN
+    assert found.psnr == pytest.approx(sum(values) / 2, abs=1e-3)
+    (sweeps,) = found.sweeps
+    assert 0 < sweeps <= 4
+    assert counts[0].index(True) + 1 == sweeps
+    assert found.mean_sweeps == sweeps
+
+
+def test_sweeps_are_averaged_where_all_got_there():
+    assert Quality(RUN, 20.0, (2, 3)).mean_sweeps == 2.5
+    assert Quality(RUN, 20.0, (2, None)).mean_sweeps is None
+    assert Quality(RUN, 20.0, ()).mean_sweeps is None
+
+
+def test_lookups():
+    entries = [
+        quality(value=20.0),
+        quality(spacing="uniform", eta=0.5, value=21.0),
+        quality(num_steps=50, value=30.0),
+        quality(task="sr4", value=10.0),
+    ]
+    assert best_settings(entries) == {"sr2": ("uniform", 0.5), "sr4": ("cubic", 1.0)}
+    assert best_settings(entries, 50) == {"sr2": ("cubic", 1.0)}
+    assert mean_psnr(entries, "sr2", 50, "cubic", 1.0) == 30.0
+    with pytest.raises(KeyError):
+        mean_psnr(entries, "sr2", 50, "cubic", 0.5)
+
+
+def test_a_study_goes_on_where_it_stopped(tmp_path, folder, monkeypatch, bent):
+    out = tmp_path / "steps.json"
+    first = run_study(out, folder, [RUN], bent)
+    written = json.loads(out.read_text())["qualities"]
+    assert written[0]["photos"] == ["a.png", "b.png"]
+    measured = []
+    monkeypatch.setattr(
+        "deqir_lite.steps_study.measure",
+        lambda run, *rest: measured.append(run) or Quality(run, 20.0, (None,)),
+    )
+    run_study(out, folder, [RUN, OTHER], bent)
+    assert measured == [OTHER]
+    assert json.loads(out.read_text())["qualities"][0] == written[0]
+    again = load_study(out)
+    assert [entry.run for entry in again] == [RUN, OTHER]
+    assert again[0].psnr == pytest.approx(first[0].psnr, abs=0.001)
+    assert again[0].sweeps == first[0].sweeps
+    assert again[1].sweeps == (None,)
+    with pytest.raises(ValueError, match="out: .* measured with another prior"):
+        run_study(out, folder, [RUN], GaussianPrior(power_law_spectrum()))
+
+
+def entry(**changed):
+    fields = vars(RUN) | {"psnr": 20.0, "sweeps": [2]} | changed
+    return json.dumps({"qualities": [fields]})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"qualities": [3]}', entry(psnr=math.nan), entry(sweeps=[])]
+)
+def test_other_files_are_refused(tmp_path, text):
+    path = tmp_path / "other.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="no steps study"):
+        load_study(path)
+    path.write_text(entry())
+    assert [found.run for found in load_study(path)] == [RUN]
+
+
+def test_the_command(monkeypatch, folder):
+    seen = []
+    monkeypatch.setattr(
+        "deqir_lite.steps_study.run_study", lambda *given, **rest: seen.append(given)
+    )
+    monkeypatch.setattr("deqir_lite.steps_study.study_photos", lambda folder, n: ["a.png"] * n)
+    main(["--photos", str(folder), "--out", "a.json", "--count", "2"])
+    main(["--photos", str(folder), "--out", "a.json"])
+    assert seen == [("a.json", folder, study_runs(["a.png"] * n)) for n in (2, 6)]
+    with pytest.raises(SystemExit):
+        main(["--out", "a.json"])
+
+
+def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
+    content = json.loads((data_path("benchmarks") / "steps.json").read_text())
+    assert content["command"] == "python -m deqir_lite.steps_study"
+    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
+    assert {"system", "processor", "threads"} <= set(content["machine"])
+    prior = load_prior("photo64")
+    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
+    entries = load_study()
+    photos = entries[0].run.photos
+    assert {found.run for found in entries} == set(study_runs(photos))
+    assert len(entries) == len(study_runs(photos))
+    assert {name.split(".")[0] for name in photos}.isdisjoint(photo_names())
+    assert all(found.mean_sweeps is not None for found in entries if found.run.solved)
