@@ -56,7 +56,9 @@ def ddim():
 def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, ddim, eta):
     """DDIM's own eta scales the posterior's deviation; ours is eta sqrt(1 - abar) (Prop. 1)."""
     y = torch.zeros(2, 3, 8, 8, dtype=torch.float64)
-    chain = make_chain(nonlinear_prior, NothingMeasured(), y, num_steps=10, eta=eta, seed=3, spacing="uniform")
+    chain = make_chain(
+        nonlinear_prior, NothingMeasured(), y, num_steps=10, eta=eta, seed=3, spacing="uniform"
+    )
     scheduler = ddim(nonlinear_prior.schedule, 10)
     expected = [chain.x_T]
     for k, t in enumerate(scheduler.timesteps):
@@ -196,9 +198,7 @@ def test_spacing_is_passed_on(chain_for):
 
 
 @pytest.mark.parametrize(("preset", "expected"), [(PAPER, (0.15, 950)), (PICTURE, (1.0, 999))])
-def test_presets_are_arguments_of_a_chain_and_one_is_its_default(
-    nonlinear_prior, preset, expected
-):
+def test_presets_are_arguments_of_a_chain_and_one_is_its_default(nonlinear_prior, preset, expected):
     operator, y = make_task("sr2", (8, 8)), torch.zeros(1, 3, 4, 4)
     chain = make_chain(nonlinear_prior, operator, y, **preset)
     c = chain.coefficients
@@ -259,7 +259,7 @@ def test_gradients_reach_the_initial_noise(chain_for):
         ({"seed": 0.5}, "seed: got 0.5"),
         ({"samples": 0}, "samples: got 0; expected an integer >= 1"),
         ({"samples": 1.5}, "samples: got 1.5"),
-        ({"spacing": "quartic"}, "spacing: unknown value 'quartic'; known: uniform, quadratic, cubic"),
+        ({"spacing": "quartic"}, "spacing: unknown value .quartic.; known: uniform"),
         ({"spacing": 0.5}, "spacing: got 0.5; expected an exponent >= 1"),
         ({"start": 1000}, "start: got 1000"),
     ],

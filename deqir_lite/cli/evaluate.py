@@ -101,8 +101,8 @@ def evaluate(
     dtype: Annotated[
         str | None,
         _option(
-            f"Inside the network: {', '.join(DTYPES)}. Default: bfloat16 where it is fast, on a GPU "
-            "and on some processors, else float32."
+            f"Inside the network: {', '.join(DTYPES)}. Default: bfloat16 where it is fast, on "
+            "GPUs and some processors, else float32."
         ),
     ] = None,
     batch: Annotated[

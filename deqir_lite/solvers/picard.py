@@ -38,7 +38,8 @@ def evaluate(
     """Evaluate F once: new output, residuals, frozen prefixes and counts; the next states are F.
 
     Every image of a batch has a frozen prefix of its own, so that it is solved as it would be
-    alone; the network is asked about the states that any image still needs. Raises ValueError when no unfinished state is left.
+    alone; the network is asked about the states that any image still needs. Raises ValueError
+    when no unfinished state is left.
     """
     x, first = state.states, state.first
     if first == len(x) - 1:

@@ -126,9 +126,7 @@ def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Ten
     return residual.flatten(2).norm(dim=2) / size
 
 
-def frozen_prefix(
-    residual: torch.Tensor, frozen: torch.Tensor, tolerance: float
-) -> torch.Tensor:
+def frozen_prefix(residual: torch.Tensor, frozen: torch.Tensor, tolerance: float) -> torch.Tensor:
     """How many leading states of each image are within ``tolerance``, (B,); never fewer than
     ``frozen`` (B,). ``residual`` (T, B).
     """

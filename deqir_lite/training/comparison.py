@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--minutes", type=float, default=5.0, help="of training steps, for each recipe"
     )
     parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE),
-                        help="written after every recipe; an existing one is gone on with")  # fmt: skip
+                        help="written after every recipe; an existing one goes on")  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME",
                         help=f"some of: {', '.join(CHANGES)}")  # fmt: skip

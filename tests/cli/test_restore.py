@@ -66,7 +66,18 @@ def test_every_task(restore, folder, photo, task):
 
     numbers = json.loads((folder / "report.json").read_text())
     assert list(numbers) == [
-        *("photo", "task", "mask", "measured", "size", "mask_seed", "seed", "samples", "method", "timesteps"),
+        *(
+            "photo",
+            "task",
+            "mask",
+            "measured",
+            "size",
+            "mask_seed",
+            "seed",
+            "samples",
+            "method",
+            "timesteps",
+        ),
         *("eta", "spacing", "prior", "device", "dtype", "form", "solver", "tolerance", "sweeps"),
         *("nfe", "converged", "seconds", "consistency", "simple"),
         *("psnr_before", "psnr_simple", "psnr_after", "ssim_before", "ssim_simple", "ssim_after"),

@@ -91,9 +91,9 @@ def check_error_factor(answer: Callable[..., Any]) -> str:
         "These are ratios of squares: take the root.": ((s / c) ** 2, s**2, 1),
         "You have signal and noise exchanged.": (c / s, c, 1),
         "Right numbers, another order: epsilon, v, x_0.": (1, s, s / c),
-        "Nearly: epsilon is multiplied by s, but then the whole bracket is divided.": (s, s, 1),
+        "Nearly: epsilon is multiplied by b, but then the whole bracket is divided.": (s, s, 1),
     }
     right = torch.tensor([s / c, s, 1], dtype=torch.float64)
     tensors = {hint: torch.tensor(value, dtype=torch.float64) for hint, value in wrong.items()}
     compare(factors, right, tensors, _OTHERWISE)
-    return "Right: s / c explodes at the noisy end, s never exceeds 1."
+    return "Right: b / a explodes at the noisy end, b never exceeds 1."

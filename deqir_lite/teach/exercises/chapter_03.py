@@ -63,7 +63,7 @@ def check_start(answer: Any) -> str:
     if abs(scores[100] - own) > 0.05:
         raise Hint(
             f"For start = 100 I get {own:.1f} dB, you have {scores[100]:.1f} dB. Same photo, same "
-            "task, 10 steps, eta = 0.85, the default seed, and the last state against the photo?"
+            "task, 10 steps, all else as by default, and the last state against the photo?"
         )
     return "Right. The latest start is the worst: the grey holes were taken for content."
 
@@ -96,5 +96,5 @@ def _score(start: int) -> float:
         photo = load_bundled_photo("coffee", size=64)
         operator = make_task("inpaint-random", (64, 64))
         prior = load_prior("photo64")
-        chain = make_chain(prior, operator, operator.A(photo), 10, eta=0.85, start=start)
+        chain = make_chain(prior, operator, operator.A(photo), 10, start=start)
         return float(psnr(chain.sequential()[-1], photo))
