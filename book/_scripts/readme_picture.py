@@ -11,20 +11,22 @@ from PIL import Image
 import deqir_lite as dl
 from deqir_lite.baselines import simple_answer
 from deqir_lite.images import side_by_side
+from deqir_lite.operators.masks import text_mask
 from deqir_lite.priors.base import Prior
 
 PICTURE = Path(__file__).resolve().parents[1] / "_assets" / "readme.png"
 PHOTO, SIZE, SAMPLES = "coffee", 256, 4
-TASKS = ("inpaint-text", "sr4")
+SMALL_TEXT = text_mask((SIZE // 2, SIZE // 2)).tile(2, 2)
+TASKS = (("inpaint-text", SMALL_TEXT), ("sr4", None))
 
 
-def row(task: str, photo: torch.Tensor, prior: Prior) -> Image.Image:
+def row(task: str, mask: torch.Tensor | None, photo: torch.Tensor, prior: Prior) -> Image.Image:
     """Measured, the simple answer, one restoration both ways, the mean of four, the photo."""
-    operator = dl.make_task(task, (SIZE, SIZE))
+    operator = dl.make_task(task, (SIZE, SIZE), mask=mask)
     y = operator.A(photo)
     chain = dl.make_chain(prior, operator, y)
     step_by_step = dl.restore_sequential(chain)
-    at_once = dl.restore_parallel(chain, tolerance=0.01)
+    at_once = dl.restore_parallel(chain)
     others = dl.make_chain(prior, operator, y, seed=1, samples=SAMPLES - 1)
     samples = torch.cat([step_by_step.x0, dl.restore_sequential(others).x0])
     name, simple = simple_answer(operator, y)
@@ -41,7 +43,7 @@ def row(task: str, photo: torch.Tensor, prior: Prior) -> Image.Image:
 def main() -> None:
     """Restore the photo for both tasks and write the picture."""
     photo, prior = dl.load_bundled_photo(PHOTO, SIZE), dl.load_prior("photo64")
-    rows = [row(task, photo, prior) for task in TASKS]
+    rows = [row(task, mask, photo, prior) for task, mask in TASKS]
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     top = 0
     for part in rows:
