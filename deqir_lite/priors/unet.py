@@ -27,6 +27,7 @@ class ResidualBlock(nn.Module):
             self.modulation.bias.zero_()
 
     def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        """x (B, channels, H, W) and level (B, EMBEDDING) to a tensor like x."""
         scale, shift = self.modulation(level)[:, :, None, None].chunk(2, dim=1)
         return x + self.second(F.silu(self.first(x) * (1 + scale) + shift))
 
@@ -35,6 +36,7 @@ class Blocks(nn.ModuleList):
     """Residual blocks one after the other."""
 
     def forward(self, x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        """As one block."""
         for block in self:
             x = block(x, level)
         return x
@@ -51,6 +53,7 @@ class NoiseLevel(nn.Module):
         self.linear = nn.Linear(16, EMBEDDING)
 
     def forward(self, log_ratio: torch.Tensor) -> torch.Tensor:
+        """Sines and cosines, then the layer."""
         phase = log_ratio[:, None] * self.frequencies
         return F.silu(self.linear(torch.cat([phase.sin(), phase.cos()], dim=1)))
 
@@ -96,6 +99,7 @@ class ResidualUNet(nn.Module):
         return self.patch * 2 ** (len(self.channels) - 1)
 
     def forward(self, x_t: torch.Tensor, log_ratio: torch.Tensor) -> torch.Tensor:
+        """Down, up, and back to pixels."""
         level = self.level(log_ratio)
         x = F.pixel_unshuffle(x_t, self.patch).to(memory_format=torch.channels_last)
         x = self.input(x)
