@@ -76,12 +76,6 @@ class Quality:
     psnr: float
     sweeps: tuple[int | None, ...]
 
-    @property
-    def mean_sweeps(self) -> float | None:
-        """The mean of ``sweeps``; None without any, or where one did not get there."""
-        known = [count for count in self.sweeps if count is not None]
-        return sum(known) / len(known) if known and len(known) == len(self.sweeps) else None
-
 
 def study_runs(
     photos: Sequence[str],

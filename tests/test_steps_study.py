@@ -106,13 +106,6 @@ def test_a_run_is_the_mean_over_single_chains(folder, bent, gaussian):
     (sweeps,) = found.sweeps
     assert 0 < sweeps <= 4
     assert counts[0].index(True) + 1 == sweeps
-    assert found.mean_sweeps == sweeps
-
-
-def test_sweeps_are_averaged_where_all_got_there():
-    assert Quality(RUN, 20.0, (2, 3)).mean_sweeps == 2.5
-    assert Quality(RUN, 20.0, (2, None)).mean_sweeps is None
-    assert Quality(RUN, 20.0, ()).mean_sweeps is None
 
 
 def test_lookups():
@@ -193,4 +186,5 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
     assert {found.run for found in entries} == set(study_runs(photos))
     assert len(entries) == len(study_runs(photos))
     assert {name.split(".")[0] for name in photos}.isdisjoint(photo_names())
-    assert all(found.mean_sweeps is not None for found in entries if found.run.solved)
+    assert all(len(found.sweeps) == found.run.solved for found in entries)
+    assert all(None not in found.sweeps for found in entries)

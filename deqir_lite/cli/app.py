@@ -11,6 +11,7 @@ import typer
 
 from deqir_lite.checks import check_integer
 from deqir_lite.memory import is_out_of_memory
+from deqir_lite.schedule import spacing_power
 
 app = typer.Typer(
     help="Restore photos with a diffusion model, all timesteps at once.",
@@ -67,6 +68,19 @@ def check_seed(seed: int, name: str = "seed") -> None:
     """Refuse what no torch.Generator takes."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"{name}: got {seed}; expected an integer in [0, 2^63)")
+
+
+def read_spacing(text: str) -> str | float:
+    """A spacing as given to a command: a name as it is, an exponent as a number.
+
+    Raises ValueError for what is neither.
+    """
+    try:
+        spacing: str | float = float(text)
+    except ValueError:
+        spacing = text
+    spacing_power(spacing)
+    return spacing
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -1,6 +1,5 @@
 """``deqir-lite evaluate``."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,7 @@ import typer
 from deqir_lite._files import write_atomically
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
-from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors
+from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, read_spacing
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.goals import GOAL_SIZE
@@ -144,7 +143,7 @@ def evaluate(
         _each("timesteps", timesteps, int),
         _each("eta", eta, float),
     )
-    power = _exponent(spacing)
+    power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     found = find_photos(photos or data_path("photos"))
     model = load_prior(prior, place, dtype)
     _check_plan(wanted, model)
@@ -201,14 +200,6 @@ def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
     except ValueError:
         raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
     return values
-
-
-def _exponent(spacing: str) -> float:
-    """The exponent that a spacing means, so that "cubic" and "3" are the same."""
-    value: str | float = spacing
-    with contextlib.suppress(ValueError):
-        value = float(spacing)
-    return spacing_power(value)
 
 
 def _check_plan(wanted: list[Setting], prior: Prior) -> None:

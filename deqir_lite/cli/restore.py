@@ -21,6 +21,7 @@ from deqir_lite.cli.app import (
     check_timesteps,
     check_writable,
     one_line_errors,
+    read_spacing,
 )
 from deqir_lite.cli.measure import mask_file, measure
 from deqir_lite.cli.report import print_report, quality, sample_sheet
@@ -33,7 +34,7 @@ from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
 from deqir_lite.restoration import restore_parallel, restore_sequential
-from deqir_lite.schedule import SPACINGS, spacing_power
+from deqir_lite.schedule import SPACINGS
 from deqir_lite.solvers import SOLVERS
 
 METHODS = ("deqir", "sequential")
@@ -162,7 +163,7 @@ def restore(
     settings = PRESETS[preset]
     timesteps = settings["num_steps"] if timesteps is None else timesteps
     eta = settings["eta"] if eta is None else eta
-    grid = settings["spacing"] if spacing is None else _spacing(spacing)
+    grid = settings["spacing"] if spacing is None else read_spacing(spacing)
     check_interval("eta", eta, 0.0, 1.0)
     check_interval("tolerance", tolerance, 0.0, math.inf)
     check_integer("timesteps", timesteps, 1)
@@ -251,16 +252,6 @@ def restore(
         write_atomically(report, to_json(numbers).encode(), name="report")
     print_report(numbers)
     typer.echo("\n".join(map(str, files)))
-
-
-def _spacing(text: str) -> str | float:
-    """A name as it is, an exponent as a number; refuses what is neither."""
-    try:
-        spacing: str | float = float(text)
-    except ValueError:
-        spacing = text
-    spacing_power(spacing)
-    return spacing
 
 
 def _out_of_memory(

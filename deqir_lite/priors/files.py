@@ -1,7 +1,20 @@
-"""Where the files of a diffusers model lie: in a folder, or on the hub."""
+"""Where the files of a model lie, in a folder or on the hub, and what its config files say."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; ValueError in one line when it holds none."""
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:  # also bytes that are no text
+        raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"prior: {path} holds no JSON object")
+    return config
 
 
 def locate(source: str | Path, places: Sequence[str], *names: str) -> tuple[str, Path]:

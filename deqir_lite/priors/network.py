@@ -1,6 +1,5 @@
 """A diffusers UNet2DModel as a prior: loading, saving, precision and batch limits."""
 
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior
-from deqir_lite.priors.files import locate
+from deqir_lite.priors.files import locate, read_config
 from deqir_lite.priors.precision import DTYPES
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
@@ -140,13 +139,7 @@ def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
             f"prior: no folder {source!s}, and it is no hub id of the form owner/name"
         )
     _, path = locate(source, ("scheduler", ""), "scheduler_config.json")
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:  # also bytes that are no text
-        raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"prior: {path} holds no JSON object")
-    return config
+    return read_config(path)
 
 
 def _load_unet(source: str | Path) -> UNet2DModel:

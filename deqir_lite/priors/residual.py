@@ -1,6 +1,5 @@
 """The photo prior of the book: the exact Gaussian denoiser, and a network for the rest."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from deqir_lite._json import to_json
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import epsilon_from_x0
+from deqir_lite.priors.files import read_config
 from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
 from deqir_lite.priors.precision import DTYPES
 from deqir_lite.priors.spectrum import PhotoSpectrum
@@ -186,13 +186,7 @@ def _read_config(root: Path) -> dict[str, Any]:
                 "`deqir-lite train`"
             )
         raise FileNotFoundError(f"prior: {root} holds no {CONFIG_FILE}")
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:  # also bytes that are no text
-        raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"prior: {path} holds no JSON object")
-    return config
+    return read_config(path)
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
