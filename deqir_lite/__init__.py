@@ -5,12 +5,12 @@ from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.certificate import Certificate
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.images import load_photo, save_image
-from deqir_lite.inversion import optimise_initial_noise, solve_implicit
+from deqir_lite.inversion import optimize_initial_noise, solve_implicit
 from deqir_lite.metrics import consistency, lpips, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
 from deqir_lite.priors.load import load_gaussian, load_prior
-from deqir_lite.restoration import restore_parallel, restore_sequential
+from deqir_lite.restoration import SolveOptions, restore_parallel, restore_sequential
 from deqir_lite.solvers import Anderson, Picard, Solution
 
 __version__ = "0.1.0"
@@ -28,6 +28,7 @@ __all__ = [
     "Picard",
     "RestorationChain",
     "Solution",
+    "SolveOptions",
     "consistency",
     "gaussian_mean",
     "load_bundled_photo",
@@ -37,7 +38,7 @@ __all__ = [
     "lpips",
     "make_chain",
     "make_task",
-    "optimise_initial_noise",
+    "optimize_initial_noise",
     "photo_names",
     "psnr",
     "restore_parallel",

@@ -20,13 +20,14 @@ from deqir_lite.bundled import data_path, load_bundled_photo, photo_names
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.evaluation.references import tv_restoration
-from deqir_lite.inversion import optimise_initial_noise, oracle_loss, restorer_loss
+from deqir_lite.inversion import optimize_initial_noise, oracle_loss, restorer_loss
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
+from deqir_lite.restoration import SolveOptions
 
 TEACHERS = ("restorer", "mean", "oracle")
 """Where x_0 is pulled to: total variation of y, the mean of :data:`SAMPLES` other samples, or the
@@ -99,7 +100,9 @@ def make_run_chain(run: Run, prior: Prior) -> tuple[RestorationChain, LinearOper
     """The chain of a run, its operator and its measurement y."""
     operator = make_task(run.task, (run.size, run.size), run.seed)
     y = operator.A(load_bundled_photo(run.photo, run.size))
-    chain = make_chain(prior, operator, y, run.num_steps, run.eta, run.seed, run.spacing)
+    chain = make_chain(
+        prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
+    )
     return chain, operator, y
 
 
@@ -107,7 +110,15 @@ def other_samples(run: Run, prior: Prior) -> torch.Tensor:
     """x_0 (B, 3, H, W) of B = :data:`SAMPLES` chains for the same y, drawn with the next seed."""
     _, operator, y = make_run_chain(run, prior)
     several = y.expand(SAMPLES, *y.shape[1:])
-    chain = make_chain(prior, operator, several, run.num_steps, run.eta, run.seed + 1, run.spacing)
+    chain = make_chain(
+        prior,
+        operator,
+        several,
+        num_steps=run.num_steps,
+        eta=run.eta,
+        seed=run.seed + 1,
+        spacing=run.spacing,
+    )
     with torch.no_grad():
         return chain.sequential()[-1]
 
@@ -132,8 +143,13 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
     others = other_samples(run, prior)
     oracle = run.teacher == "oracle"
     loss = oracle_loss(photo) if oracle else restorer_loss(lambda _: photo, y)
-    rows = optimise_initial_noise(
-        chain, loss, run.steps, run.lr, reference=original, gaussian=gaussian
+    rows = optimize_initial_noise(
+        chain,
+        loss,
+        steps=run.steps,
+        lr=run.lr,
+        reference=original,
+        solve=SolveOptions(gaussian=gaussian),
     ).rows
     return Descent(
         run,

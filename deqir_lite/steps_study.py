@@ -116,11 +116,12 @@ def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Qu
     truth = torch.cat([load_photo(folder / name, run.size) for name in run.photos])
     operator = make_task(run.task, (run.size, run.size), run.seed)
     y = operator.A(truth)
-    settings = run.num_steps, run.eta, run.seed, run.spacing
-    x0 = make_chain(prior, operator, y, *settings, samples=1).sequential()[-1]
+    grid = {"num_steps": run.num_steps, "spacing": run.spacing}
+    settings: dict[str, Any] = grid | {"eta": run.eta, "seed": run.seed}
+    x0 = make_chain(prior, operator, y, **settings, samples=1).sequential()[-1]
     sweeps = []
     for i in range(run.solved):
-        chain = make_chain(prior, operator, y[i : i + 1], *settings)
+        chain = make_chain(prior, operator, y[i : i + 1], **settings)
         method = "gaussian", "anderson-triangular", "gaussian"
         curve = sweep(chain, x0[i : i + 1], gaussian, *method, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))

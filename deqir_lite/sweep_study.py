@@ -146,7 +146,9 @@ def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
     """The chain of a run."""
     operator = make_task(run.task, (run.size, run.size), run.seed)
     y = operator.A(load_bundled_photo(run.photo, run.size))
-    return make_chain(prior, operator, y, run.num_steps, run.eta, run.seed, run.spacing)
+    return make_chain(
+        prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
+    )
 
 
 def measure(
@@ -178,8 +180,8 @@ def sweep(
 
     It ends as :class:`SweepCurve` says.
     """
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian))
-    states = make_start(start, chain, gaussian)
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
+    states = make_start(start, chain, gaussian=gaussian)
     method = make_solver(solver)
     state = method.init(system, states)
     curve = [psnr(states[-1], sequential).item()]

@@ -73,7 +73,15 @@ def verification_chain(
     photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed)).clamp(-1, 1)
     operator = make_task(task, (size, size), seed)
     y = operator.A(photo)
-    return make_chain(bent_prior(gaussian), operator, y, num_steps, eta, seed, "uniform"), gaussian
+    return make_chain(
+        bent_prior(gaussian),
+        operator,
+        y,
+        num_steps=num_steps,
+        eta=eta,
+        seed=seed,
+        spacing="uniform",
+    ), gaussian
 
 
 def verify(
@@ -107,8 +115,8 @@ def verify(
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 solution = restore_parallel(
                     chain,
-                    form,
-                    solver,
+                    form=form,
+                    solver=solver,
                     start="measurement",
                     max_sweeps=10 * num_steps,
                     tolerance=1e-13,

@@ -83,7 +83,9 @@ def chain_for(nonlinear_prior, gaussian_prior):
         operator = make_task(task, size, seed)
         photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(seed))
         y = operator.A(photo.to(dtype))
-        return make_chain(prior, operator, y, num_steps, eta, seed, spacing, **options)
+        return make_chain(
+            prior, operator, y, num_steps=num_steps, eta=eta, seed=seed, spacing=spacing, **options
+        )
 
     return make
 

@@ -5,12 +5,12 @@ import math
 
 import pytest
 import torch
+from deqir_lite.consistency import RangeNullConsistency
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
-from deqir_lite.consistency import RangeNullConsistency
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.priors import GaussianPrior
 from deqir_lite.schedule import cosine_schedule
@@ -28,7 +28,7 @@ class NothingMeasured:
 
 def rows(chain, i):
     """The chain of the i-th image of a batch alone, with its own noise."""
-    operator, pinv_y = chain.consistency.operator, chain.consistency.pinv_y[i : i + 1]
+    operator, pinv_y = chain.measurement.operator, chain.measurement.pinv_y[i : i + 1]
     consistency = RangeNullConsistency(operator, operator.A(pinv_y))
     x_T, noise = chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
     return RestorationChain(chain.prior, chain.coefficients, consistency, x_T, noise)
@@ -72,7 +72,15 @@ def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, d
     got = chain.sequential()
     assert got.shape == (11, 2, 3, 8, 8)
     torch.testing.assert_close(got, torch.stack(expected), rtol=1e-10, atol=1e-10)
-    single = make_chain(nonlinear_prior, NothingMeasured(), y.float(), 10, eta, 3, "uniform")
+    single = make_chain(
+        nonlinear_prior,
+        NothingMeasured(),
+        y.float(),
+        num_steps=10,
+        eta=eta,
+        seed=3,
+        spacing="uniform",
+    )
     assert (single.sequential().double() - got).abs().max() < 2e-4 * got.abs().max()
 
 
@@ -83,7 +91,9 @@ def test_sequential_chain_is_a_literal_ddnm(nonlinear_prior, gaussian_prior, tas
     operator, eye = make_task(task, (8, 8)), torch.eye(192).double().reshape(192, 3, 8, 8)
     A = operator.A(eye).flatten(1).T
     y = operator.A(gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(0)))
-    chain = make_chain(nonlinear_prior, operator, y, 5, eta, seed=1, spacing="uniform")
+    chain = make_chain(
+        nonlinear_prior, operator, y, num_steps=5, eta=eta, seed=1, spacing="uniform"
+    )
     pinv = torch.linalg.pinv(A, rtol=1e-8)
     null = torch.eye(192).double() - pinv @ A
     beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
@@ -108,8 +118,8 @@ def test_sequential_chain_is_a_literal_ddnm(nonlinear_prior, gaussian_prior, tas
 def test_the_output_explains_the_measurement_exactly(chain_for, task, eta):
     """c1 = c2 = 0 in the last step, so A x_0 = y."""
     chain = chain_for(task, num_steps=4, eta=eta)
-    operator = chain.consistency.operator
-    y = operator.A(chain.consistency.pinv_y)
+    operator = chain.measurement.operator
+    y = operator.A(chain.measurement.pinv_y)
     assert (operator.A(chain.sequential()[-1]) - y).abs().max() <= 1e-10
 
 
@@ -150,7 +160,7 @@ def test_each_image_may_have_its_own_mask(nonlinear_prior):
     generator = torch.Generator().manual_seed(0)
     masks = (torch.rand(2, 1, 8, 8, generator=generator) > 0.5).double()
     photos = torch.rand(2, 3, 8, 8, generator=generator, dtype=torch.float64)
-    chain = make_chain(nonlinear_prior, Inpainting(masks), masks * photos, 5, 0.85)
+    chain = make_chain(nonlinear_prior, Inpainting(masks), masks * photos, num_steps=5, eta=0.85)
     output = chain.sequential()[-1]
     torch.testing.assert_close(masks * output, masks * photos)
     assert (output - photos).abs().max() > 0.1
@@ -186,7 +196,7 @@ def test_start_from_an_intermediate_timestep(chain_for):
     chain, whole = chain_for(num_steps=5, start=300), chain_for(num_steps=5)
     assert chain.coefficients.timesteps.tolist() == [300, 225, 150, 75, 0]
     alpha_bar = chain.prior.schedule.alpha_bar[300]
-    expected = alpha_bar.sqrt() * chain.consistency.pinv_y + (1 - alpha_bar).sqrt() * whole.x_T
+    expected = alpha_bar.sqrt() * chain.measurement.pinv_y + (1 - alpha_bar).sqrt() * whole.x_T
     torch.testing.assert_close(chain.x_T, expected)
     assert torch.equal(chain.noise, whole.noise)
     assert len(chain.sequential()) == 6
@@ -202,9 +212,9 @@ def test_presets_are_arguments_of_a_chain_and_one_is_its_default(nonlinear_prior
     operator, y = make_task("sr2", (8, 8)), torch.zeros(1, 3, 4, 4)
     chain = make_chain(nonlinear_prior, operator, y, **preset)
     c = chain.coefficients
-    assert (c.num_steps, c.eta, int(c.timesteps[0])) == (20, *expected)
+    assert (c.num_steps, c.rule.eta, int(c.timesteps[0])) == (20, *expected)
     usual = make_chain(nonlinear_prior, operator, y).coefficients
-    same = torch.equal(usual.timesteps, c.timesteps) and usual.eta == c.eta
+    same = torch.equal(usual.timesteps, c.timesteps) and usual.rule.eta == c.rule.eta
     assert same is (preset is PICTURE)
 
 

@@ -76,10 +76,14 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
 
 def test_the_mean_is_that_of_other_noise_than_the_chains(photos):
     chain, operator, y = make_run_chain(RUN, photos)
-    single = make_chain(photos, operator, y, 4, RUN.eta, seed=1, spacing=RUN.spacing).x_T
+    single = make_chain(
+        photos, operator, y, num_steps=4, eta=RUN.eta, seed=1, spacing=RUN.spacing
+    ).x_T
     assert not single.allclose(chain.x_T)
     repeated = y.repeat(SAMPLES, 1, 1, 1)
-    several = make_chain(photos, operator, repeated, 4, RUN.eta, 1, RUN.spacing)
+    several = make_chain(
+        photos, operator, repeated, num_steps=4, eta=RUN.eta, seed=1, spacing=RUN.spacing
+    )
     x0 = several.sequential()[-1]
     assert other_samples(RUN, photos).allclose(x0, atol=1e-6)
     teacher = teacher_photo(replace(RUN, teacher="mean"), photos)

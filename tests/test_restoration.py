@@ -35,7 +35,13 @@ def test_every_combination_gives_the_sequential_sample(
 ):
     chain = chain_for(num_steps=5, batch=2)
     solution = restore_parallel(
-        chain, form, solver, start, max_sweeps=100, tolerance=1e-13, gaussian=gaussian_prior
+        chain,
+        form=form,
+        solver=solver,
+        start=start,
+        max_sweeps=100,
+        tolerance=1e-13,
+        gaussian=gaussian_prior,
     )
     assert solution.converged
     assert difference(solution, restore_sequential(chain)) <= 1e-10
@@ -49,12 +55,14 @@ def test_samples_in_a_batch_are_the_runs_with_their_seeds(chain_for, gaussian_pr
     def restore(chain):
         if method == "sequential":
             return restore_sequential(chain)
-        return restore_parallel(chain, "noise", gaussian=gaussian_prior, tolerance=1e-2)
+        return restore_parallel(chain, form="noise", gaussian=gaussian_prior, tolerance=1e-2)
 
     chain = chain_for(num_steps=12)
-    operator, y = chain.consistency.operator, chain.consistency.operator.A(chain.consistency.pinv_y)
-    samples = restore(make_chain(chain.prior, operator, y, 12, seed=3, samples=4))
-    alone = [restore(make_chain(chain.prior, operator, y, 12, seed=3 + k)) for k in range(4)]
+    operator, y = chain.measurement.operator, chain.measurement.operator.A(chain.measurement.pinv_y)
+    samples = restore(make_chain(chain.prior, operator, y, num_steps=12, seed=3, samples=4))
+    alone = [
+        restore(make_chain(chain.prior, operator, y, num_steps=12, seed=3 + k)) for k in range(4)
+    ]
     together = torch.cat([solution.x0 for solution in alone])
     torch.testing.assert_close(samples.x0, together, rtol=0, atol=1e-10)
     assert samples.nfe == sum(solution.nfe for solution in alone)
@@ -80,8 +88,8 @@ def test_the_default_start_suits_the_form(chain_for, gaussian_prior, form):
     else:
         expected = measurement_start(chain)
     options = {"gaussian": gaussian_prior, "max_sweeps": 6, "record": ["states"]}
-    default = restore_parallel(chain, form, "picard", **options)
-    given = restore_parallel(chain, form, "picard", expected, **options)
+    default = restore_parallel(chain, form=form, solver="picard", **options)
+    given = restore_parallel(chain, form=form, solver="picard", start=expected, **options)
     assert torch.equal(default.trace.states[0], given.trace.states[0])
 
 
@@ -124,7 +132,7 @@ def test_the_gaussian_prior_is_loaded_only_where_needed(
 
     monkeypatch.setattr(restoration, "load_gaussian", load)
     chain = chain_for()
-    restore_parallel(chain, form, start=start)
+    restore_parallel(chain, form=form, start=start)
     assert calls == [chain.prior.schedule] * loads
 
 
@@ -137,12 +145,12 @@ def test_the_gaussian_prior_follows_the_schedule_of_the_chain(chain_for):
 
 def test_the_options_reach_the_solver(chain_for):
     chain = chain_for()
-    recorded = restore_parallel(chain, "noise", record=["x0"])
+    recorded = restore_parallel(chain, form="noise", record=["x0"])
     assert len(recorded.trace.x0) == recorded.sweeps > 2
-    loose = restore_parallel(chain, "noise", pixel_tolerance=1e3)
+    loose = restore_parallel(chain, form="noise", pixel_tolerance=1e3)
     assert (loose.sweeps, loose.converged) == (2, True)
     with pytest.warns(ConvergenceWarning, match="not converged after 1 sweeps"):
-        short = restore_parallel(chain, "noise", max_sweeps=1)
+        short = restore_parallel(chain, form="noise", max_sweeps=1)
     assert not short.converged
 
 
@@ -176,5 +184,5 @@ def test_a_sequential_chain_that_breaks_down_says_so(gaussian_prior):
     operator = make_task("sr2", (8, 8))
     y = operator.A(torch.zeros(1, 3, 8, 8))
     with pytest.warns(ConvergenceWarning, match="NaN"):
-        solution = restore_sequential(make_chain(broken, operator, y, 3))
+        solution = restore_sequential(make_chain(broken, operator, y, num_steps=3))
     assert not solution.converged

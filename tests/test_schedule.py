@@ -13,7 +13,6 @@ from deqir_lite.schedule import (
     NoiseSchedule,
     cosine_schedule,
     linear_schedule,
-    step_coefficients,
     timestep_grid,
 )
 
@@ -118,7 +117,7 @@ def test_bad_number_of_training_timesteps(make, steps):
 @given(st.integers(2, 300), st.integers(0, 900))
 def test_uniform_grid_is_multiples_of_the_stride(num_steps, more):
     available = num_steps + more
-    grid = timestep_grid(num_steps, available, "uniform")
+    grid = timestep_grid(num_steps, num_train_timesteps=available, spacing="uniform")
     stride = available // num_steps
     assert grid.dtype == torch.int64
     assert grid.tolist() == [k * stride for k in reversed(range(num_steps))]
@@ -152,7 +151,7 @@ def test_every_grid_has_t_different_timesteps_and_its_noisiest_is_the_last(
 ):
     if start is not None:
         num_steps = min(num_steps, start + 1)
-    grid = timestep_grid(num_steps, spacing=spacing, start=start)
+    grid = timestep_grid(num_steps, spacing=spacing, first_timestep=start)
     assert len(grid) == num_steps
     assert (grid.diff() < 0).all()
     power = {"uniform": 1, "quadratic": 2, "cubic": 3}.get(spacing, spacing)
@@ -172,8 +171,8 @@ def test_every_grid_has_t_different_timesteps_and_its_noisiest_is_the_last(
 
 def test_a_single_step_begins_in_noise():
     assert timestep_grid(1).tolist() == timestep_grid(1, spacing="uniform").tolist() == [999]
-    assert timestep_grid(1, 50).tolist() == [49]
-    assert timestep_grid(1, start=300).tolist() == [300]
+    assert timestep_grid(1, num_train_timesteps=50).tolist() == [49]
+    assert timestep_grid(1, first_timestep=300).tolist() == [300]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +200,7 @@ def test_bad_grids(arguments, message):
 @given(st.integers(1, 60), st.floats(0, 1))
 def test_coefficients_belong_to_the_target_of_each_step(num_steps, eta):
     grid = timestep_grid(num_steps)
-    c = step_coefficients(LINEAR, grid, eta)
+    c = step_coefficients(LINEAR, grid, DDNMNoise(eta))
     assert c.num_steps == len(c.c1) == len(c.c2) == num_steps
     assert len(c.alpha_bar) == num_steps + 1
     for k in range(num_steps):
@@ -217,7 +216,7 @@ def test_coefficients_belong_to_the_target_of_each_step(num_steps, eta):
 @pytest.mark.parametrize("eta", [-0.01, 1.01, math.nan, math.inf, "0.5", None, True])
 def test_bad_eta(eta):
     with pytest.raises(ValueError, match=r"^eta: got .*expected a number in \[0, 1\]$"):
-        step_coefficients(LINEAR, timestep_grid(3), eta)
+        DDNMNoise(eta)
 
 
 @pytest.mark.parametrize(
@@ -235,4 +234,4 @@ def test_bad_eta(eta):
 )
 def test_bad_timesteps(timesteps):
     with pytest.raises(ValueError, match=r"^timesteps: [^\n]*$"):
-        step_coefficients(LINEAR, timesteps, 0.0)
+        step_coefficients(LINEAR, timesteps, DDNMNoise(0.0))

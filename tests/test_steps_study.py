@@ -96,10 +96,12 @@ def test_a_run_is_the_mean_over_single_chains(folder, bent, gaussian):
     values, counts = [], []
     for name in RUN.photos:
         photo = load_photo(folder / name, 16)
-        chain = make_chain(bent, operator, operator.A(photo), 4, 0.5, 0, "quadratic")
+        chain = make_chain(
+            bent, operator, operator.A(photo), num_steps=4, eta=0.5, seed=0, spacing="quadratic"
+        )
         sequential = chain.sequential()[-1]
         values.append(psnr(sequential, photo).item())
-        solution = restore_parallel(chain, "gaussian", tolerance=0.0, record=("x0",))
+        solution = restore_parallel(chain, form="gaussian", tolerance=0.0, record=("x0",))
         counts.append([psnr(x0, sequential).item() >= 40 for x0 in solution.trace.x0])
     assert found.run == RUN
     assert found.psnr == pytest.approx(sum(values) / 2, abs=1e-3)

@@ -115,7 +115,7 @@ def test_the_curve_is_that_of_the_solver(bent, photos):
         "sr2", "cat", 6, 0.15, "uniform", "noise", "anderson-triangular", "measurement", size=16
     )
     chain = make_run_chain(run, bent)
-    solution = restore_parallel(chain, "noise", tolerance=0.0, record=("x0",))
+    solution = restore_parallel(chain, form="noise", tolerance=0.0, record=("x0",))
     expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
     found = measure(run, bent, photos).psnr[1:]
     assert len(found) >= 4

@@ -127,7 +127,7 @@ def test_chains_are_in_float64_and_can_be_made_again():
     assert chain.x_T.dtype == chain.noise.dtype == torch.float64
     assert chain.num_steps == 5
     assert torch.equal(chain.x_T, again.x_T)
-    assert torch.equal(chain.consistency.pinv_y, again.consistency.pinv_y)
+    assert torch.equal(chain.measurement.pinv_y, again.measurement.pinv_y)
     assert torch.equal(chain.prior.schedule.alpha_bar, gaussian.schedule.alpha_bar)
 
 

@@ -191,18 +191,32 @@ def restore(
         _out_of_memory(picture, timesteps, samples, measured, parallel, max_batch)
     ):
         operator, y = measure(picture.to(place), task, mask_seed, measured, divisor, holes)
-        chain = make_chain(model, operator, y, timesteps, eta, seed, grid, samples=samples)
+        chain = make_chain(
+            model,
+            operator,
+            y,
+            num_steps=timesteps,
+            eta=eta,
+            seed=seed,
+            spacing=grid,
+            samples=samples,
+        )
         start = time.perf_counter()
         if parallel:
             solution = restore_parallel(
-                chain, form, solver, max_sweeps=sweeps, tolerance=tolerance, show_progress=True
+                chain,
+                form=form,
+                solver=solver,
+                max_sweeps=sweeps,
+                tolerance=tolerance,
+                show_progress=True,
             )
         else:
             solution = restore_sequential(chain, show_progress=True)
         x0 = solution.x0.cpu()  # waits for the device: the time below is whole
         seconds = time.perf_counter() - start
 
-    before = chain.consistency.pinv_y[:1].clamp(-1, 1).cpu()
+    before = chain.measurement.pinv_y[:1].clamp(-1, 1).cpu()
     name, simple = simple_answer(operator, y)
     name = name.replace("⁺", "+")  # Pillow's font and some terminals lack it
     simple = simple.clamp(-1, 1).cpu()

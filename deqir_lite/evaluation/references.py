@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deqir_lite.consistency.range_null import RangeNullConsistency
+from deqir_lite.measurement import Measurement
 from deqir_lite.operators import LinearOperator
 
 TV_WEIGHTS = tuple(float(w) for w in np.geomspace(0.5, 0.005, 60))
@@ -28,8 +28,8 @@ def tv_restoration(
         smoothed = denoise_tv_chambolle(pixels, weight, max_num_iter=20, channel_axis=-1)
         return torch.from_numpy(smoothed).movedim(-1, 0).to(y) * 2 - 1
 
-    correct = RangeNullConsistency(operator, y)
-    x = correct.pinv_y
+    measurement = Measurement(operator, y)
+    x = measurement.pinv_y
     for weight in weights:
-        x = correct(torch.stack([smooth(image, weight) for image in x]))
+        x = measurement.impose(torch.stack([smooth(image, weight) for image in x]))
     return x

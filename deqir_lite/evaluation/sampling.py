@@ -32,7 +32,16 @@ def restore_samples(
         for first in range(0, seeds, batch):
             several = min(batch, seeds - first)
             yield _walk(
-                make_chain(prior, operator, photos, timesteps, eta, first, spacing, samples=several)
+                make_chain(
+                    prior,
+                    operator,
+                    photos,
+                    num_steps=timesteps,
+                    eta=eta,
+                    seed=first,
+                    spacing=spacing,
+                    samples=several,
+                )
             )
 
 

@@ -1,9 +1,12 @@
 """The whole chain as one fixed-point system, for any linear model of its steps."""
 
+from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.fixedpoint.models import (
     FORMS,
     DataFormModel,
+    DenoiserModel,
     GaussianFormModel,
+    IncrementModel,
     JacobiModel,
     LinearModel,
     NoiseFormModel,
@@ -14,22 +17,29 @@ from deqir_lite.fixedpoint.starts import (
     gaussian_start,
     make_start,
     measurement_start,
-    noise_start,
+    x_T_start,
 )
-from deqir_lite.fixedpoint.system import FixedPointSystem
+from deqir_lite.fixedpoint.system import FixedPointSystem, Sweep
 
 __all__ = [
     "FORMS",
     "STARTS",
     "DataFormModel",
+    "DenoiserModel",
     "FixedPointSystem",
     "GaussianFormModel",
+    "IncrementModel",
     "JacobiModel",
+    "LinearDenoiser",
     "LinearModel",
     "NoiseFormModel",
+    "Sweep",
+    "data_held",
     "gaussian_start",
     "make_model",
     "make_start",
     "measurement_start",
-    "noise_start",
+    "noise_held",
+    "wiener",
+    "x_T_start",
 ]

@@ -15,6 +15,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
+from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.priors.gaussian import GaussianPrior
 
 
@@ -54,8 +55,128 @@ class LinearModel(ABC):
         return torch.stack(adjoints[::-1])
 
 
+class DenoiserModel(LinearModel):
+    """The linear model of a step x_s = a x0^ + b x_{s+1} + c2 eps + c1 xi for a linear denoiser W:
+
+    L_s v = a C(W v) + b v + c2 (v - sqrt(abar_{s+1}) W v) / sqrt(1 - abar_{s+1}),
+
+    with C the linear part of the method's consistency step. So every method has every form. Where
+    W is the Jacobian of the prior's own denoiser, L is that of the step.
+    """
+
+    def __init__(self, chain: RestorationChain, denoiser: LinearDenoiser) -> None:
+        super().__init__(chain)
+        self.denoiser = denoiser
+        self._source: list[float] = chain.coefficients.source.tolist()
+
+    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """As above."""
+        source = self._source[k]
+        guess = self.denoiser(v, source)
+        noise = (v - source**0.5 * guess) / (1 - source) ** 0.5
+        fitted = self.chain.consistency.linear(guess[None], slice(k, k + 1))[0]
+        return self._weighed("a", fitted, k) + self._weighed("c2", noise, k) + self._kept(v, k)
+
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """L^T v = W (C^T a v - sqrt(abar_{s+1}) q v) + b v + q v,
+        q = c2 / sqrt(1 - abar_{s+1}); W and the weights are symmetric."""
+        source = self._source[k]
+        noise = self._weighed("c2", v, k) / (1 - source) ** 0.5
+        fitted = self._weighed("a", v, k)
+        fitted = self.chain.consistency.linear_adjoint(fitted[None], slice(k, k + 1))[0]
+        return self.denoiser(fitted - source**0.5 * noise, source) + noise + self._kept(v, k)
+
+    def _weighed(self, name: str, v: torch.Tensor, k: int) -> torch.Tensor:
+        weights = self.chain.weights(slice(k, k + 1))
+        return self.chain.weigh(getattr(weights, name), v[None])[0]
+
+    def _kept(self, v: torch.Tensor, k: int) -> torch.Tensor | float:
+        return self._weighed("b", v, k) if self.chain.keeps_state else 0.0
+
+
+class NoiseFormModel(DenoiserModel):
+    """W v = v / sqrt(abar): the noise is held. Under DDNM's step this is Proposition 1,
+    L_s = sqrt(abar_s / abar_{s+1}) N, N = I - A^+ A.
+
+    N is a projector, so the recursion has the closed form of Eq. 9: with u = d / sqrt(abar) it is
+    one prefix sum over the null-space parts of the residuals. Where C is no such projector, or the
+    noise rule is another one, the recursion stays a recursion.
+    """
+
+    def __init__(self, chain: RestorationChain) -> None:
+        super().__init__(chain, noise_held)
+        c = chain.coefficients
+        plain = c.weights.a.ndim == 1 and torch.equal(c.weights.a, c.target.sqrt())
+        self._closed = chain.consistency.is_projector and plain and not chain.keeps_state
+
+    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """a C v / sqrt(abar_{s+1}) + b v: eps does not move."""
+        fitted = self.chain.consistency.linear(v[None], slice(k, k + 1))[0]
+        return self._weighed("a", fitted / self._source[k] ** 0.5, k) + self._kept(v, k)
+
+    def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """d_s = r_s + sqrt(abar_s) sum_{j > s} N r_j / sqrt(abar_j) (Eq. 9 on residuals)."""
+        if not self._closed:
+            return super().correction(residual, first)
+        root = self._root(residual, first)
+        scaled = self.chain.measurement.null(residual) / root
+        earlier = scaled.cumsum(dim=0) - scaled
+        return residual + root * earlier
+
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """C^T a v / sqrt(abar_{s+1}) + b v."""
+        fitted = self._weighed("a", v, k)
+        fitted = self.chain.consistency.linear_adjoint(fitted[None], slice(k, k + 1))[0]
+        return fitted / self._source[k] ** 0.5 + self._kept(v, k)
+
+    def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """w_s = u_s + N sum_{j < s} sqrt(abar_j) u_j / sqrt(abar_s): a sum from the clean end."""
+        if not self._closed:
+            return super().correction_adjoint(u, first)
+        root = self._root(u, first)
+        scaled = self.chain.measurement.null(root * u)
+        later = scaled.flip(0).cumsum(dim=0).flip(0) - scaled
+        return u + later / root
+
+    def _root(self, v: torch.Tensor, first: int) -> torch.Tensor:
+        rows = slice(first + 1, first + 1 + len(v))
+        return self.chain.per_step(self.chain.coefficients.alpha_bar[rows].sqrt())
+
+
+class DataFormModel(DenoiserModel):
+    """W = 0: x_0 is held. L_s = b + c2 / sqrt(1 - abar_{s+1}): the share of x_{s+1} that survives
+    a step.
+
+    It needs neither W nor C. The share is 0 in the last step of DDNM, which is why the recursion is
+    evaluated as a scan and never by dividing cumulative products.
+    """
+
+    def __init__(self, chain: RestorationChain) -> None:
+        super().__init__(chain, data_held)
+
+    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """As above."""
+        return self._weighed("c2", v, k) / (1 - self._source[k]) ** 0.5 + self._kept(v, k)
+
+    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """L v: the weights are symmetric."""
+        return self.apply(v, k)
+
+
+class GaussianFormModel(DenoiserModel):
+    """W = sqrt(abar) Lam (abar Lam + 1 - abar)^-1, the Wiener filter of a Gaussian photo prior.
+
+    L is then the exact linear part of the step under that prior. This is parareal with a coarse
+    propagator that costs no network call; under the Gaussian prior itself one sweep ends at the
+    fixed point, and of a prior "Gaussian plus rest" only the rest is left to the sweeps.
+    """
+
+    def __init__(self, chain: RestorationChain, gaussian: GaussianPrior) -> None:
+        super().__init__(chain, wiener(gaussian))
+
+
 class JacobiModel(LinearModel):
-    """L = 0: every state simply takes its predecessor's step."""
+    """L = 0: every state simply takes its predecessor's step. No W gives it."""
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """0."""
@@ -70,111 +191,45 @@ class JacobiModel(LinearModel):
         return u
 
 
-class NoiseFormModel(LinearModel):
-    """L_s = sqrt(abar_s / abar_{s+1}) N, N = I - A^+ A: Proposition 1 of the paper.
-
-    N is a projector, so the recursion has the closed form of Eq. 9: with u = d / sqrt(abar) it is
-    one prefix sum over the null-space parts of the residuals.
-    """
+class IncrementModel(LinearModel):
+    """L = I: every state keeps what its predecessors gain, as the increments of ParaDiGMS do (Shih
+    et al. 2023). No W gives it either."""
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """sqrt(abar_s / abar_{s+1}) N v."""
-        alpha_bar = self.chain.coefficients.alpha_bar
-        return float((alpha_bar[k + 1] / alpha_bar[k]).sqrt()) * self.chain.consistency.null(v)
+        """v."""
+        return v
 
     def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """d_s = r_s + sqrt(abar_s) sum_{j > s} N r_j / sqrt(abar_j) (Eq. 9 on residuals)."""
-        chain = self.chain
-        rows = slice(first + 1, first + 1 + len(residual))
-        root = chain.per_step(chain.coefficients.alpha_bar[rows].sqrt())
-        scaled = chain.consistency.null(residual) / root
-        earlier = scaled.cumsum(dim=0) - scaled
-        return residual + root * earlier
-
-    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """L v: an orthogonal projector is symmetric."""
-        return self.apply(v, k)
+        """d_s = sum_{j >= s} r_j."""
+        return residual.cumsum(dim=0)
 
     def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """w_s = u_s + N sum_{j < s} sqrt(abar_j) u_j / sqrt(abar_s): a sum from the clean end."""
-        chain = self.chain
-        rows = slice(first + 1, first + 1 + len(u))
-        root = chain.per_step(chain.coefficients.alpha_bar[rows].sqrt())
-        scaled = chain.consistency.null(root * u)
-        later = scaled.flip(0).cumsum(dim=0).flip(0) - scaled
-        return u + later / root
+        """w_s = sum_{j <= s} u_j."""
+        return u.flip(0).cumsum(dim=0).flip(0)
 
 
-class DataFormModel(LinearModel):
-    """L_s = r_s I, r_s = c2_s / sqrt(1 - abar_{s+1}): the share of x_{s+1} that survives a step.
-
-    It needs no projector, so it holds for any consistency step. r = 0 in the last step, which
-    is why the recursion is evaluated as a scan and never by dividing cumulative products.
-    """
-
-    def __init__(self, chain: RestorationChain) -> None:
-        super().__init__(chain)
-        c = chain.coefficients
-        self.ratios: list[float] = (c.c2 / (1 - c.source).sqrt()).tolist()
-        """r of every step, noisiest first (T,)."""
-
-    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """r_s v."""
-        return self.ratios[k] * v
-
-    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """r_s v."""
-        return self.ratios[k] * v
-
-
-class GaussianFormModel(LinearModel):
-    """L_s = the exact linear part of the step under a Gaussian photo prior with covariance Lam:
-
-    L_s v = sqrt(abar_s) N W v + c2_s (v - sqrt(abar_{s+1}) W v) / sqrt(1 - abar_{s+1}),
-    W = sqrt(abar) Lam (abar Lam + 1 - abar)^-1.
-
-    This is parareal with a coarse propagator that costs no network call; under the Gaussian
-    prior itself one sweep ends at the fixed point.
-    """
-
-    def __init__(self, chain: RestorationChain, gaussian: GaussianPrior) -> None:
-        super().__init__(chain)
-        self.gaussian = gaussian
-
-    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """Two FFTs, one projection."""
-        c = self.chain.coefficients
-        source, target = float(c.source[k]), float(c.target[k])
-        denoised = self.gaussian.wiener(v, source)
-        noise = (v - source**0.5 * denoised) / (1 - source) ** 0.5
-        return target**0.5 * self.chain.consistency.null(denoised) + float(c.c2[k]) * noise
-
-    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """L^T v = W (sqrt(abar_s) N v - sqrt(abar_{s+1}) q v) + q v,
-        q = c2_s / sqrt(1 - abar_{s+1}); W is symmetric."""
-        c = self.chain.coefficients
-        source, target = float(c.source[k]), float(c.target[k])
-        kept = float(c.c2[k]) / (1 - source) ** 0.5 * v
-        seen = target**0.5 * self.chain.consistency.null(v) - source**0.5 * kept
-        return self.gaussian.wiener(seen, source) + kept
-
-
-FORMS = ("noise", "data", "gaussian", "jacobi")
+FORMS = ("noise", "data", "gaussian", "jacobi", "increment")
 
 
 def make_model(
-    form: str, chain: RestorationChain, gaussian: GaussianPrior | None = None
+    form: str | LinearDenoiser, chain: RestorationChain, *, gaussian: GaussianPrior | None = None
 ) -> LinearModel:
-    """The linear model of the given name: ``noise`` (Proposition 1), ``data``, ``gaussian``,
-    ``jacobi``.
+    """The linear model of a name, ``noise`` (Proposition 1), ``data``, ``gaussian``, ``jacobi`` or
+    ``increment``; or that of the linear denoiser ``form``.
 
     The Gaussian form needs ``gaussian``, a :class:`GaussianPrior` with the chain's schedule.
     """
+    if not isinstance(form, str):
+        return DenoiserModel(chain, form)
     check_choice("form", form, FORMS)
     if form == "gaussian":
         if gaussian is None:
             raise ValueError("gaussian: got None; the Gaussian form needs a GaussianPrior")
         return GaussianFormModel(chain, gaussian)
-    models: dict[str, Callable[[RestorationChain], LinearModel]]
-    models = {"noise": NoiseFormModel, "data": DataFormModel, "jacobi": JacobiModel}
+    models: dict[str, Callable[[RestorationChain], LinearModel]] = {
+        "noise": NoiseFormModel,
+        "data": DataFormModel,
+        "jacobi": JacobiModel,
+        "increment": IncrementModel,
+    }
     return models[form](chain)

@@ -1,6 +1,7 @@
 """The fixed-point system x_{0:T-1} = F(x_{0:T-1}; (x_T, y)) of a chain (Eq. 8)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -9,28 +10,51 @@ from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint.models import LinearModel
 
 
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """One evaluation of F on a window of n + 1 states.
+
+    ``output`` (n+1, B, 3, H, W): the window after it, the first state as it was; ``residual`` (n,
+    B, 3, H, W): h(x_{s+1}) - x_s of the others before it, which vanishes exactly when the window
+    is a piece of the sequential chain.
+    """
+
+    output: torch.Tensor
+    residual: torch.Tensor
+
+
 class FixedPointSystem:
     """F for one chain and one linear model of its steps.
 
-    ``states`` (T+1, B, 3, H, W) are x_T, ..., x_0. F never changes x_T; with ``first`` > 0 the
-    states up to states[first] are taken as solved and only the later ones are evaluated.
+    ``states`` (T+1, B, 3, H, W) are x_T, ..., x_0. F never changes x_T.
     """
 
     def __init__(self, chain: RestorationChain, model: LinearModel) -> None:
         self.chain = chain
         self.model = model
 
-    def residual(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """r = h(x_{s+1}) - x_s for states[first+1:], (T-first, B, 3, H, W); one network call.
-
-        It vanishes exactly when the states are the sequential chain.
-        """
-        return self.chain.steps(states[first:-1], first) - states[first + 1 :]
-
-    def sweep(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """F(states) of all states (T+1, B, 3, H, W) (Eqs. 8 and 10)."""
-        correction = self.model.correction(self.residual(states, first), first)
-        return torch.cat([states[: first + 1], states[first + 1 :] + correction])
+        return self.sweep(states).output
+
+    def sweep(
+        self, window: torch.Tensor, first: int = 0, *, active: torch.Tensor | None = None
+    ) -> Sweep:
+        """F on the ``window`` states[first], ..., states[first + n], (n+1, B, 3, H, W), in one
+        network call.
+
+        The first state is taken as solved. Where ``active``, which broadcasts to the n others, is
+        False, the residual counts as zero. Nothing in a sweep waits for the device.
+        """
+        residual = self.residual(window, first)
+        if active is not None:
+            residual = torch.where(active, residual, 0)
+        correction = self.model.correction(residual, first)
+        return Sweep(torch.cat([window[:1], window[1:] + correction]), residual)
+
+    def residual(self, window: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """r = h(x_{s+1}) - x_s for all states of the window but its first, (n, B, 3, H, W)."""
+        return self.chain.steps(window[:-1], first) - window[1:]
 
     def jvp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """J_F v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same
@@ -50,4 +74,4 @@ class FixedPointSystem:
         return torch.func.vjp(self._function(states), states[1:])[1](v)[0]
 
     def _function(self, states: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-        return lambda x: self.sweep(torch.cat([states[:1], x]))[1:]
+        return lambda x: self(torch.cat([states[:1], x]))[1:]

@@ -6,30 +6,30 @@ from deqir_lite.inversion.gradient import GRADIENTS, implicit_gradient
 from deqir_lite.inversion.implicit import attach_gradient, solve_implicit
 from deqir_lite.inversion.losses import (
     chroma_loss,
-    colour_statistics_loss,
+    color_statistics_loss,
     measurement_loss,
     oracle_loss,
     perceptual_loss,
     restorer_loss,
 )
-from deqir_lite.inversion.optimise import OPTIMIZERS, optimise_initial_noise
-from deqir_lite.inversion.progress import InversionFailed, NoiseOptimisation, OuterStep
+from deqir_lite.inversion.optimize import OPTIMIZERS, optimize_initial_noise
+from deqir_lite.inversion.progress import InversionFailed, NoiseOptimization, OuterStep
 
 __all__ = [
     "GRADIENTS",
     "OPTIMIZERS",
     "GradientError",
     "InversionFailed",
-    "NoiseOptimisation",
+    "NoiseOptimization",
     "OuterStep",
     "attach_gradient",
     "chroma_loss",
-    "colour_statistics_loss",
+    "color_statistics_loss",
     "gradient_errors",
     "implicit_gradient",
     "measurement_loss",
     "neumann_series",
-    "optimise_initial_noise",
+    "optimize_initial_noise",
     "oracle_loss",
     "perceptual_loss",
     "restorer_loss",

@@ -7,7 +7,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_integer
-from deqir_lite.fixedpoint import FORMS, FixedPointSystem, make_model
+from deqir_lite.fixedpoint import FixedPointSystem, make_model
 from deqir_lite.inversion.adjoint import neumann_series, reverse_substitution, step_pullback
 from deqir_lite.inversion.slopes import loss_slopes
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -32,7 +32,8 @@ class GradientError:
 def gradient_errors(
     chain: RestorationChain,
     loss: Callable[[torch.Tensor], torch.Tensor],
-    forms: Sequence[str] = FORMS,
+    *,
+    forms: Sequence[str] = ("noise", "data", "gaussian", "jacobi"),
     max_terms: int | None = None,
     gaussian: GaussianPrior | None = None,
     chunk: int = 4,
@@ -63,9 +64,9 @@ def gradient_errors(
         raise ValueError("loss: its gradient with respect to x_T is zero; nothing to compare")
     errors = []
     for form in forms:
-        system = FixedPointSystem(chain, make_model(form, chain, gaussian))
+        system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
         vjps = 0
-        for terms, v in enumerate(neumann_series(system, states, g, chunk), start=1):
+        for terms, v in enumerate(neumann_series(system, states, g, chunk=chunk), start=1):
             vjps += (1 if terms == 1 else chain.num_steps + 1 - terms) * len(chain.x_T)
             errors.append(_compare(form, terms, to_x_T(v), exact, vjps))
             if terms == max_terms:

@@ -21,6 +21,7 @@ def step_pullback(
     chain: RestorationChain,
     states: torch.Tensor,
     v: torch.Tensor,
+    *,
     first: int = 0,
     chunk: int = 4,
     parameters: Sequence[torch.Tensor] = (),
@@ -61,14 +62,14 @@ def reverse_substitution(
     """
     adjoints = [g[-1]]
     for k in range(len(g) - 1, 0, -1):
-        pulled, _ = step_pullback(chain, states[k : k + 1], adjoints[-1][None], k, chunk=1)
+        pulled, _ = step_pullback(chain, states[k : k + 1], adjoints[-1][None], first=k, chunk=1)
         adjoints.append(g[k - 1] + pulled[0])
     return torch.stack(adjoints[::-1])
 
 
 @torch.no_grad()
 def neumann_series(
-    system: FixedPointSystem, states: torch.Tensor, g: torch.Tensor, chunk: int = 4
+    system: FixedPointSystem, states: torch.Tensor, g: torch.Tensor, *, chunk: int = 4
 ) -> Iterator[torch.Tensor]:
     """v after K = 1, 2, ..., T terms of the series (I - J_F)^-T = I + J_F^T + ... (Eq. 13).
 
@@ -84,7 +85,7 @@ def neumann_series(
     yield v
     for unfinished in range(steps - 1, 0, -1):
         pulled, _ = step_pullback(
-            system.chain, states[1 : unfinished + 1], v[1 : unfinished + 1], 1, chunk
+            system.chain, states[1 : unfinished + 1], v[1 : unfinished + 1], first=1, chunk=chunk
         )
         residual = g[:unfinished] + pulled - v[:unfinished]
         v = torch.cat([v[:unfinished] + model.correction_adjoint(residual), v[unfinished:]])

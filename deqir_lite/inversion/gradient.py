@@ -24,6 +24,7 @@ def implicit_gradient(
     system: FixedPointSystem,
     states: torch.Tensor,
     g: torch.Tensor,
+    *,
     gradient: str = "exact",
     terms: int = 3,
     chunk: int = 4,
@@ -57,10 +58,12 @@ def implicit_gradient(
         v = reverse_substitution(chain, states, g[1:])
     else:
         count = {"one-step": 1, "neumann": terms, "exact-series": chain.num_steps}[gradient]
-        series = neumann_series(system, states, g[1:], chunk)
+        series = neumann_series(system, states, g[1:], chunk=chunk)
         for _ in range(min(count, chain.num_steps)):
             v = next(series)
     # Only the parameters need the later steps once more.
     rows = chain.num_steps if parameters else 1
-    pulled, slopes = step_pullback(chain, states[:rows], v[:rows], 0, chunk, parameters)
+    pulled, slopes = step_pullback(
+        chain, states[:rows], v[:rows], chunk=chunk, parameters=parameters
+    )
     return g[0] + pulled[0], slopes

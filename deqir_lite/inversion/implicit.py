@@ -8,12 +8,10 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.fixedpoint import FixedPointSystem, make_model
+from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser
 from deqir_lite.inversion.gradient import check_gradient, implicit_gradient
 from deqir_lite.inversion.leaves import differentiable_leaves
-from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
-from deqir_lite.restoration import restore_parallel
+from deqir_lite.restoration import SolveOptions, solve_chain
 from deqir_lite.solvers import Solution, Trace
 
 
@@ -44,7 +42,13 @@ class _Equilibrium(torch.autograd.Function):
     def backward(ctx: Any, g: torch.Tensor) -> Any:
         (states,), rule = ctx.saved_tensors, ctx.rule
         x_T, slopes = implicit_gradient(
-            rule.system, states, g, rule.gradient, rule.terms, rule.chunk, rule.parameters
+            rule.system,
+            states,
+            g,
+            gradient=rule.gradient,
+            terms=rule.terms,
+            chunk=rule.chunk,
+            parameters=rule.parameters,
         )
         return x_T, None, None, *slopes
 
@@ -53,6 +57,7 @@ def attach_gradient(
     system: FixedPointSystem,
     states: torch.Tensor,
     x_T: torch.Tensor,
+    *,
     gradient: str = "exact",
     terms: int = 3,
     chunk: int = 4,
@@ -76,45 +81,50 @@ def attach_gradient(
 
 def solve_implicit(
     chain: RestorationChain,
+    *,
     x_T: torch.Tensor | None = None,
-    form: str = "gaussian",
+    solve: SolveOptions | None = None,
     gradient: str = "exact",
     terms: int = 3,
     chunk: int = 4,
-    gradient_form: str | None = None,
-    gaussian: GaussianPrior | None = None,
+    gradient_form: str | LinearDenoiser | None = None,
     parameters: Sequence[torch.Tensor] | None = None,
-    **solve_options: Any,
 ) -> Solution:
     """Solve for all states without a graph; a loss on them still goes backward (Eqs. 11 and 13).
 
     * ``x_T`` (B, 3, H, W): the initial noise, by default the chain's,
+    * ``solve``: how; it warns when it does not converge,
     * ``gradient``: a name of :data:`GRADIENTS`; ``unrolled`` walks the chain step by step under
-      autograd, the reference that keeps T network graphs,
+      autograd, the reference that keeps T network graphs, and the only one with second derivatives,
     * ``terms``: how many, for ``neumann``,
     * ``chunk``: steps that are differentiated at a time; memory grows with it, and not with T,
-    * ``gradient_form``: the linear model of the series, by default the ``form`` of the solve,
+    * ``gradient_form``: the linear model of the series, by default the form of the solve,
     * ``parameters``: as in :func:`attach_gradient`.
 
-    The other arguments are those of :func:`restore_parallel`, which solves, and warns when it does
-    not converge. In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a
-    solution: with a loose tolerance it is that of a nearby chain.
+    In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a solution: with
+    a loose tolerance it is that of a nearby chain.
     """
     check_gradient(gradient, terms, chunk)
     x_T = chain.x_T if x_T is None else x_T
     if gradient == "unrolled":
         return _unrolled(chain.with_x_T(x_T))
     chain = chain.with_x_T(x_T.detach())
-    model_form = form if gradient_form is None else gradient_form
-    if gaussian is None and model_form == "gaussian":
-        gaussian = load_gaussian(chain.prior.schedule)
-    solution = restore_parallel(chain, form, gaussian=gaussian, **solve_options)
-    system = FixedPointSystem(chain, make_model(model_form, chain, gaussian))
-    states = attach_gradient(system, solution.states, x_T, gradient, terms, chunk, parameters)
+    solve = solve or SolveOptions()
+    solution = solve_chain(chain, solve)
+    series = solve if gradient_form is None else replace(solve, form=gradient_form)
+    states = attach_gradient(
+        series.system(chain),
+        solution.states,
+        x_T,
+        gradient=gradient,
+        terms=terms,
+        chunk=chunk,
+        parameters=parameters,
+    )
     return replace(solution, states=states)
 
 
 def _unrolled(chain: RestorationChain) -> Solution:
     states = chain.sequential()
     finite = bool(torch.isfinite(states).all())
-    return Solution(states, chain.num_steps, chain.num_steps * len(chain.x_T), finite, Trace())
+    return Solution(states, chain.num_steps, chain.asking_steps() * len(chain.x_T), finite, Trace())

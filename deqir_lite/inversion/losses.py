@@ -22,7 +22,7 @@ def measurement_loss(operator: MeasurementOperator, y: torch.Tensor) -> Loss:
 
     With the operator and the y of the chain itself it is CONSTANT: the range-null step makes
     A x_0 = y hold exactly, whatever x_T (Eq. 5), its gradient is rounding error, and
-    :func:`optimise_initial_noise` refuses it. It says something when ``operator`` and ``y`` bring
+    :func:`optimize_initial_noise` refuses it. It says something when ``operator`` and ``y`` bring
     in more than the chain has: a second photo of the same thing, or a truer model of the camera
     than the one that could be inverted.
     """
@@ -41,17 +41,17 @@ def restorer_loss(restorer: Callable[[torch.Tensor], torch.Tensor], y: torch.Ten
     return lambda x0: _mean_square(x0, target, "restorer(y)")
 
 
-def colour_statistics_loss(reference: torch.Tensor) -> Loss:
+def color_statistics_loss(reference: torch.Tensor) -> Loss:
     """Distance of mean colour and 3x3 colour covariance from those of a reference photo.
 
     ``reference`` (1 or B, 3, H', W') in [-1, 1] may have any size and show anything. For reference
     colourisation as in the paper's Fig. 5.
     """
     check_images("reference", reference)
-    mean, covariance = _colour_statistics(reference)
+    mean, covariance = _color_statistics(reference)
 
     def loss(x0: torch.Tensor) -> torch.Tensor:
-        got_mean, got_covariance = _colour_statistics(x0)
+        got_mean, got_covariance = _color_statistics(x0)
         return _mean_square(got_mean, mean, "reference") + _mean_square(
             got_covariance, covariance, "reference"
         )
@@ -121,7 +121,7 @@ def _chroma(x: torch.Tensor) -> torch.Tensor:
     return x - x.mean(dim=1, keepdim=True)
 
 
-def _colour_statistics(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _color_statistics(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean (B, 3) and covariance (B, 3, 3) of the pixels."""
     pixels = x.flatten(2)
     centred = pixels - pixels.mean(dim=2, keepdim=True)

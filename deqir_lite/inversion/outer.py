@@ -10,36 +10,38 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.inversion.implicit import solve_implicit
 from deqir_lite.inversion.losses import Loss
-from deqir_lite.inversion.progress import InversionFailed, NoiseOptimisation, OuterStep
-from deqir_lite.inversion.saved import Run
+from deqir_lite.inversion.progress import InversionFailed, NoiseOptimization, OuterStep
+from deqir_lite.inversion.saved import Descent
 from deqir_lite.inversion.slopes import check_loss
 from deqir_lite.metrics import psnr
+from deqir_lite.restoration import SolveOptions
 
 
 @dataclass(frozen=True, eq=False)
 class OuterProblem:
-    """What stays the same over the outer steps; the arguments of :func:`optimise_initial_noise`."""
+    """What stays the same over the outer steps; the arguments of :func:`optimize_initial_noise`."""
 
     chain: RestorationChain
     loss: Loss
+    solve: SolveOptions
+    implicit: dict[str, Any]
     warm_start: bool
     shell_weight: float
     on: str
     reference: torch.Tensor | None
-    implicit: dict[str, Any]
 
     @torch.enable_grad()  # also where the caller has switched gradients off
-    def evaluate(self, run: Run, last: bool) -> torch.Tensor | None:
+    def evaluate(self, run: Descent, last: bool) -> torch.Tensor | None:
         """Evaluate ``run.x_T``: append a row, keep the best, return the gradient.
 
         None in the ``last`` step, which needs none.
         """
         started = time.perf_counter()
         x_T = run.x_T.detach().clone().requires_grad_()
-        options = dict(self.implicit)
+        solve = self.solve
         if self.warm_start and run.states is not None:
-            options["start"] = run.states
-        solution = solve_implicit(self.chain, x_T, **options)
+            solve = replace(solve, start=run.states)
+        solution = solve_implicit(self.chain, x_T=x_T, solve=solve, parameters=(), **self.implicit)
         states = solution.states
         value = self.loss(states if self.on == "states" else states[-1])
         check_loss(value)
@@ -96,24 +98,22 @@ class OuterProblem:
         on_x0, size = g[-1], float(g[-1].norm())
         if size == 0 or g[:-1].any():
             return
-        if (
-            float(self.chain.consistency.null(on_x0).norm())
-            <= torch.finfo(g.dtype).eps ** 0.5 * size
-        ):
+        seen = self.chain.measurement.null(on_x0)
+        if float(seen.norm()) <= torch.finfo(g.dtype).eps ** 0.5 * size:
             raise ValueError(
                 "loss: constant, because it looks at x_0 only where A x_0 = y decides; its "
                 "gradient has no part in the null space of A"
             )
 
 
-def result_of(run: Run, stopped: str) -> NoiseOptimisation:
+def result_of(run: Descent, stopped: str) -> NoiseOptimization:
     """The best noise of a run with at least one row."""
     assert run.best_states is not None
     x_T = run.best_states[0]
-    return NoiseOptimisation(x_T, run.best_states, run.best_step, tuple(run.rows), stopped)
+    return NoiseOptimization(x_T, run.best_states, run.best_step, tuple(run.rows), stopped)
 
 
-def _refused(run: Run, reason: str) -> InversionFailed:
+def _refused(run: Descent, reason: str) -> InversionFailed:
     result = result_of(run, "failed") if run.rows else None
     best = "none was evaluated before" if result is None else f"the best is step {result.step}"
     return InversionFailed(

@@ -30,7 +30,7 @@ class OuterStep:
 
 
 @dataclass(frozen=True, eq=False)
-class NoiseOptimisation:
+class NoiseOptimization:
     """The best initial noise ``x_T`` (B, 3, H, W) that was met, and the photo ``x0`` of it.
 
     ``step`` is its row in ``rows``; ``states`` (T+1, B, 3, H, W) its trajectory. ``stopped`` tells
@@ -60,6 +60,6 @@ class InversionFailed(RuntimeError):
     ``result`` holds the best noise so far, or None when not even the first step could be evaluated.
     """
 
-    def __init__(self, message: str, result: NoiseOptimisation | None) -> None:
+    def __init__(self, message: str, result: NoiseOptimization | None) -> None:
         super().__init__(message)
         self.result = result

@@ -15,7 +15,7 @@ from deqir_lite.inversion.progress import OuterStep
 
 
 @dataclass
-class Run:
+class Descent:
     """What goes from one outer step to the next.
 
     ``x_T`` is the noise to be evaluated next; ``states`` the last trajectory, where the next solve
@@ -31,35 +31,38 @@ class Run:
 
 
 def chain_digest(chain: RestorationChain) -> str:
-    """A digest of what a chain was fixed to: A^+ y, the noise, coefficients and its first x_T."""
+    """A digest of what a chain was fixed to: A^+ y, the noise, its weights and its first x_T."""
     c, digest = chain.coefficients, hashlib.sha256()
-    for value in (chain.consistency.pinv_y, chain.noise, chain.x_T, c.alpha_bar, c.c1, c.c2):
+    for value in (chain.measurement.pinv_y, chain.noise, chain.x_T, c.alpha_bar, *c.weights):
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
-def save_run(path: Path, run: Run, settings: Mapping[str, str]) -> None:
+def save_descent(
+    path: Path, run: Descent, chain: RestorationChain, settings: Mapping[str, str]
+) -> None:
     """Write the run, atomically."""
     content = {name: value for name, value in vars(run).items() if name != "rows"}
     content |= {"rows": [asdict(row) for row in run.rows], "settings": dict(settings)}
+    content["answer"] = _answer(chain)
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomically(path, buffer.getvalue(), "state_file")
 
 
-def load_run(path: Path, like: torch.Tensor, settings: Mapping[str, str]) -> Run:
-    """Read what :func:`save_run` wrote, onto the device of ``like``.
+def load_descent(path: Path, chain: RestorationChain, settings: Mapping[str, str]) -> Descent:
+    """Read what :func:`save_descent` wrote, onto the device of ``chain``.
 
     Raises FileNotFoundError when there is no file, ValueError when it is corrupt or belongs to
-    other settings; the message names them.
+    another prior or other settings; the message names them.
     """
     if not path.is_file():
         raise FileNotFoundError(f"state_file: no file {str(path)!r} to resume from")
     try:
-        content = torch.load(path, map_location=like.device, weights_only=True)
-        saved = content.pop("settings")
+        content = torch.load(path, map_location=chain.x_T.device, weights_only=True)
+        saved, answer = content.pop("settings"), content.pop("answer")
         rows = [OuterStep(**row) for row in content.pop("rows")]
-        run = Run(rows=rows, **content)
+        run = Descent(rows=rows, **content)
     except Exception as error:  # torch.load raises half a dozen unrelated types
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"state_file: {str(path)!r} is no saved run ({reason})") from error
@@ -69,4 +72,17 @@ def load_run(path: Path, like: torch.Tensor, settings: Mapping[str, str]) -> Run
                 f"state_file: {str(path)!r} was made with {name} = {saved.get(name)}; "
                 f"now it is {settings.get(name)}"
             )
+    now = _answer(chain)
+    if float((now - answer).norm()) > 0.01 * float(answer.norm()):
+        raise ValueError(f"state_file: {str(path)!r} was made with another prior")
     return run
+
+
+@torch.no_grad()
+def _answer(chain: RestorationChain) -> torch.Tensor:
+    """What the prior says to the chain's first x_T.
+
+    It tells priors apart that are functions and have no numbers of their own to compare; other
+    devices and precisions say nearly the same.
+    """
+    return chain.predict_noise(chain.x_T[None]).float()

@@ -1,7 +1,7 @@
 """Solvers for the fixed-point system: Picard and Anderson acceleration."""
 
-from deqir_lite.solvers.anderson import MIXINGS, Anderson
-from deqir_lite.solvers.picard import Picard
+from deqir_lite.solvers.anderson import MIXINGS, Anderson, AndersonState
+from deqir_lite.solvers.picard import Picard, PicardState
 from deqir_lite.solvers.registry import SOLVERS, make_solver
 from deqir_lite.solvers.solve import ConvergenceWarning, solve
 from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
@@ -10,8 +10,10 @@ __all__ = [
     "MIXINGS",
     "SOLVERS",
     "Anderson",
+    "AndersonState",
     "ConvergenceWarning",
     "Picard",
+    "PicardState",
     "Solution",
     "Solver",
     "SolverState",

@@ -8,16 +8,33 @@ three variants differ only in which states share one alpha, that is, over which 
 matrices are summed.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.fixedpoint.system import FixedPointSystem
-from deqir_lite.solvers.picard import evaluate
-from deqir_lite.solvers.state import SolverState, initial_state
+from deqir_lite.solvers.state import SolverState, check_start, evaluate, no_residual
 
 MIXINGS = ("joint", "per-timestep", "triangular")
+
+
+@dataclass
+class AndersonState(SolverState):
+    """What Anderson acceleration remembers beside the last sweep.
+
+    * ``mixing``: the weights (n, B, m + 1) of the last mix over the stored sweeps, newest first;
+      None after a plain sweep,
+    * ``history``: earlier (states, F - states) on the active rows, newest first.
+    """
+
+    mixing: torch.Tensor | None = None
+    history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    @property
+    def weights(self) -> torch.Tensor | None:
+        """``mixing``."""
+        return self.mixing
 
 
 @dataclass(frozen=True)
@@ -48,30 +65,31 @@ class Anderson:
         check_interval("damping", self.damping, 1e-6, 1.0)
         check_interval("regularization", self.regularization, 0.0, 1e6)
 
-    @property
-    def keeps_staircase(self) -> bool:
-        """True for triangular mixing only."""
-        return self.mixing == "triangular"
-
-    def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
+    def init(self, system: FixedPointSystem, states: torch.Tensor) -> AndersonState:
         """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""
-        return initial_state(system, states)
+        states = check_start(system, states)
+        frozen = torch.zeros(states.shape[1], dtype=torch.int64)
+        return AndersonState(states, states, no_residual(states), frozen)
 
     def step(
-        self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0
-    ) -> SolverState:
+        self, system: FixedPointSystem, state: AndersonState, *, tolerance: float = 0.0
+    ) -> AndersonState:
         """One sweep, then one mix of the active states."""
-        evaluated = evaluate(system, state, tolerance, self.keeps_staircase)
+        evaluated = evaluate(system, state, tolerance, staircase=self._staircase)
         dropped = evaluated.first - state.first
         x = state.states[evaluated.first + 1 :]
         g = evaluated.output[evaluated.first + 1 :] - x
         history = [(past_x[dropped:], past_g[dropped:]) for past_x, past_g in state.history]
+        kept = [(x, g), *history][: self.memory]
         if len(x) == 0 or not history:
-            return replace(evaluated, history=[(x, g), *history][: self.memory])
+            return replace(evaluated, mixing=None, history=kept)
         mixed, weights = self._mix(x, g, history, evaluated.active())
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
-        history = [(x, g), *history][: self.memory]
-        return replace(evaluated, states=states, weights=weights, history=history)
+        return replace(evaluated, states=states, mixing=weights, history=kept)
+
+    @property
+    def _staircase(self) -> bool:
+        return self.mixing == "triangular"
 
     def _mix(
         self,
@@ -85,7 +103,7 @@ class Anderson:
         dg = torch.stack([g - past for _, past in history]).where(active, 0)
         gamma = self._coefficients(g.where(active, 0), dg)
         mixing = active
-        if self.keeps_staircase:  # where the predecessor has just become exact: a plain step
+        if self._staircase:  # where the predecessor has just become exact: a plain step
             mixing = torch.cat([torch.zeros_like(active[:1]), active[:-1]])
         gamma = gamma.where(mixing.flatten(2), 0)
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))

@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.fixedpoint.system import FixedPointSystem
-from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
+from deqir_lite.solvers.state import Solution, Solver, SolverState, State, Trace
 
 RECORDS = ("x0", "states")
 
@@ -21,8 +21,9 @@ class ConvergenceWarning(UserWarning):
 
 def solve(
     system: FixedPointSystem,
-    solver: Solver,
+    solver: Solver[State],
     start: torch.Tensor,
+    *,
     max_sweeps: int | None = None,
     tolerance: float = 1e-3,
     pixel_tolerance: float | None = None,
@@ -56,7 +57,7 @@ def solve(
         while state.sweeps < max_sweeps:
             previous = state.output
             trace.first.append(state.first)
-            state = solver.step(system, state, tolerance)
+            state = solver.step(system, state, tolerance=tolerance)
             bar.update()
             _record(trace, state, record)
             worst = state.residual.amax(dim=0)
@@ -75,9 +76,7 @@ def solve(
     return Solution(states, state.sweeps, state.nfe, converged, trace)
 
 
-def _stop_calm_images(
-    state: SolverState, previous: torch.Tensor, pixel_tolerance: float
-) -> SolverState:
+def _stop_calm_images(state: State, previous: torch.Tensor, pixel_tolerance: float) -> State:
     """Freeze the images whose x_0 has moved by at most ``pixel_tolerance`` since ``previous``."""
     moved = (state.output[-1] - previous[-1]).abs().flatten(1).amax(dim=1).cpu()
     calm = moved <= pixel_tolerance

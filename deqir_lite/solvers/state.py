@@ -1,7 +1,7 @@
 """What a solver carries from sweep to sweep, and what it leaves behind."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
 
 import torch
 
@@ -36,13 +36,13 @@ class Trace:
 class SolverState:
     """Between two sweeps: what to evaluate next, and what the last sweep gave.
 
+    Every solver has its own kind of it, with what it needs to remember.
+
     * ``states`` (T+1, B, ...): where the next sweep evaluates F,
     * ``output`` (T+1, B, ...): F at the last evaluated states,
     * ``residual`` (T, B): relative residuals at the last evaluated states, float64 on the CPU,
     * ``frozen`` (B,): of image b the states[: frozen[b] + 1] are solved and frozen; int64, CPU,
-    * ``sweeps``, ``nfe``: sweeps done and single-image network evaluations spent,
-    * ``weights``: mixing weights of the last sweep, or None,
-    * ``history``: earlier (states, F - states) on the active rows, newest first (Anderson).
+    * ``sweeps``, ``nfe``: sweeps done and single-image network evaluations spent.
     """
 
     states: torch.Tensor
@@ -51,8 +51,11 @@ class SolverState:
     frozen: torch.Tensor
     sweeps: int = 0
     nfe: int = 0
-    weights: torch.Tensor | None = None
-    history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    @property
+    def weights(self) -> torch.Tensor | None:
+        """Mixing weights (n, B, m + 1) of the last sweep, for solvers that mix."""
+        return None
 
     @property
     def first(self) -> int:
@@ -86,37 +89,65 @@ class Solution:
         return self.states[-1]
 
 
-class Solver(Protocol):
+State = TypeVar("State", bound=SolverState)
+
+
+class Solver(Protocol[State]):
     """One rule for the next iterate. ``init`` and ``step`` may be called by hand."""
 
-    @property
-    def keeps_staircase(self) -> bool:
-        """Whether sweep j makes states[j] exact, whatever the start."""
+    def init(self, system: FixedPointSystem, states: torch.Tensor) -> State:
+        """A state before the first sweep, at ``states`` (T+1, B, ...); x_T is the chain's."""
         ...
 
-    def init(self, system: FixedPointSystem, states: torch.Tensor) -> SolverState:
-        """A state before the first sweep, at ``states``."""
-        ...
-
-    def step(
-        self, system: FixedPointSystem, state: SolverState, tolerance: float = 0.0
-    ) -> SolverState:
+    def step(self, system: FixedPointSystem, state: State, *, tolerance: float = 0.0) -> State:
         """One sweep; freezes the leading states whose residual is at most ``tolerance``."""
         ...
 
 
-def initial_state(system: FixedPointSystem, states: torch.Tensor) -> SolverState:
-    """A solver state that has seen no sweep, with the chain's own x_T in ``states[0]``.
+def check_start(system: FixedPointSystem, states: torch.Tensor) -> torch.Tensor:
+    """``states`` with the chain's own x_T in states[0].
 
-    Raises ValueError when ``states`` has not the shape, dtype or device of the chain's states.
+    Raises ValueError when they have not the shape, dtype or device of the chain's states.
     """
     x_T = system.chain.x_T
     check_like("start", states, (system.chain.num_steps + 1, *x_T.shape), x_T)
-    states = torch.cat([x_T[None], states[1:]])
-    shape = (len(states) - 1, states.shape[1])
-    residual = torch.full(shape, float("inf"), dtype=torch.float64)
-    frozen = torch.zeros(shape[1], dtype=torch.int64)
-    return SolverState(states=states, output=states, residual=residual, frozen=frozen)
+    return torch.cat([x_T[None], states[1:]])
+
+
+def no_residual(states: torch.Tensor) -> torch.Tensor:
+    """Residuals (T, B) of states (T+1, B, ...) before the first sweep: infinite."""
+    return torch.full((len(states) - 1, states.shape[1]), float("inf"), dtype=torch.float64)
+
+
+def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, staircase: bool) -> State:
+    """Evaluate F once: new output, residuals, frozen prefixes and counts; the next states are F.
+
+    Every image of a batch has a frozen prefix of its own, so that it is solved as it would be
+    alone; the network is asked about the states that any image still needs. ``staircase`` freezes
+    the first unfinished state, which F has made exact. Raises ValueError when no unfinished state
+    is left.
+    """
+    x, first = state.states, state.first
+    if first == len(x) - 1:
+        raise ValueError(f"state: all {first} states are solved; no sweep is left to do")
+    sweep = system.sweep(x[first:], first, active=state.active())
+    relative = relative_residual(sweep.residual, x[first + 1 :])
+    residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])
+    output = torch.cat([x[:first], sweep.output])
+    frozen = frozen_prefix(residual, state.frozen, tolerance)
+    if staircase:
+        # This state is exact from now on. But it has moved, so the residuals of the later ones,
+        # taken before, do not tell: all are zero when the start is the solution for another x_T.
+        frozen = torch.where(frozen == state.frozen, frozen + 1, frozen).clamp(max=len(x) - 1)
+    return replace(
+        state,
+        states=output,
+        output=output,
+        residual=residual,
+        frozen=frozen,
+        sweeps=state.sweeps + 1,
+        nfe=state.nfe + system.chain.asking_steps(first) * x.shape[1],
+    )
 
 
 def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Tensor:

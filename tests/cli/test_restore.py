@@ -170,7 +170,7 @@ def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, option
             "spacing": numbers["spacing"]} == chain  # fmt: skip
     grid = timestep_grid(chain["num_steps"], spacing=chain["spacing"])
     assert torch.equal(made[0].coefficients.timesteps, grid)
-    assert made[0].coefficients.eta == chain["eta"]
+    assert made[0].coefficients.rule.eta == chain["eta"]
 
 
 @pytest.mark.parametrize("task", ["pool4", "inpaint-random"])

@@ -95,7 +95,7 @@ def test_one_miss_in_one_cell(verify, monkeypatch):
 
     def off(chain, form, solver, **options):
         solution = whole(chain, form, solver, **options)
-        if (form, solver, chain.coefficients.eta) == ("data", "picard", 0.15):
+        if (form, solver, chain.coefficients.rule.eta) == ("data", "picard", 0.15):
             solution.states[2] += 2e-10
         return solution
 

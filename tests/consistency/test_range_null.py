@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-
 from deqir_lite.consistency import RangeNullConsistency
+
 from deqir_lite.operators import TASKS, Inpainting, make_task
 
 SIZE = (8, 8)

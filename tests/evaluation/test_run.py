@@ -26,7 +26,15 @@ def test_batches_are_single_chains(nonlinear_prior, gaussian_prior, task, batch)
     chunks = restore_samples(nonlinear_prior, operator, y, 4, 0.5, "quadratic", 3, batch)
     together = torch.cat(list(chunks))
     alone = [
-        make_chain(nonlinear_prior, operator, one[None], 4, 0.5, seed, "quadratic").sequential()[-1]
+        make_chain(
+            nonlinear_prior,
+            operator,
+            one[None],
+            num_steps=4,
+            eta=0.5,
+            seed=seed,
+            spacing="quadratic",
+        ).sequential()[-1]
         for one in y
         for seed in range(3)
     ]
@@ -253,7 +261,7 @@ def test_the_spacing_is_that_of_the_chains(make_evaluation):
     truth = evaluation.photos[0].load(16)
     operator = make_task("sr2", (16, 16))
     y = operator.A(truth)
-    chain = make_chain(evaluation.prior, operator, y, 3, 0.5, seed=0, spacing=1.5)
+    chain = make_chain(evaluation.prior, operator, y, num_steps=3, eta=0.5, seed=0, spacing=1.5)
     stored = evaluation.results.samples[setting, "a.png"]["single"]["psnr"][0]
     assert stored == pytest.approx(float(psnr(chain.sequential()[-1], truth)), abs=1e-9)
 

@@ -16,7 +16,7 @@ def model_for(chain_for, make_fitted_prior):
     """A model of a chain of 6 steps on two photos, with colours that are correlated."""
 
     def make(form, task="sr2", eta=0.3):
-        return make_model(form, chain_for(task, eta=eta, batch=2), make_fitted_prior(8))
+        return make_model(form, chain_for(task, eta=eta, batch=2), gaussian=make_fitted_prior(8))
 
     return make
 

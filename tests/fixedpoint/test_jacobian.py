@@ -13,7 +13,7 @@ STEPS = 5
 @pytest.fixture(params=FORMS)
 def system(request, chain_for, gaussian_prior):
     chain = chain_for("sr2", num_steps=STEPS, eta=0.3, batch=2)
-    return FixedPointSystem(chain, make_model(request.param, chain, gaussian_prior))
+    return FixedPointSystem(chain, make_model(request.param, chain, gaussian=gaussian_prior))
 
 
 def randn(system, seed, extra=0):

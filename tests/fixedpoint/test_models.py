@@ -31,7 +31,7 @@ def random_states(chain, seed=0):
 @pytest.mark.equation("8")
 def test_the_sequential_chain_is_a_fixed_point(chain_for, gaussian_prior, task, eta, form):
     chain = chain_for(task, eta=eta)
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     sequential = chain.sequential()
     scale = sequential.abs().max()
     assert system.residual(sequential).abs().max() <= 1e-12 * scale
@@ -47,10 +47,10 @@ def equation_9(chain, states):
     sigma_s = sqrt((1 - abar_s) / abar_s), c1_s = eta sqrt(1 - abar_s),
     c2_s = sqrt(1 - eta^2) sqrt(1 - abar_s).
     """
-    T, eta = chain.num_steps, chain.coefficients.eta
+    T, eta = chain.num_steps, chain.coefficients.rule.eta
     table, tau = chain.prior.schedule.alpha_bar, chain.coefficients.timesteps
     abar = {s: float(table[tau[T - s]]) for s in range(1, T + 1)} | {0: 1.0}
-    pinv_y, operator = chain.consistency.pinv_y, chain.consistency.operator
+    pinv_y, operator = chain.measurement.pinv_y, chain.measurement.operator
     z = {}
     for s in range(T):
         x = states[T - s - 1]  # x_{s+1}
@@ -102,7 +102,7 @@ def test_closed_forms_are_forward_substitution(chain_for, model, first):
 def test_correction_solves_the_linear_recursion(chain_for, gaussian_prior, form):
     """d_s = r_s + L_s d_{s+1}, d_T = 0."""
     chain = chain_for("colorization", eta=0.15)
-    model = make_model(form, chain, gaussian_prior)
+    model = make_model(form, chain, gaussian=gaussian_prior)
     residual = random_states(chain)[1:]
     d = model.correction(residual)
     torch.testing.assert_close(d[0], residual[0])
@@ -115,7 +115,7 @@ def test_the_models_are_what_their_equations_say(chain_for, gaussian_prior):
     chain = chain_for("sr2", eta=0.6)
     table, tau = chain.prior.schedule.alpha_bar, chain.coefficients.timesteps
     v = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)).double()
-    null = chain.consistency.operator.null_projector(v)
+    null = chain.measurement.operator.null_projector(v)
     for k in range(6):
         source = float(table[tau[k]])
         target = float(table[tau[k + 1]]) if k < 5 else 1.0
@@ -129,7 +129,7 @@ def test_the_models_are_what_their_equations_say(chain_for, gaussian_prior):
 
 def test_the_gaussian_model_is_the_jacobian_of_the_step_under_its_prior(chain_for, gaussian_prior):
     chain = chain_for("sr2", prior=gaussian_prior, eta=0.3)
-    model = make_model("gaussian", chain, gaussian_prior)
+    model = make_model("gaussian", chain, gaussian=gaussian_prior)
     x, v = random_states(chain)[1:3]
     for k in range(6):
         difference = chain.step(x + v, k) - chain.step(x, k)
@@ -142,7 +142,7 @@ def test_under_its_own_prior_the_gaussian_form_needs_one_sweep(
     chain_for, gaussian_prior, task, eta
 ):
     chain = chain_for(task, prior=gaussian_prior, eta=eta, num_steps=20)
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian_prior))
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
     sequential = chain.sequential()
     got = system.sweep(random_states(chain))
     assert (got - sequential).abs().max() <= 1e-10 * sequential.abs().max()
@@ -158,8 +158,10 @@ def test_t_sweeps_end_at_the_sequential_chain_from_any_start(
     kept = data.draw(st.floats(0, 1))
     mask = (torch.rand(4, 4, generator=generator) < kept).double()
     y = mask * torch.randn(1, 3, 4, 4, generator=generator, dtype=torch.float64)
-    chain = make_chain(nonlinear_prior, Inpainting(mask), y, num_steps, eta, seed)
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+    chain = make_chain(
+        nonlinear_prior, Inpainting(mask), y, num_steps=num_steps, eta=eta, seed=seed
+    )
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     sequential, states = chain.sequential(), random_states(chain, seed)
     for j in range(1, num_steps + 1):
         states = system.sweep(states)
@@ -171,7 +173,7 @@ def test_t_sweeps_end_at_the_sequential_chain_from_any_start(
 @pytest.mark.parametrize("first", [1, 3, 5])
 def test_solved_states_need_not_be_evaluated_again(chain_for, gaussian_prior, form, first):
     chain = chain_for("sr2", eta=0.4)
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     states = torch.cat([chain.sequential()[: first + 1], random_states(chain)[first + 1 :]])
     assert len(system.residual(states, first)) == 6 - first
     whole, part = system.sweep(states), system.sweep(states, first)

@@ -8,23 +8,23 @@ from deqir_lite.fixedpoint import (
     gaussian_start,
     make_start,
     measurement_start,
-    noise_start,
+    x_T_start,
 )
 
 
 @pytest.mark.parametrize("name", STARTS)
 def test_starts_have_the_shape_of_the_chain_and_its_x_T(chain_for, gaussian_prior, name):
     chain = chain_for(batch=2, eta=0.5)
-    start = make_start(name, chain, gaussian_prior)
+    start = make_start(name, chain, gaussian=gaussian_prior)
     assert start.shape == (7, 2, 3, 8, 8)
     assert torch.equal(start[0], chain.x_T)
     single = chain_for(batch=2, eta=0.5, dtype=torch.float32)
-    assert make_start(name, single, gaussian_prior).dtype == torch.float32
+    assert make_start(name, single, gaussian=gaussian_prior).dtype == torch.float32
 
 
 def test_noise_start_repeats_x_T(chain_for):
     chain = chain_for()
-    start = noise_start(chain)
+    start = x_T_start(chain)
     assert all(torch.equal(state, chain.x_T) for state in start)
     start[3] += 1  # its states do not share memory
     assert torch.equal(start[2], chain.x_T)
@@ -37,9 +37,9 @@ def test_measurement_start_is_the_noised_pseudo_inverse(chain_for):
     for k in range(6):
         abar = float(chain.prior.schedule.alpha_bar[tau[k + 1]]) if k < 5 else 1.0
         noise = 0.8 * chain.x_T + 0.6 * chain.noise[k]
-        expected = abar**0.5 * chain.consistency.pinv_y + (1 - abar) ** 0.5 * noise
+        expected = abar**0.5 * chain.measurement.pinv_y + (1 - abar) ** 0.5 * noise
         torch.testing.assert_close(start[k + 1], expected)
-    torch.testing.assert_close(start[-1], chain.consistency.pinv_y)
+    torch.testing.assert_close(start[-1], chain.measurement.pinv_y)
 
 
 def test_gaussian_start_is_the_chain_of_the_gaussian_prior(chain_for, gaussian_prior):
@@ -51,7 +51,7 @@ def test_gaussian_start_is_the_chain_of_the_gaussian_prior(chain_for, gaussian_p
 def test_better_starts_are_nearer(chain_for, gaussian_prior):
     chain = chain_for(eta=0.15, num_steps=20)
     goal = chain.sequential()
-    errors = [(make_start(n, chain, gaussian_prior) - goal).norm() for n in STARTS]
+    errors = [(make_start(n, chain, gaussian=gaussian_prior) - goal).norm() for n in STARTS]
     assert errors[2] < errors[1] < errors[0]
 
 

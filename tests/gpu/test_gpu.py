@@ -102,7 +102,10 @@ def test_sequential_chain(nonlinear_prior, task, eta, dtype):
 @pytest.mark.parametrize("name", STARTS)
 def test_starts(nonlinear_prior, gaussian_prior, name):
     on_cpu, on_gpu = chains(nonlinear_prior, num_steps=10)
-    assert_close(make_start(name, on_gpu, gaussian_prior), make_start(name, on_cpu, gaussian_prior))
+    assert_close(
+        make_start(name, on_gpu, gaussian=gaussian_prior),
+        make_start(name, on_cpu, gaussian=gaussian_prior),
+    )
 
 
 @pytest.mark.parametrize("solver", [Anderson("triangular"), Picard()], ids=repr)
@@ -114,7 +117,7 @@ def test_parallel_is_sequential_on_the_gpu_and_on_the_cpu(
     on_cpu, on_gpu = chains(nonlinear_prior, num_steps=10)
     expected = on_cpu.sequential()
     for chain in (on_cpu, on_gpu):
-        system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+        system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
         start = make_start("measurement", chain)
         solution = solve(system, solver, start, tolerance=0.0)
         assert solution.converged
@@ -127,7 +130,7 @@ def test_parallel_is_sequential_on_the_gpu_and_on_the_cpu(
 def test_jacobian_products(nonlinear_prior, gaussian_prior, form):
     results = []
     for chain in chains(nonlinear_prior, num_steps=5):
-        system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+        system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
         v = randn(5, 2, 3, *SIZE, seed=3).to(chain.x_T.device)
         states = make_start("measurement", chain)
         results.append((system.jvp(states, v), system.vjp(states, v)))
@@ -196,8 +199,8 @@ def test_bfloat16_parallel_stays_within_the_floor_of_bfloat16(
     chain = make_chain(rough, operator, y, num_steps=10)
     sequential = chain.sequential()
     floor = float((sequential - chain.with_prior(exact).sequential()).norm() / sequential.norm())
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian_prior))
-    start = make_start("gaussian", chain, gaussian_prior)
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
+    start = make_start("gaussian", chain, gaussian=gaussian_prior)
     solution = solve(system, Anderson(), start, tolerance=0.0)
     error = float((solution.states - sequential).norm() / sequential.norm())
     for name, value in [("one_call", one_call), ("floor", floor), ("error", error)]:
@@ -211,9 +214,9 @@ def test_a_sweep_copies_nothing_to_the_host_but_its_stopping_test(networks, gaus
     operator = make_task("sr2", SIZE)
     y = operator.A(randn(2, 3, *SIZE, seed=1)).cuda()
     chain: RestorationChain = make_chain(networks("float32", "cuda"), operator, y, num_steps=5)
-    states = make_start("gaussian", chain, gaussian_prior)
+    states = make_start("gaussian", chain, gaussian=gaussian_prior)
     for form in FORMS:
-        model = make_model(form, chain, gaussian_prior)
+        model = make_model(form, chain, gaussian=gaussian_prior)
         residual = chain.steps(states[:-1]) - states[1:]
         model.correction(residual)  # builds and moves the constants
         torch.cuda.synchronize()
@@ -248,12 +251,12 @@ def test_time_of_one_parallel_and_one_sequential_restoration(
     size, num_steps = (64, 64), 20
     gaussian, operator = GaussianPrior(power_law_spectrum()), make_task("sr2", size)
     y = operator.A(randn(1, 3, *size, seed=1).clamp(-1, 1)).cuda()
-    chain = make_chain(networks(dtype, "cuda"), operator, y, num_steps)
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian))
+    chain = make_chain(networks(dtype, "cuda"), operator, y, num_steps=num_steps)
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian))
     solver, sweeps = Anderson(), 3
 
     def parallel():
-        state = solver.init(system, make_start("gaussian", chain, gaussian))
+        state = solver.init(system, make_start("gaussian", chain, gaussian=gaussian))
         for _ in range(sweeps):
             state = solver.step(system, state)
         return state.output

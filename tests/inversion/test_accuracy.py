@@ -13,10 +13,14 @@ def test_errors_are_those_of_the_gradients(chain_for, gaussian_prior, curved_los
 
     def slope(**more):
         x_T = chain.x_T.clone().requires_grad_()
-        return torch.autograd.grad(loss(solve_implicit(chain, x_T, **options, **more).x0), x_T)[0]
+        return torch.autograd.grad(loss(solve_implicit(chain, x_T=x_T, **options, **more).x0), x_T)[
+            0
+        ]
 
     exact = slope(gradient="unrolled")
-    errors = gradient_errors(chain, loss, ("gaussian", "noise"), 3, gaussian_prior)
+    errors = gradient_errors(
+        chain, loss, forms=("gaussian", "noise"), max_terms=3, gaussian=gaussian_prior
+    )
     assert [(e.form, e.terms, e.vjps) for e in errors] == [
         (form, terms, vjps)
         for form in ("gaussian", "noise")
@@ -45,7 +49,11 @@ def test_every_form_ends_at_the_exact_gradient(chain_for, gaussian_prior, curved
 def test_the_gaussian_form_is_closer_than_the_paper(chain_for, gaussian_prior, curved_loss, task):
     chain = chain_for(task, num_steps=20)
     errors = gradient_errors(
-        chain, curved_loss(chain.x_T), ("gaussian", "noise"), 2, gaussian_prior
+        chain,
+        curved_loss(chain.x_T),
+        forms=("gaussian", "noise"),
+        max_terms=2,
+        gaussian=gaussian_prior,
     )
     by_key = {(e.form, e.terms): e.relative_error for e in errors}
     for terms in (1, 2):
@@ -55,10 +63,10 @@ def test_the_gaussian_form_is_closer_than_the_paper(chain_for, gaussian_prior, c
 def test_bad_losses(chain_for, gaussian_prior):
     chain = chain_for()
     with pytest.raises(ValueError, match="^loss: returned .* of shape \\(1, 3, 8, 8\\)"):
-        gradient_errors(chain, lambda x0: x0, ("noise",))
+        gradient_errors(chain, lambda x0: x0, forms=("noise",))
     with pytest.raises(ValueError, match="^loss: does not depend on x_0"):
-        gradient_errors(chain, lambda x0: x0.detach().sum(), ("noise",))
+        gradient_errors(chain, lambda x0: x0.detach().sum(), forms=("noise",))
     with pytest.raises(ValueError, match="^loss: its gradient .* is zero"):
-        gradient_errors(chain, lambda x0: (0 * x0).sum(), ("noise",))
+        gradient_errors(chain, lambda x0: (0 * x0).sum(), forms=("noise",))
     with pytest.raises(ValueError, match="^max_terms: got 0"):
-        gradient_errors(chain, torch.sum, ("noise",), 0)
+        gradient_errors(chain, torch.sum, forms=("noise",), max_terms=0)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from deqir_lite import SolveOptions
 from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS, FixedPointSystem, make_model
 from deqir_lite.inversion import (
@@ -25,7 +26,7 @@ TIGHT = {"tolerance": 1e-14, "max_sweeps": 100}
 def x_T_gradient(chain, loss, on="x0", **options):
     """dL/dx_T by one backward pass through solve_implicit."""
     x_T = chain.x_T.clone().requires_grad_()
-    solution = solve_implicit(chain, x_T, **options)
+    solution = solve_implicit(chain, x_T=x_T, **options)
     loss(solution.states if on == "states" else solution.x0).backward()
     return x_T.grad
 
@@ -62,11 +63,11 @@ def test_t_terms_are_exact_for_every_form(
     loss = curved_loss(states if on == "states" else chain.x_T)
     expected = x_T_gradient(chain, loss, on, gradient="unrolled")
     states, g = seeds(chain, loss, on)
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     for name, terms in (("exact", 1), ("neumann", 50)):  # after 20 terms the series ends
-        got, _ = implicit_gradient(system, states, g, name, terms)
+        got, _ = implicit_gradient(system, states, g, gradient=name, terms=terms)
         assert relative(got, expected) <= 1e-10
-    fewer, _ = implicit_gradient(system, states, g, "neumann", 3)
+    fewer, _ = implicit_gradient(system, states, g, gradient="neumann", terms=3)
     assert relative(fewer, expected) > 1e-6
 
 
@@ -75,7 +76,7 @@ def mixture_chain(mixture_prior):
     """Points of the plane, one line of each measured."""
     matrix = torch.tensor([[0.6, -0.8]]).double()
     y = torch.tensor([[0.4], [-0.3], [1.1]]).double()
-    return make_chain(mixture_prior, MatrixOperator(matrix), y, 20, 0.3, seed=3)
+    return make_chain(mixture_prior, MatrixOperator(matrix), y, num_steps=20, eta=0.3, seed=3)
 
 
 @pytest.mark.parametrize("gradient", ["exact", "exact-series"])
@@ -95,8 +96,8 @@ def test_exact_through_a_network_with_attention(
     loss = curved_loss(chain.x_T)
     states, g = seeds(chain, loss)
     expected = x_T_gradient(chain, loss, gradient="unrolled")
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian_prior))
-    got, _ = implicit_gradient(system, states, g, gradient, chunk=7)
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
+    got, _ = implicit_gradient(system, states, g, gradient=gradient, chunk=7)
     assert relative(got, expected) <= 1e-10
 
 
@@ -105,7 +106,7 @@ def test_exact_through_a_network_with_attention(
 def test_terms_are_those_of_the_paper_series(chain_for, gaussian_prior, curved_loss, form):
     """(dF/dx_T)^T (I + J_F^T + ...) dL/dx, with F and J_F by autograd through one sweep."""
     chain = chain_for("sr2", num_steps=6, eta=0.3, batch=2)
-    model = make_model(form, chain, gaussian_prior)
+    model = make_model(form, chain, gaussian=gaussian_prior)
     system = FixedPointSystem(chain, model)
     states = chain.sequential()
     _, g = seeds(chain, curved_loss(states), on="states")
@@ -119,10 +120,10 @@ def test_terms_are_those_of_the_paper_series(chain_for, gaussian_prior, curved_l
     power = total = g[1:]
     for terms in range(1, 5):
         expected = g[0] + to_x_T(total)[0]
-        got, _ = implicit_gradient(system, states, g, "neumann", terms)
+        got, _ = implicit_gradient(system, states, g, gradient="neumann", terms=terms)
         torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
         if terms == 1:
-            one_step, _ = implicit_gradient(system, states, g, "one-step")
+            one_step, _ = implicit_gradient(system, states, g, gradient="one-step")
             torch.testing.assert_close(one_step, got, rtol=0, atol=0)
         power = system.vjp(states, power)
         total = total + power
@@ -134,7 +135,7 @@ def test_one_step_of_jacobi_sees_the_first_step_only(chain_for, gaussian_prior, 
     system = FixedPointSystem(chain, make_model("jacobi", chain))
     states, g = seeds(chain, curved_loss(chain.x_T))
     for terms, blind in ((1, True), (5, True), (6, False)):
-        got, _ = implicit_gradient(system, states, g, "neumann", terms)
+        got, _ = implicit_gradient(system, states, g, gradient="neumann", terms=terms)
         assert bool(got.any()) is not blind
 
 
@@ -144,10 +145,10 @@ def test_the_gaussian_form_is_exact_in_one_step_under_its_prior(
     chain = chain_for("sr4", prior=gaussian_prior, num_steps=20)
     states, g = seeds(chain, curved_loss(chain.x_T))
     exact = x_T_gradient(chain, curved_loss(chain.x_T), gradient="unrolled")
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian_prior))
-    assert relative(implicit_gradient(system, states, g, "one-step")[0], exact) <= 1e-10
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
+    assert relative(implicit_gradient(system, states, g, gradient="one-step")[0], exact) <= 1e-10
     system = FixedPointSystem(chain, make_model("noise", chain))
-    assert relative(implicit_gradient(system, states, g, "one-step")[0], exact) >= 1e-2
+    assert relative(implicit_gradient(system, states, g, gradient="one-step")[0], exact) >= 1e-2
 
 
 @pytest.mark.parametrize("gradient", ["exact", "exact-series"])
@@ -181,7 +182,7 @@ def test_every_term_makes_one_more_state_exact(chain_for, gaussian_prior, curved
     chain = chain_for("sr2", num_steps=6)
     states, g = seeds(chain, curved_loss(chain.sequential()), on="states")
     exact = reverse_substitution(chain, states, g[1:])
-    system = FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     terms = list(neumann_series(system, states, g[1:]))
     assert len(terms) == 6
     for count, v in enumerate(terms, start=1):
@@ -191,8 +192,11 @@ def test_every_term_makes_one_more_state_exact(chain_for, gaussian_prior, curved
 def test_the_chunk_does_not_matter(chain_for, gaussian_prior, curved_loss):
     chain = chain_for("sr2", num_steps=6, batch=2)
     states, g = seeds(chain, curved_loss(chain.x_T))
-    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian_prior))
-    results = [implicit_gradient(system, states, g, "neumann", 3, c)[0] for c in (1, 4, 100)]
+    system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
+    results = [
+        implicit_gradient(system, states, g, gradient="neumann", terms=3, chunk=c)[0]
+        for c in (1, 4, 100)
+    ]
     for other in results[1:]:
         torch.testing.assert_close(other, results[0], rtol=1e-12, atol=1e-12)
 
@@ -200,7 +204,9 @@ def test_the_chunk_does_not_matter(chain_for, gaussian_prior, curved_loss):
 def test_solutions_are_solutions_and_compose_with_other_code(chain_for):
     chain = chain_for("sr2", batch=2)
     scale = torch.tensor(1.1, dtype=torch.float64, requires_grad=True)
-    solution = solve_implicit(chain, scale * chain.x_T, form="noise", **TIGHT)
+    solution = solve_implicit(
+        chain, x_T=scale * chain.x_T, solve=SolveOptions(form="noise"), **TIGHT
+    )
     assert solution.converged
     assert solution.nfe > 0
     torch.testing.assert_close(
@@ -208,12 +214,14 @@ def test_solutions_are_solutions_and_compose_with_other_code(chain_for):
     )
     assert torch.equal(solution.x0, solution.states[-1])
     (slope,) = torch.autograd.grad(solution.x0.sum(), scale)
-    unrolled = solve_implicit(chain, scale * chain.x_T, gradient="unrolled")
+    unrolled = solve_implicit(chain, x_T=scale * chain.x_T, gradient="unrolled")
     (expected,) = torch.autograd.grad(unrolled.x0.sum(), scale)
     torch.testing.assert_close(slope, expected)
     assert unrolled.sweeps == 6
     with torch.no_grad():
-        assert not solve_implicit(chain, form="noise", **TIGHT).states.requires_grad
+        assert not solve_implicit(
+            chain, solve=SolveOptions(form="noise"), **TIGHT
+        ).states.requires_grad
 
 
 def test_the_gradient_may_use_another_form_than_the_solve(chain_for, gaussian_prior, curved_loss):
@@ -230,7 +238,8 @@ def test_the_gradient_may_use_another_form_than_the_solve(chain_for, gaussian_pr
 def test_a_solve_that_did_not_converge_warns_with_the_residual(chain_for):
     with pytest.warns(ConvergenceWarning, match="residual .* wanted 1.0e-12"):
         solution = solve_implicit(
-            chain_for("sr2", num_steps=20), form="data", max_sweeps=2, tolerance=1e-12
+            chain_for("sr2", num_steps=20),
+            solve=SolveOptions(form="data", max_sweeps=2, tolerance=1e-12),
         )
     assert not solution.converged
 
@@ -259,6 +268,6 @@ def test_bad_states_and_slopes(chain_for):
     with pytest.raises(ValueError, match="^g: got shape"):
         implicit_gradient(system, states, states[1:])
     with pytest.raises(ValueError, match="^gradient: 'unrolled' needs"):
-        implicit_gradient(system, states, states, "unrolled")
+        implicit_gradient(system, states, states, gradient="unrolled")
     with pytest.raises(ValueError, match="^gradient: unknown"):
-        attach_gradient(system, states, chain.x_T, "all")
+        attach_gradient(system, states, chain.x_T, gradient="all")

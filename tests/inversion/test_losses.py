@@ -6,7 +6,7 @@ import torch
 from deqir_lite import metrics
 from deqir_lite.inversion import (
     chroma_loss,
-    colour_statistics_loss,
+    color_statistics_loss,
     measurement_loss,
     oracle_loss,
     perceptual_loss,
@@ -54,9 +54,9 @@ def test_oracle_loss():
     )
 
 
-def test_colour_statistics_do_not_depend_on_places_or_size():
+def test_color_statistics_do_not_depend_on_places_or_size():
     reference = photos(1)
-    loss = colour_statistics_loss(reference)
+    loss = color_statistics_loss(reference)
     shuffled = reference.flatten(2)[..., torch.randperm(64)].view_as(reference)
     assert loss(shuffled) <= 1e-20
     assert loss(reference.repeat_interleave(2, 2)) <= 1e-20
@@ -132,7 +132,7 @@ def test_targets_of_another_size(make):
 
 
 def test_bad_targets():
-    for make in (oracle_loss, chroma_loss, colour_statistics_loss, perceptual_loss):
+    for make in (oracle_loss, chroma_loss, color_statistics_loss, perceptual_loss):
         with pytest.raises(ValueError, match="NaN"):
             make(photos() * float("nan"))
     with pytest.raises(ValueError, match="^pool: got 0"):

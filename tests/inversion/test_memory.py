@@ -55,7 +55,7 @@ def measure(chain_for, gaussian_prior):
         calls.clear()
         options = {"form": "noise", "start": start, "parameters": ()}
         with Meter().watch() as meter:
-            solution = solve_implicit(chain, x_T, gradient=gradient, chunk=chunk, **options)
+            solution = solve_implicit(chain, x_T=x_T, gradient=gradient, chunk=chunk, **options)
             solution.x0.sum().backward()
         states = 0 if gradient == "unrolled" else solution.states.nbytes
         return meter.most - states, calls

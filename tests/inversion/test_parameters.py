@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deqir_lite import SolveOptions
 from deqir_lite.chain import make_chain
 from deqir_lite.inversion import solve_implicit
 from deqir_lite.inversion.leaves import differentiable_leaves
@@ -38,7 +39,7 @@ def both(make, loss, leaf, **options):
 @pytest.mark.equation("13")
 def test_gradient_of_y(measured, nonlinear_prior, curved_loss, relative, task):
     y = measured(task)
-    chain = make_chain(nonlinear_prior, make_task(task, (8, 8)), y, 10, 0.3)
+    chain = make_chain(nonlinear_prior, make_task(task, (8, 8)), y, num_steps=10, eta=0.3)
     exact, series, expected = both(lambda: chain, curved_loss(chain.x_T), y, form="noise")
     assert relative(exact, expected) <= 1e-10
     assert relative(series, expected) <= 1e-10
@@ -48,11 +49,11 @@ def test_gradient_of_y_by_differences(measured, nonlinear_prior, curved_loss):
     y, operator, h = measured("sr2"), make_task("sr2", (8, 8)), 1e-5
 
     def x0_of(y):
-        return make_chain(nonlinear_prior, operator, y, 8).sequential()[-1]
+        return make_chain(nonlinear_prior, operator, y, num_steps=8).sequential()[-1]
 
-    chain = make_chain(nonlinear_prior, operator, y, 8)
+    chain = make_chain(nonlinear_prior, operator, y, num_steps=8)
     loss = curved_loss(chain.x_T)
-    solution = solve_implicit(chain, form="noise", **TIGHT)
+    solution = solve_implicit(chain, solve=SolveOptions(form="noise"), **TIGHT)
     loss(solution.x0).backward()
     direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).double()
     with torch.no_grad():
@@ -64,12 +65,14 @@ def test_gradient_of_y_by_differences(measured, nonlinear_prior, curved_loss):
 def test_y_and_x_T_together_and_twice(measured, nonlinear_prior, curved_loss):
     """The graph behind A^+ y serves more than one backward pass."""
     y = measured("sr2")
-    chain = make_chain(nonlinear_prior, make_task("sr2", (8, 8)), y, 6)
+    chain = make_chain(nonlinear_prior, make_task("sr2", (8, 8)), y, num_steps=6)
     x_T = chain.x_T.detach().clone().requires_grad_()
     loss = curved_loss(x_T)
     gradients = []
     for gradient in ("exact", "exact", "unrolled"):
-        solution = solve_implicit(chain, x_T, form="noise", gradient=gradient, **TIGHT)
+        solution = solve_implicit(
+            chain, x_T=x_T, gradient=gradient, solve=SolveOptions(form="noise"), **TIGHT
+        )
         gradients.append(torch.autograd.grad(loss(solution.x0), [x_T, y], retain_graph=True))
     for got in gradients[:2]:
         torch.testing.assert_close(got, gradients[2], rtol=1e-9, atol=1e-10)
@@ -80,7 +83,7 @@ def test_a_chain_that_starts_from_y(measured, nonlinear_prior, curved_loss, rela
     y, operator = measured("sr2"), make_task("sr2", (8, 8))
 
     def chain():
-        return make_chain(nonlinear_prior, operator, y, 6, start=400)
+        return make_chain(nonlinear_prior, operator, y, num_steps=6, first_timestep=400)
 
     assert chain().x_T.requires_grad
     exact, _, expected = both(chain, curved_loss(chain().x_T), y, form="noise")
@@ -92,7 +95,7 @@ def test_gradient_of_a_matrix(mixture_prior, curved_loss, relative):
     y = torch.tensor([[0.4], [-0.3]]).double()
 
     def chain():
-        return make_chain(mixture_prior, MatrixOperator(matrix), y, 8, 0.3)
+        return make_chain(mixture_prior, MatrixOperator(matrix), y, num_steps=8, eta=0.3)
 
     loss = curved_loss(chain().x_T)
     exact, series, expected = both(chain, loss, matrix, form="noise")
@@ -116,7 +119,7 @@ def test_gradient_of_a_network_weight_and_of_a_tensor_that_is_no_leaf(
     exact, series, expected = both(lambda: chain, loss, weight, form="data")
     assert relative(exact, expected) <= 1e-10
     assert relative(series, expected) <= 1e-10
-    solution = solve_implicit(chain, form="data", parameters=[bend], **TIGHT)
+    solution = solve_implicit(chain, parameters=[bend], solve=SolveOptions(form="data"), **TIGHT)
     (slope,) = torch.autograd.grad(loss(solution.x0), bend)
     torch.testing.assert_close(2 * slope, expected)
 

@@ -75,7 +75,7 @@ def test_the_right_program_is_the_package(task, eta):
     photo = example.operator.pinv(example.y).repeat(2, 1, 1, 1)
     y = operator.A(photo)
     program = Program(Problem(example.prior, operator, y, 5, eta, seed=3))
-    chain = make_chain(example.prior, operator, y, 5, eta, 3, "uniform")
+    chain = make_chain(example.prior, operator, y, num_steps=5, eta=eta, seed=3, spacing="uniform")
     assert torch.equal(program.x_T, chain.x_T)
     assert torch.equal(program.noise, chain.noise)
     sequential = chain.sequential()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deqir_lite.chain import make_chain
-from deqir_lite.fixedpoint import FixedPointSystem, NoiseFormModel, noise_start
+from deqir_lite.fixedpoint import FixedPointSystem, NoiseFormModel, x_T_start
 from deqir_lite.operators import MatrixOperator
 from deqir_lite.priors import GaussianMixturePrior
 from deqir_lite.solvers import Picard, solve
@@ -41,7 +41,7 @@ def test_points_of_the_plane_are_restored_in_parallel_like_photos():
     chain = make_chain(prior, operator, y, num_steps=20, eta=0.3)
     sequential = chain.sequential()
     system = FixedPointSystem(chain, NoiseFormModel(chain))
-    solution = solve(system, Picard(), noise_start(chain), tolerance=0)
+    solution = solve(system, Picard(), x_T_start(chain), tolerance=0)
     torch.testing.assert_close(solution.states, sequential, atol=1e-10, rtol=0)
     torch.testing.assert_close(solution.x0[:, :1], y, atol=1e-12, rtol=0)
 

@@ -12,7 +12,7 @@ def system_for(chain_for, gaussian_prior):
 
     def make(form="data", **options):
         chain = chain_for(**options)
-        return FixedPointSystem(chain, make_model(form, chain, gaussian_prior))
+        return FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
 
     return make
 

@@ -71,7 +71,9 @@ def test_weights_sum_to_one_and_memory_limits_them(
 ):
     system = system_for("data", num_steps=8, batch=2)
     solver = Anderson(mixing, memory, damping)
-    solution = solve(system, solver, random_start(system), 7, tolerance=1e-15, record=["x0"])
+    solution = solve(
+        system, solver, random_start(system), max_sweeps=7, tolerance=1e-15, record=["x0"]
+    )
     weights = solution.trace.weights
     assert weights[0] is None  # nothing to mix with yet
     for sweep, alpha in enumerate(weights[1:], start=1):
@@ -209,10 +211,14 @@ def test_equal_iterates_give_no_weight_to_the_past():
 def test_each_image_is_mixed_by_itself(system_for, random_start, mixing):
     system, solver = system_for("data", num_steps=8, batch=3, eta=0.4), Anderson(mixing)
     start = random_start(system)
-    together = solve(system, solver, start, 6, 0.0, record=["states"]).trace.states
+    together = solve(
+        system, solver, start, max_sweeps=6, tolerance=0.0, record=["states"]
+    ).trace.states
     scaled = start.clone()
     scaled[:, 1] *= 50  # what happens to the second image must not matter to the others
-    other = solve(system, solver, scaled, 6, 0.0, record=["states"]).trace.states
+    other = solve(
+        system, solver, scaled, max_sweeps=6, tolerance=0.0, record=["states"]
+    ).trace.states
     for one, two in zip(together, other, strict=True):
         for image in (0, 2):
             torch.testing.assert_close(one[:, image], two[:, image], rtol=0, atol=1e-8)
@@ -221,7 +227,7 @@ def test_each_image_is_mixed_by_itself(system_for, random_start, mixing):
 @pytest.mark.parametrize("mixing", MIXINGS)
 def test_float32_comes_as_close_as_float32_can(system_for, random_start, mixing):
     system = system_for("gaussian", num_steps=10, dtype=torch.float32)
-    solution = solve(system, Anderson(mixing), random_start(system), 60, tolerance=1e-5)
+    solution = solve(system, Anderson(mixing), random_start(system), max_sweeps=60, tolerance=1e-5)
     assert solution.converged
     assert solution.states.dtype == torch.float32
     sequential = system.chain.sequential()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deqir_lite.fixedpoint import FORMS, FixedPointSystem, make_model, noise_start
+from deqir_lite.fixedpoint import FORMS, FixedPointSystem, make_model, x_T_start
 from deqir_lite.priors import ModelPrior
 from deqir_lite.solvers import MIXINGS, Anderson, ConvergenceWarning, Picard, solve
 
@@ -52,10 +52,12 @@ def test_init_and_step_by_hand_are_solve(system_for, random_start, solver):
     assert (state.sweeps, state.nfe, state.first) == (0, 0, 0)
     outputs = []
     for _ in range(5):
-        state = solver.step(system, state, 1e-14)
+        state = solver.step(system, state, tolerance=1e-14)
         outputs.append(state.output)
     with pytest.warns(ConvergenceWarning):
-        solution = solve(system, solver, start, 5, 1e-14, record=["states", "x0"])
+        solution = solve(
+            system, solver, start, max_sweeps=5, tolerance=1e-14, record=["states", "x0"]
+        )
     assert (state.sweeps, state.nfe) == (solution.sweeps, solution.nfe)
     for output, states, x0 in zip(outputs, solution.trace.states, solution.trace.x0, strict=True):
         assert torch.equal(output, states)
@@ -68,7 +70,7 @@ def test_x_T_is_that_of_the_chain_whatever_the_start_says(system_for, random_sta
     start = random_start(system)
     assert not torch.equal(start[0], system.chain.x_T)
     before = start.clone()
-    solution = solve(system, solver, start, 60, tolerance=1e-11)
+    solution = solve(system, solver, start, max_sweeps=60, tolerance=1e-11)
     assert torch.equal(start, before)
     sequential = system.chain.sequential()
     assert (solution.states - sequential).abs().max() <= 1e-9 * sequential.abs().max()
@@ -81,7 +83,7 @@ def test_without_convergence_the_best_evaluated_sweep_is_returned_with_a_warning
     system = system_for("noise", num_steps=20, eta=0.85)
     with pytest.warns(ConvergenceWarning, match=r"not converged after 12 sweeps: largest relative"):
         solution = solve(
-            system, solver, random_start(system), 12, tolerance=1e-12, record=["states"]
+            system, solver, random_start(system), max_sweeps=12, tolerance=1e-12, record=["states"]
         )
     assert not solution.converged
     assert solution.sweeps == 12
@@ -94,7 +96,7 @@ def test_without_convergence_the_best_evaluated_sweep_is_returned_with_a_warning
 def test_the_warning_points_at_the_caller(system_for, random_start):
     system = system_for("noise")
     with pytest.warns(ConvergenceWarning) as caught:
-        solve(system, Picard(), random_start(system), 2, 0.0)
+        solve(system, Picard(), random_start(system), max_sweeps=2, tolerance=0.0)
     assert caught[0].filename == __file__
 
 
@@ -105,7 +107,7 @@ def test_divergence_is_said_and_the_last_finite_states_are_returned(
     system_for, nonlinear_prior, form, solver, good_calls
 ):
     system = system_for(form, prior=broken_prior(nonlinear_prior, good_calls), size=(16, 8))
-    start = 0 * noise_start(system.chain)
+    start = 0 * x_T_start(system.chain)
     with pytest.warns(ConvergenceWarning, match="became infinite or NaN: the iteration diverged"):
         solution = solve(system, solver, start, tolerance=0.0)
     assert not solution.converged
@@ -119,7 +121,7 @@ def test_divergence_is_said_and_the_last_finite_states_are_returned(
 def test_states_of_zeros_are_a_start_like_any_other(system_for, random_start, solver):
     """A residual relative to ||x_s|| = 0 is not infinite, and not a divergence."""
     system = system_for("gaussian")
-    solution = solve(system, solver, 0 * random_start(system), 60, tolerance=1e-11)
+    solution = solve(system, solver, 0 * random_start(system), max_sweeps=60, tolerance=1e-11)
     assert solution.converged
     assert (solution.trace.residuals[0] == 1).all()
     sequential = system.chain.sequential()
@@ -208,8 +210,8 @@ def _only(consistency, image):
 def test_trace_has_one_entry_for_each_sweep(system_for, random_start, solver):
     system = system_for("data", batch=2)
     start = random_start(system)
-    plain = solve(system, solver, start, 4, 0.0)
-    full = solve(system, solver, start, 4, 0.0, record=("x0", "states"))
+    plain = solve(system, solver, start, max_sweeps=4, tolerance=0.0)
+    full = solve(system, solver, start, max_sweeps=4, tolerance=0.0, record=("x0", "states"))
     assert plain.trace.x0 == plain.trace.states == []
     assert len(full.trace.x0) == len(full.trace.states) == len(full.trace.weights) == 4
     assert full.trace.states[0].shape == (7, 2, 3, 8, 8)

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from deqir_lite.schedule import linear_schedule, step_coefficients, timestep_grid
+from deqir_lite.methods import DDNMNoise, step_coefficients
+from deqir_lite.schedule import linear_schedule, timestep_grid
 from deqir_lite.teach import Hint, self_check
 from deqir_lite.teach.exercises import chapter_03
 
-C = step_coefficients(linear_schedule(), timestep_grid(20), eta=0.15)
+C = step_coefficients(linear_schedule(), timestep_grid(20), DDNMNoise(0.15))
 ETA = ((1 - C.source / C.target) / (1 - C.source)).sqrt()[:-1]
 SCORES = {900: 20.0, 500: 21.0, 200: 19.0, 100: 15.0}
 

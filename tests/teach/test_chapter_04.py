@@ -51,18 +51,18 @@ def test_other_prediction_hints():
 def parts_of(chain, states):
     c, scale = chain.coefficients, chain.per_step
     eps = chain.predict_noise(states[:-1])
-    return scale(c.target.sqrt()) * chain.consistency.pinv_y, scale(c.c2) * eps, eps
+    return scale(c.target.sqrt()) * chain.measurement.pinv_y, scale(c.c2) * eps, eps
 
 
 def range_part(chain, states):
     measured, predicted, _ = parts_of(chain, states)
     noise = predicted + chain.per_step(chain.coefficients.c1) * chain.noise
-    return measured + noise - chain.consistency.null(noise)
+    return measured + noise - chain.measurement.null(noise)
 
 
 def without_fresh_noise(chain, states):
     measured, predicted, _ = parts_of(chain, states)
-    return measured + predicted - chain.consistency.null(predicted)
+    return measured + predicted - chain.measurement.null(predicted)
 
 
 def noise_not_projected(chain, states):
@@ -72,19 +72,19 @@ def noise_not_projected(chain, states):
 
 def measured_without_root(chain, states):
     measured = parts_of(chain, states)[0]
-    return range_part(chain, states) - measured + chain.consistency.pinv_y
+    return range_part(chain, states) - measured + chain.measurement.pinv_y
 
 
 def weight_of_the_start(chain, states):
     c, scale = chain.coefficients, chain.per_step
     _, predicted, eps = parts_of(chain, states)
-    late = scale((1 - c.eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
+    late = scale((1 - c.rule.eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
     change = late - predicted
-    return range_part(chain, states) + change - chain.consistency.null(change)
+    return range_part(chain, states) + change - chain.measurement.null(change)
 
 
 def old_states(chain, states):
-    return states[:-1] - chain.consistency.null(states[:-1])
+    return states[:-1] - chain.measurement.null(states[:-1])
 
 
 def test_range(capsys):

@@ -108,7 +108,7 @@ def white_model(share_of, photo_part=None, noise_part=None):
             self.share = share_of(chain.coefficients, variance)
 
         def apply(self, v, k):
-            c, null = self.chain.coefficients, self.chain.consistency.null
+            c, null = self.chain.coefficients, self.chain.measurement.null
             q = (c.target / c.source).sqrt()[k]
             kept = c.c2[k] / (1 - c.source[k]).sqrt()
             grown = (photo_part or (lambda v, null: null(v)))(v, null)

@@ -94,7 +94,7 @@ def test_count_vjps_wrong(answer, hint):
 
 def slope(weights, transpose=True):
     def answer(chain, v):
-        operator, c = chain.consistency.operator, chain.coefficients
+        operator, c = chain.measurement.operator, chain.coefficients
         total = (chain.per_step(weights(c)) * v).sum(dim=0)
         if not transpose:
             return operator.A(total)
@@ -123,9 +123,9 @@ def test_the_answer_is_the_gradient_of_y():
     prior = GaussianPrior(power_law_spectrum())
     operator = make_task("sr2", (8, 8))
     y = operator.A(prior.sample((1, 8, 8), torch.Generator().manual_seed(0))).requires_grad_()
-    states = make_chain(prior, operator, y, 6, 0.3).sequential()
+    states = make_chain(prior, operator, y, num_steps=6, eta=0.3).sequential()
     (expected,) = torch.autograd.grad(states[-1].sin().sum(), y)
-    chain, states = make_chain(prior, operator, y.detach(), 6, 0.3), states.detach()
+    chain, states = make_chain(prior, operator, y.detach(), num_steps=6, eta=0.3), states.detach()
     g = torch.zeros_like(states[1:])
     g[-1] = states[-1].cos()
     got = slope(right_weights)(chain, reverse_substitution(chain, states, g))

@@ -7,10 +7,11 @@ import torch
 
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import make_chain
+from deqir_lite.methods import DDNMNoise, step_coefficients
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.load import load_prior
-from deqir_lite.schedule import linear_schedule, step_coefficients, timestep_grid
+from deqir_lite.schedule import linear_schedule, timestep_grid
 from deqir_lite.teach.checking import Hint, exercise
 
 STARTS = (900, 500, 200, 100)
@@ -20,7 +21,7 @@ STARTS = (900, 500, 200, 100)
 def check_ddpm(answer: Any) -> str:
     """eta of DDPM's own step for the steps of a chain of 20, without the last one: (19,)."""
     eta = torch.as_tensor(answer, dtype=torch.float64).flatten()
-    c = step_coefficients(linear_schedule(), timestep_grid(20), eta=0.0)
+    c = step_coefficients(linear_schedule(), timestep_grid(20), DDNMNoise(0.0))
     source, target = c.source[:-1], c.target[:-1]
     right = ((1 - source / target) / (1 - source)).sqrt()
     if len(eta) == 20:
@@ -96,5 +97,5 @@ def _score(start: int) -> float:
         photo = load_bundled_photo("coffee", size=64)
         operator = make_task("inpaint-random", (64, 64))
         prior = load_prior("photo64")
-        chain = make_chain(prior, operator, operator.A(photo), 10, start=start)
+        chain = make_chain(prior, operator, operator.A(photo), num_steps=10, first_timestep=start)
         return float(psnr(chain.sequential()[-1], photo))

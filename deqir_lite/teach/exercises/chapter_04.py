@@ -52,8 +52,9 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
     """The function (chain, states) -> R x_s of all new states, from the old ones, (T, B, ...)."""
     if not callable(answer):
         raise Hint("Expected a function of a chain and its states.")
-    chain, _ = verification_chain("sr2", eta=0.85, num_steps=5, size=8)
-    c, scale, null = chain.coefficients, chain.per_step, chain.consistency.null
+    eta = 0.85
+    chain, _ = verification_chain("sr2", eta=eta, num_steps=5, size=8)
+    c, scale, null = chain.coefficients, chain.per_step, chain.measurement.null
     with torch.no_grad():
         states = chain.sequential()
         found = answer(chain, states)
@@ -61,9 +62,9 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
     right = states[1:] - null(states[1:])
     if not isinstance(found, Tensor) or found.shape != right.shape:
         raise Hint(f"Expected a tensor of shape {tuple(right.shape)}, one state for each step.")
-    constant = scale(c.target.sqrt()) * chain.consistency.pinv_y
+    constant = scale(c.target.sqrt()) * chain.measurement.pinv_y
     fresh = scale(c.c1) * chain.noise
-    late = scale((1 - c.eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
+    late = scale((1 - eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
     wrong = {
         "These are whole states; the null-space part of something was left in.": states[1:],
         "You left the noise as it is; only its range-space part is part of R x.": (
@@ -71,7 +72,7 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
         ),
         "The fresh noise is missing.": right - (fresh - null(fresh)),
         "A^+ y is scaled like the state it belongs to: which root?": (
-            right - constant + chain.consistency.pinv_y
+            right - constant + chain.measurement.pinv_y
         ),
         "The weight of the predicted noise belongs to the level where the step arrives.": (
             right - (scale(c.c2) * eps - late) + null(scale(c.c2) * eps - late)

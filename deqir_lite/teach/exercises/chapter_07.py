@@ -117,7 +117,7 @@ def check_white_model(answer: Callable[[RestorationChain, float], Any]) -> str:
     found = [as_tensor(model.apply(v, k), tuple(v.shape)) for k in steps]
     if all(_same(u, right.apply(v, k)) for k, u in zip(steps, found, strict=True)):
         return "Right: the noise form for the share that is photo, the data form for the rest."
-    c, null = chain.coefficients, chain.consistency.null(v)
+    c, null = chain.coefficients, chain.measurement.null(v)
     noise, data = NoiseFormModel(chain), DataFormModel(chain)
 
     def mixed(share: Tensor, k: int) -> Tensor:
@@ -142,7 +142,7 @@ def check_white_model(answer: Callable[[RestorationChain, float], Any]) -> str:
         ),
         "N belongs to the photo part only; the noise part is kept in all of the image.": (
             lambda k: (
-                float(share[k]) * noise.apply(v, k) + float(1 - share[k]) * data.ratios[k] * null
+                float(share[k]) * noise.apply(v, k) + float(1 - share[k]) * data.apply(null, k)
             )
         ),
         "Look at the powers of alpha_bar in the share: the signal has variance abar lambda.": (

@@ -89,8 +89,8 @@ def check_slope_of_y(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
     """The function (chain, v (T, B, ...)) -> dL/dy."""
     as_function(answer)
     chain, _ = verification_chain("sr2", eta=0.15, num_steps=5, size=8)
-    operator, c = chain.consistency.operator, chain.coefficients
-    y = operator.A(chain.consistency.pinv_y)
+    operator, c = chain.measurement.operator, chain.coefficients
+    y = operator.A(chain.measurement.pinv_y)
     v = _randn(*chain.noise.shape)
     to_y = torch.func.vjp(operator.pinv, y)[1]
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from deqir_lite import SolveOptions
 from deqir_lite.inversion import (
     InversionFailed,
     measurement_loss,
-    optimise_initial_noise,
+    optimize_initial_noise,
     oracle_loss,
     solve_implicit,
 )
@@ -47,11 +48,11 @@ def same_rows(a, b):
 @pytest.mark.equation("12", "13")
 def test_the_loss_falls(chain, loss, gradient):
     run = {"steps": 20, "lr": 0.1, "gradient": gradient, "terms": 3}
-    result = optimise_initial_noise(chain, loss, **run, **FORM)
+    result = optimize_initial_noise(chain, loss, **run, **FORM)
     assert len(result.rows) == 21
     assert result.best.loss < 0.5 * result.rows[0].loss
     assert result.stopped == "steps"
-    again = solve_implicit(chain, result.x_T, **FORM)
+    again = solve_implicit(chain, x_T=result.x_T, **FORM)
     torch.testing.assert_close(again.x0, result.x0, rtol=0, atol=1e-6)
     torch.testing.assert_close(float(loss(result.x0)), result.best.loss)
     assert result.rows[-1].gradient_norm is None
@@ -59,20 +60,20 @@ def test_the_loss_falls(chain, loss, gradient):
 
 
 def test_gradients_that_are_switched_off_outside_do_not_matter(chain, loss):
-    expected = optimise_initial_noise(chain, loss, steps=2)
+    expected = optimize_initial_noise(chain, loss, steps=2)
     with torch.no_grad():
-        found = optimise_initial_noise(chain, loss, steps=2)
+        found = optimize_initial_noise(chain, loss, steps=2)
     assert torch.equal(found.x_T, expected.x_T)
     assert not found.x_T.requires_grad
 
 
 def test_plain_descent_is_algorithm_2(chain, loss):
     """x_T <- x_T - lr dL/dx_T, from the chain's own x_T."""
-    result = optimise_initial_noise(
+    result = optimize_initial_noise(
         chain, loss, steps=1, lr=50.0, optimizer="sgd", gradient="exact", **FORM
     )
     x_T = chain.x_T.clone().requires_grad_()
-    before = loss(solve_implicit(chain, x_T, gradient="unrolled").x0)
+    before = loss(solve_implicit(chain, x_T=x_T, gradient="unrolled").x0)
     (slope,) = torch.autograd.grad(before, x_T)
     torch.testing.assert_close(before.item(), result.rows[0].loss)
     torch.testing.assert_close(float(slope.norm()), result.rows[0].gradient_norm)
@@ -83,7 +84,7 @@ def test_plain_descent_is_algorithm_2(chain, loss):
 
 def test_the_best_noise_is_kept(chain, loss):
     """A step that is far too long makes everything worse."""
-    result = optimise_initial_noise(chain, loss, steps=4, lr=30.0, gradient="exact", **FORM)
+    result = optimize_initial_noise(chain, loss, steps=4, lr=30.0, gradient="exact", **FORM)
     losses = [row.loss for row in result.rows]
     assert losses[-1] > min(losses)
     assert result.step == losses.index(min(losses))
@@ -97,7 +98,7 @@ def test_a_warm_start_halves_the_sweeps(chain_for, loss, form):
     options = {"form": form, "solver": "anderson-triangular", "tolerance": 1e-4}
     run = {"steps": 3, "lr": 1e-5, "gradient": "exact", **options}
     warm, cold = (
-        optimise_initial_noise(chain, loss, warm_start=warm, **run) for warm in (True, False)
+        optimize_initial_noise(chain, loss, warm_start=warm, **run) for warm in (True, False)
     )
     assert warm.rows[0].sweeps == cold.rows[0].sweeps
     for hot, fresh in zip(warm.rows[1:], cold.rows[1:], strict=True):
@@ -108,19 +109,19 @@ def test_a_warm_start_halves_the_sweeps(chain_for, loss, form):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_resumed_run_is_the_uninterrupted_one(chain, loss, tmp_path, optimizer):
     options = {"optimizer": optimizer, "gradient": "exact", "shell_weight": 0.1, **FORM}
-    whole = optimise_initial_noise(chain, loss, steps=6, **options)
+    whole = optimize_initial_noise(chain, loss, steps=6, **options)
     file = tmp_path / "run.pt"
-    first = optimise_initial_noise(chain, loss, steps=3, state_file=file, **options)
-    resumed = optimise_initial_noise(chain, loss, steps=6, state_file=file, resume=True, **options)
+    first = optimize_initial_noise(chain, loss, steps=3, state_file=file, **options)
+    resumed = optimize_initial_noise(chain, loss, steps=6, state_file=file, resume=True, **options)
     assert len(first.rows) == 4
     assert same_rows(whole, resumed)
     assert torch.equal(whole.x_T, resumed.x_T)
     assert torch.equal(whole.states, resumed.states)
     assert list(tmp_path.iterdir()) == [file]
-    done = optimise_initial_noise(chain, loss, steps=6, state_file=file, resume=True, **options)
+    done = optimize_initial_noise(chain, loss, steps=6, state_file=file, resume=True, **options)
     assert same_rows(done, whole)
     with pytest.raises(ValueError, match="^steps: got 2; the saved run has done 6 already"):
-        optimise_initial_noise(chain, loss, steps=2, state_file=file, resume=True, **options)
+        optimize_initial_noise(chain, loss, steps=2, state_file=file, resume=True, **options)
 
 
 def test_a_run_that_breaks_off_goes_on(chain, loss, tmp_path):
@@ -134,35 +135,35 @@ def test_a_run_that_breaks_off_goes_on(chain, loss, tmp_path):
 
     options = {"steps": 5, "gradient": "exact", "state_file": file, **FORM}
     with pytest.raises(KeyboardInterrupt):
-        optimise_initial_noise(chain, fragile, **options)
-    resumed = optimise_initial_noise(chain, loss, resume=True, **options)
-    assert same_rows(resumed, optimise_initial_noise(chain, loss, **options))
+        optimize_initial_noise(chain, fragile, **options)
+    resumed = optimize_initial_noise(chain, loss, resume=True, **options)
+    assert same_rows(resumed, optimize_initial_noise(chain, loss, **options))
 
 
 def test_a_file_of_another_run_is_refused(chain, chain_for, loss, tmp_path):
     file = tmp_path / "run.pt"
     run = {"steps": 1, "state_file": file, **FORM}
-    optimise_initial_noise(chain, loss, **run)
+    optimize_initial_noise(chain, loss, **run)
     with pytest.raises(ValueError, match=r"^state_file: .* made with lr = 0.02; now it is 0.1"):
-        optimise_initial_noise(chain, loss, lr=0.1, resume=True, **run)
+        optimize_initial_noise(chain, loss, lr=0.1, resume=True, **run)
     with pytest.raises(ValueError, match=r"made with gradient = one-step; now it is exact"):
-        optimise_initial_noise(chain, loss, gradient="exact", resume=True, **run)
+        optimize_initial_noise(chain, loss, gradient="exact", resume=True, **run)
     other = chain_for("sr2", num_steps=6, batch=2, seed=1)
     with pytest.raises(ValueError, match=r"made with chain ="):
-        optimise_initial_noise(other, loss, resume=True, **run)
+        optimize_initial_noise(other, loss, resume=True, **run)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match="is no saved run"):
-        optimise_initial_noise(chain, loss, resume=True, **run)
+        optimize_initial_noise(chain, loss, resume=True, **run)
     file.unlink()
     with pytest.raises(FileNotFoundError, match="^state_file: no file"):
-        optimise_initial_noise(chain, loss, resume=True, **run)
+        optimize_initial_noise(chain, loss, resume=True, **run)
 
 
 def test_the_pull_towards_the_shell(chain, loss):
     big = chain.with_x_T(2 * chain.x_T)
     run = {"steps": 10, "lr": 0.05, "gradient": "exact", **FORM}
-    free = optimise_initial_noise(big, loss, **run)
-    held = optimise_initial_noise(big, loss, shell_weight=10.0, **run)
+    free = optimize_initial_noise(big, loss, **run)
+    held = optimize_initial_noise(big, loss, shell_weight=10.0, **run)
     first = held.rows[0]
     norms = (big.x_T.flatten(1).square().mean(1) - 1).square().mean()
     assert first.shell == pytest.approx(float(big.x_T.square().mean()))
@@ -174,8 +175,8 @@ def test_the_pull_towards_the_shell(chain, loss):
 
 def test_the_reference_is_for_reporting_only(chain, loss, target):
     run = {"steps": 2, **FORM}
-    plain = optimise_initial_noise(chain, loss, **run)
-    reported = optimise_initial_noise(chain, loss, reference=target[:1], **run)
+    plain = optimize_initial_noise(chain, loss, **run)
+    reported = optimize_initial_noise(chain, loss, reference=target[:1], **run)
     assert torch.equal(plain.x_T, reported.x_T)
     assert all(row.psnr is None for row in plain.rows)
     assert reported.best.psnr == pytest.approx(float(psnr(reported.x0, target[:1]).mean()))
@@ -186,7 +187,7 @@ def test_a_loss_on_all_states(chain):
         assert states.shape == (7, 2, 3, 8, 8)
         return states[2:5].square().mean()
 
-    result = optimise_initial_noise(
+    result = optimize_initial_noise(
         chain, on_states, steps=5, on="states", gradient="exact", **FORM
     )
     assert result.best.loss < result.rows[0].loss
@@ -194,11 +195,11 @@ def test_a_loss_on_all_states(chain):
 
 def test_early_stops(chain, loss):
     run = {"gradient": "exact", **FORM}
-    reference = optimise_initial_noise(chain, loss, steps=6, **run)
+    reference = optimize_initial_noise(chain, loss, steps=6, **run)
     wanted = reference.rows[3].loss
-    result = optimise_initial_noise(chain, loss, steps=6, target=wanted, **run)
+    result = optimize_initial_noise(chain, loss, steps=6, target=wanted, **run)
     assert (result.stopped, len(result.rows)) == ("target", 4)
-    result = optimise_initial_noise(chain, loss, steps=50, lr=30.0, patience=2, **run)
+    result = optimize_initial_noise(chain, loss, steps=50, lr=30.0, patience=2, **run)
     assert result.stopped == "patience"
     assert len(result.rows) == result.step + 3
 
@@ -212,9 +213,9 @@ def test_a_constant_loss_is_refused(chain):
         lambda x0: (consistency.operator.A(x0) - y).norm(),
     ):
         with pytest.raises(ValueError, match="^loss: constant, .* null space of A"):
-            optimise_initial_noise(chain, loss, steps=2, **FORM)
+            optimize_initial_noise(chain, loss, steps=2, **FORM)
     other = measurement_loss(consistency.operator, y)
-    result = optimise_initial_noise(
+    result = optimize_initial_noise(
         chain, lambda x0: other(x0.roll(1, -1)), steps=5, gradient="exact", **FORM
     )
     assert result.best.loss < result.rows[0].loss
@@ -232,21 +233,21 @@ def test_a_constant_loss_is_refused(chain):
 )
 def test_losses_without_a_slope(chain, loss, message):
     with pytest.raises(ValueError, match=message):
-        optimise_initial_noise(chain, loss, steps=1, **FORM)
+        optimize_initial_noise(chain, loss, steps=1, **FORM)
 
 
 @pytest.mark.parametrize("form", ["data", "jacobi"])
 def test_one_step_of_a_form_that_does_not_reach_back(chain, loss, form):
     """r = 0 in the last step: the first term of the data form stays at x_0."""
     with pytest.warns(UserWarning, match="gradient of outer step 0 is zero.*more terms"):
-        result = optimise_initial_noise(chain, loss, steps=3, form=form)
+        result = optimize_initial_noise(chain, loss, steps=3, solve=SolveOptions(form=form))
     assert result.stopped == "zero gradient"
     assert result.rows[0].gradient_norm == 0
 
 
 def test_a_zero_gradient_ends_the_run(chain):
     with pytest.warns(UserWarning, match="gradient of outer step 0 is zero"):
-        result = optimise_initial_noise(chain, lambda x0: (0 * x0).sum(), steps=3, **FORM)
+        result = optimize_initial_noise(chain, lambda x0: (0 * x0).sum(), steps=3, **FORM)
     assert (result.stopped, len(result.rows)) == ("zero gradient", 1)
 
 
@@ -263,7 +264,7 @@ def test_nan_is_refused_and_the_best_kept(chain, loss, tmp_path, where):
         return loss(x0) + (0 * x0[0, 0, 0, 0]).sqrt()  # the slope of a root at 0
 
     with pytest.raises(InversionFailed, match="outer step refused") as error:
-        optimise_initial_noise(chain, breaking, steps=9, gradient="exact", state_file=file, **FORM)
+        optimize_initial_noise(chain, breaking, steps=9, gradient="exact", state_file=file, **FORM)
     result = error.value.result
     assert result.stopped == "failed"
     assert torch.isfinite(result.x_T).all()
@@ -276,15 +277,15 @@ def test_nan_is_refused_and_the_best_kept(chain, loss, tmp_path, where):
 
 def test_nan_from_the_first_step_on(chain):
     with pytest.raises(InversionFailed, match="none was evaluated") as error:
-        optimise_initial_noise(chain, lambda x0: x0.sum() * float("nan"), steps=2, **FORM)
+        optimize_initial_noise(chain, lambda x0: x0.sum() * float("nan"), steps=2, **FORM)
     assert error.value.result is None
 
 
 def test_a_solve_that_did_not_converge_is_told(chain, loss):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = optimise_initial_noise(
-            chain, loss, steps=2, form="noise", max_sweeps=1, tolerance=1e-12
+        result = optimize_initial_noise(
+            chain, loss, steps=2, solve=SolveOptions(form="noise", max_sweeps=1, tolerance=1e-12)
         )
     found = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
     assert len(found) == 3
@@ -310,9 +311,9 @@ def test_a_solve_that_did_not_converge_is_told(chain, loss):
 )
 def test_bad_arguments(chain, loss, options, message):
     with pytest.raises((ValueError, FileNotFoundError), match=message):
-        optimise_initial_noise(chain, loss, **{"steps": 1, **FORM, **options})
+        optimize_initial_noise(chain, loss, **{"steps": 1, **FORM, **options})
 
 
 def test_show_progress(chain, loss, capsys):
-    optimise_initial_noise(chain, loss, steps=1, show_progress=True, **FORM)
+    optimize_initial_noise(chain, loss, steps=1, show_progress=True, **FORM)
     assert "outer steps" in capsys.readouterr().err

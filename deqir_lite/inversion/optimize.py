@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,30 @@ from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice, check_images, check_integer, check_interval, check_like
+from deqir_lite.fixedpoint import LinearDenoiser
+from deqir_lite.inversion.gradient import check_gradient
 from deqir_lite.inversion.losses import Loss
 from deqir_lite.inversion.outer import OuterProblem, result_of
-from deqir_lite.inversion.progress import NoiseOptimisation
-from deqir_lite.inversion.saved import Run, chain_digest, load_run, save_run
+from deqir_lite.inversion.progress import NoiseOptimization
+from deqir_lite.inversion.saved import Descent, chain_digest, load_descent, save_descent
+from deqir_lite.restoration import SolveOptions
 
 OPTIMIZERS = ("sgd", "adam")
 """``sgd`` is the plain descent of Algorithm 2, line 7; ``adam`` asks less of the step size."""
 
 
-def optimise_initial_noise(
+def optimize_initial_noise(
     chain: RestorationChain,
     loss: Loss,
+    *,
     steps: int = 30,
     lr: float = 0.02,
     optimizer: str = "adam",
     gradient: str = "one-step",
+    terms: int = 3,
+    chunk: int = 4,
+    gradient_form: str | LinearDenoiser | None = None,
+    solve: SolveOptions | None = None,
     warm_start: bool = True,
     shell_weight: float = 0.0,
     on: str = "x0",
@@ -35,8 +44,7 @@ def optimise_initial_noise(
     state_file: str | Path | None = None,
     resume: bool = False,
     show_progress: bool = False,
-    **implicit: Any,
-) -> NoiseOptimisation:
+) -> NoiseOptimization:
     """Minimise L(x_0) over x_T (Algorithm 2 with the loss of Eq. 12 and the gradient of Eq. 13).
 
     Every outer step solves for all states, takes the gradient of the loss, and moves x_T against
@@ -46,7 +54,8 @@ def optimise_initial_noise(
     * ``loss``: from x_0 (B, 3, H, W) to one number, or from all states (T+1, B, 3, H, W) with
       ``on="states"``; see :mod:`deqir_lite.inversion.losses`,
     * ``lr``, ``optimizer``: of the descent; ``optimizer`` is a name of :data:`OPTIMIZERS`,
-    * ``gradient``: a name of ``GRADIENTS``,
+    * ``gradient``, ``terms``, ``chunk``, ``gradient_form`` and ``solve``: as in
+      :func:`solve_implicit`,
     * ``warm_start``: begin each solve at the last trajectory,
     * ``shell_weight``: of the pull (||x_T||^2 / d - 1)^2, mean over photos, towards the shell where
       Gaussian noise of d dimensions lies,
@@ -57,16 +66,28 @@ def optimise_initial_noise(
     * ``state_file``: written, all or nothing, after every outer step; with ``resume`` the run
       goes on from it as if it had not been interrupted. It may then get more ``steps``.
 
-    The other arguments are those of :func:`solve_implicit`: ``form``, ``terms``, ``tolerance`` ...
-
     Raises ValueError for bad arguments, for a loss that returns no single number, does not depend
     on x_0, or is constant because the measurement decides all that it looks at;
     :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
     """
     _check_descent(steps, lr, optimizer, on, shell_weight)
     _check_reporting(reference, target, patience, state_file, resume)
-    implicit = {"gradient": gradient, "parameters": (), **implicit}
-    problem = OuterProblem(chain, loss, warm_start, shell_weight, on, reference, implicit)
+    check_gradient(gradient, terms, chunk)
+    problem = OuterProblem(
+        chain=chain,
+        loss=loss,
+        solve=solve or SolveOptions(),
+        implicit={
+            "gradient": gradient,
+            "terms": terms,
+            "chunk": chunk,
+            "gradient_form": gradient_form,
+        },
+        warm_start=warm_start,
+        shell_weight=shell_weight,
+        on=on,
+        reference=reference,
+    )
     settings = _settings(problem, {"lr": lr, "optimizer": optimizer})
     path = None if state_file is None else Path(state_file)
     run = _begin(chain, path if resume else None, settings, steps)
@@ -83,24 +104,26 @@ def optimise_initial_noise(
         run.optimizer = mover.state_dict()
         bar.update()
         if path is not None:
-            save_run(path, run, settings)
+            save_descent(path, run, chain, settings)
     bar.close()
     return result_of(run, stopped or "steps")
 
 
-def _begin(chain: RestorationChain, path: Path | None, settings: dict[str, str], steps: int) -> Run:
+def _begin(
+    chain: RestorationChain, path: Path | None, settings: dict[str, str], steps: int
+) -> Descent:
     """A new run from the chain's x_T, or the saved one of ``path``."""
     x_T = chain.x_T.detach()
     if path is None:
-        return Run(x_T.clone())
-    run = load_run(path, x_T, settings)
+        return Descent(x_T.clone())
+    run = load_descent(path, chain, settings)
     check_like("state_file", run.x_T, x_T.shape, x_T)
     if len(run.rows) > steps:
         raise ValueError(f"steps: got {steps}; the saved run has done {len(run.rows)} already")
     return run
 
 
-def _mover(optimizer: str, run: Run, lr: float) -> torch.optim.Optimizer:
+def _mover(optimizer: str, run: Descent, lr: float) -> torch.optim.Optimizer:
     mover: torch.optim.Optimizer
     mover = (torch.optim.SGD if optimizer == "sgd" else torch.optim.Adam)([run.x_T], lr=lr)
     if run.optimizer:
@@ -109,7 +132,7 @@ def _mover(optimizer: str, run: Run, lr: float) -> torch.optim.Optimizer:
 
 
 def _reason_to_stop(
-    run: Run, slopes: torch.Tensor | None, target: float | None, patience: int | None
+    run: Descent, slopes: torch.Tensor | None, target: float | None, patience: int | None
 ) -> str:
     """Why not to go on, or an empty string."""
     row = run.rows[-1]
@@ -130,12 +153,19 @@ def _reason_to_stop(
 
 
 def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
-    """What must not change between a run and its continuation."""
+    """What must not change between a run and its continuation, beside the prior."""
     names = ("warm_start", "shell_weight", "on")
-    values = descent | {name: getattr(problem, name) for name in names}
-    values |= {k: v for k, v in problem.implicit.items() if isinstance(v, (str, int, float))}
-    settings = {name: str(value) for name, value in values.items()}
+    values = descent | {name: getattr(problem, name) for name in names} | problem.implicit
+    solve = {f.name: getattr(problem.solve, f.name) for f in fields(problem.solve)}
+    # Whatever its start and its Gaussian prior, a solve ends at the same states.
+    values |= {name: value for name, value in solve.items() if name not in ("start", "gaussian")}
+    settings = {name: _named(value) for name, value in values.items()}
     return settings | {"chain": chain_digest(problem.chain)}
+
+
+def _named(value: Any) -> str:
+    """A value as text that is the same in the next process; of a function only its name."""
+    return getattr(value, "__qualname__", None) or repr(value)
 
 
 def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight: float) -> None:

@@ -1,0 +1,138 @@
+"""Fix a chain: its timesteps, its coefficients, A^+ y, and all draws of noise."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from deqir_lite.chain.presets import PICTURE
+from deqir_lite.chain.restoration_chain import RestorationChain
+from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
+from deqir_lite.measurement import Measurement
+from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method, step_coefficients
+from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.priors.base import Prior
+from deqir_lite.schedule import timestep_grid
+
+
+def make_chain(
+    prior: Prior,
+    operator: MeasurementOperator,
+    y: torch.Tensor,
+    *,
+    method: str | Method = "ddnm",
+    num_steps: int | None = None,
+    spacing: str | float | None = None,
+    first_timestep: int | None = None,
+    timesteps: Sequence[int] | torch.Tensor | None = None,
+    eta: float | None = None,
+    rule: NoiseRule | None = None,
+    sigma_y: float = 0.0,
+    seed: int | Sequence[int] = 0,
+    samples: int | None = None,
+    x_T: torch.Tensor | None = None,
+    noise: torch.Tensor | None = None,
+) -> RestorationChain:
+    """Fix a chain for measurements ``y`` (B, ...): timesteps, coefficients, A^+ y and all noise.
+
+    The defaults serve the picture, see :data:`PICTURE`; ``**PAPER`` has the settings of the paper.
+
+    * ``method``: a name of ``METHODS`` or a :class:`Method`,
+    * ``num_steps`` T (20), ``spacing`` ("cubic") and ``first_timestep``: of the timesteps, see
+      :func:`deqir_lite.schedule.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
+      first, where a rise returns to more noise without a network call,
+    * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1), short for ``rule=DDNMNoise(eta)``;
+      ``rule``: any noise rule; by default that of the method,
+    * ``sigma_y``: standard deviation of the noise in y, for methods that know it,
+    * ``seed``: decides x_T and xi; or one seed for each image, which has then the noise that it
+      would have alone. The draws are made on the CPU in float64 and then moved to y's device and
+      dtype, so that one seed names the same chain everywhere,
+    * ``samples`` N: restore every photo N times: y[0] with the seeds ``seed`` .. ``seed`` + N - 1,
+      then y[1] with the same seeds, ...,
+    * ``x_T`` (B, 3, H, W), ``noise`` (T, B, 3, H, W): the reader's own instead of draws.
+
+    A chain with ``first_timestep`` begins at sqrt(abar) A^+ y plus noise. Raises ValueError for bad
+    arguments, NaN, or shapes that the operator refuses.
+    """
+    check_finite("y", y)
+    check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
+    if samples is not None:
+        check_integer("samples", samples, 1)
+    method = find_method(method)
+    rule = _find_rule(method, eta, rule)
+    path = _find_timesteps(
+        prior.schedule.num_train_timesteps, num_steps, spacing, first_timestep, timesteps
+    )
+    measurement = Measurement(operator, y.repeat_interleave(samples or 1, dim=0), sigma_y=sigma_y)
+    coefficients = step_coefficients(prior.schedule, path, rule, measurement=measurement)
+    pinv_y, steps = measurement.pinv_y, len(path)
+    draws = _draw((1 + steps * rule.draws, *pinv_y.shape), seed, samples).to(pinv_y)
+    first = draws[0]
+    if first_timestep is not None:
+        abar = coefficients.alpha_bar[0]
+        first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
+    fresh = torch.zeros_like(pinv_y).expand(steps, *pinv_y.shape)
+    if rule.draws:
+        fresh = rule.fresh_noise(draws[1:].view(steps, rule.draws, *pinv_y.shape))
+    for name, own in (("x_T", x_T), ("noise", noise)):
+        if own is not None:
+            check_finite(name, own)
+            check_like(name, own, (first if name == "x_T" else fresh).shape, pinv_y)
+    return RestorationChain(
+        prior,
+        measurement,
+        method,
+        coefficients,
+        x_T=first if x_T is None else x_T,
+        noise=fresh if noise is None else noise,
+    )
+
+
+def _find_rule(method: Method, eta: float | None, rule: NoiseRule | None) -> NoiseRule:
+    if eta is None:
+        return rule or method.rule
+    if rule is not None:
+        raise ValueError(f"eta: got {eta!r} beside a rule; the rule has its own share of noise")
+    return DDNMNoise(eta)
+
+
+def _find_timesteps(
+    num_train_timesteps: int,
+    num_steps: int | None,
+    spacing: str | float | None,
+    first_timestep: int | None,
+    timesteps: Sequence[int] | torch.Tensor | None,
+) -> torch.Tensor:
+    if timesteps is None:
+        return timestep_grid(
+            PICTURE["num_steps"] if num_steps is None else num_steps,
+            num_train_timesteps=num_train_timesteps,
+            spacing=PICTURE["spacing"] if spacing is None else spacing,
+            first_timestep=first_timestep,
+        )
+    if (num_steps, spacing, first_timestep) != (None, None, None):
+        raise ValueError(
+            "timesteps: got them beside num_steps, spacing or first_timestep, which choose a grid"
+        )
+    return torch.as_tensor(timesteps, device="cpu")
+
+
+def _draw(shape: tuple[int, ...], seed: Any, samples: int | None) -> torch.Tensor:
+    """Standard normal draws of ``shape`` (n, B, 3, H, W), float64, on the CPU."""
+    count, batch, *image = shape
+    if samples is None and not isinstance(seed, (list, tuple)):
+        return _generated(shape, seed)
+    if samples is None:
+        seeds = list(seed)
+        if len(seeds) != batch:
+            raise ValueError(f"seed: got {len(seeds)} for a batch of {batch}; expected one each")
+    else:
+        check_integer("seed", seed, 0)
+        seeds = list(range(seed, seed + samples)) * (batch // samples)
+    return torch.cat([_generated((count, 1, *image), each) for each in seeds], dim=1)
+
+
+def _generated(shape: tuple[int, ...], seed: Any) -> torch.Tensor:
+    check_integer("seed", seed, 0)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)

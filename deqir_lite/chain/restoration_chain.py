@@ -1,0 +1,188 @@
+"""A restoration chain: everything that is fixed while one photo is restored.
+
+States are stored noisiest first: ``states[0]`` = x_T and ``states[k]`` = x_{T-k}, so that
+``states[T]`` = x_0 is the restored photo. All draws of noise are made when the chain is made;
+sequential and parallel sampling therefore see the same chain.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+from deqir_lite.checks import check_like
+from deqir_lite.measurement import Measurement
+from deqir_lite.methods import (
+    ConsistencyStep,
+    Method,
+    Prediction,
+    StepCoefficients,
+    Steps,
+    Weights,
+)
+from deqir_lite.priors.base import Prior, predict_x0
+
+
+@dataclass(frozen=True, eq=False)
+class RestorationChain:
+    """x_s = a_s x0^(x_{s+1}) + b_s x_{s+1} + c2_s eps_theta(x_{s+1}) + c1_s xi, s = T-1 .. 0.
+
+    * ``prior``: eps_theta,
+    * ``measurement``: the operator, y and A^+ y,
+    * ``method``: the consistency step that makes x0^, and where the weights come from,
+    * ``coefficients``: timesteps, alpha_bar and weights of the T steps,
+    * ``x_T`` (B, 3, H, W): the initial noise,
+    * ``noise`` (T, B, 3, H, W): xi, one a step.
+
+    Device and dtype are those of ``x_T``. Make one with :func:`make_chain`.
+    """
+
+    prior: Prior
+    measurement: Measurement
+    method: Method
+    coefficients: StepCoefficients
+    x_T: torch.Tensor
+    noise: torch.Tensor
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return self.coefficients.num_steps
+
+    @cached_property
+    def consistency(self) -> ConsistencyStep:
+        """The method's consistency step, made for this chain."""
+        return self.method.consistency(self.measurement, self.coefficients, self.prior)
+
+    def with_prior(self, prior: Prior) -> "RestorationChain":
+        """The same chain (noise, measurement, coefficients) under another prior.
+
+        Raises ValueError when the priors were made for different noise schedules.
+        """
+        if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
+            raise ValueError("prior: its noise schedule differs from that of the chain")
+        return replace(self, prior=prior)
+
+    def with_x_T(self, x_T: torch.Tensor) -> "RestorationChain":
+        """The same chain from another initial noise (B, 3, H, W)."""
+        check_like("x_T", x_T, self.x_T.shape, self.x_T)
+        return replace(self, x_T=x_T)
+
+    def per_step(self, values: torch.Tensor) -> torch.Tensor:
+        """Per-step numbers (n,) shaped (n, 1, ...) on the chain's device, to scale (n, B, ...)."""
+        values = values.to(device=self.x_T.device, dtype=self.x_T.dtype)
+        return values.reshape(-1, *[1] * self.x_T.ndim)
+
+    def placed(self, values: torch.Tensor) -> torch.Tensor:
+        """Weights (n,), or diagonals (n, 1 or B, 3, H, W), shaped and placed for :meth:`weigh`."""
+        with torch.inference_mode(False), torch.no_grad():  # else no gradient would pass them
+            if values.ndim == 1:
+                return self.per_step(values)
+            return values.to(device=self.x_T.device, dtype=self.x_T.dtype)
+
+    def weights(self, steps: Steps) -> Weights:
+        """a, b, c2, c1 of n steps, where the states are: (n, 1, ...), or diagonals."""
+        return Weights(*(weight[steps] for weight in self._weights))
+
+    def weigh(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """``weight`` of n steps times x (n, B, 3, H, W): a number each, (n, 1, 1, 1, 1), or a
+        diagonal (n, 1 or B, 3, H, W) in the singular basis of the operator, V diag(weight) V^T x.
+        """
+        if weight.shape[1:].numel() == 1:
+            return weight * x
+        operator: Any = self.measurement.operator
+        coefficients = operator.vt(x.flatten(0, 1)).view_as(x)
+        return operator.v((weight * coefficients).flatten(0, 1)).view_as(x)
+
+    def predict(self, states: torch.Tensor, steps: Steps) -> Prediction:
+        """What the network says about the states (n, B, 3, H, W) where ``steps`` begin: one call."""
+        signal, level = (table[steps] for table in self._levels)
+
+        def denoise(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            t = self._timesteps[steps].repeat_interleave(x.shape[1])
+            eps = self.prior(x.flatten(0, 1), t).view_as(x)
+            return predict_x0(x, eps, signal, level), eps
+
+        pullback: Callable[[torch.Tensor], torch.Tensor] | None = None
+        if self.consistency.needs_pullback:
+            found: Any = torch.func.vjp(denoise, states, has_aux=True)
+            x0, vjp, eps = found
+            pullback = lambda v: vjp(v)[0]  # noqa: E731
+        else:
+            x0, eps = denoise(states)
+        return Prediction(states, eps, x0, steps, pullback)
+
+    def predict_noise(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """eps_theta of states[first], states[first+1], ... (n, B, 3, H, W), in ONE batched call."""
+        return self.predict(states, slice(first, first + len(states))).eps
+
+    def steps(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """Each of n states taken one step further, all at once (update below Eq. 5).
+
+        ``states`` (n, B, 3, H, W) are x_{T-first}, x_{T-first-1}, ...; the result (n, B, 3, H, W)
+        holds h(states), which would be their successors if the chain were consistent. Steps that
+        only add noise do not ask the network.
+        """
+        window = range(first, first + len(states))
+        asking = [k for k in window if self._asks[k]]
+        if len(asking) == len(window):
+            return self._steps_that_ask(states, slice(window.start, window.stop))
+        others = [k for k in window if not self._asks[k]]
+        new = torch.empty_like(states)
+        at, w = [k - first for k in others], self.weights(others)
+        new[at] = self.weigh(w.b, states[at]) + self.weigh(w.c1, self.noise[others])
+        if asking:
+            at = [k - first for k in asking]
+            new[at] = self._steps_that_ask(states[at], asking)
+        return new
+
+    def asking_steps(self, first: int = 0) -> int:
+        """How many of the steps from ``first`` on ask the network."""
+        return sum(self._asks[first:])
+
+    def _steps_that_ask(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
+        prediction = self.predict(states, steps)
+        x0, w = self.consistency(prediction), self.weights(steps)
+        mean = self.weigh(w.a, x0) + self.weigh(w.c2, prediction.eps)
+        if self.keeps_state:
+            mean = mean + self.weigh(w.b, states)
+        return mean + self.weigh(w.c1, self.noise[steps])
+
+    def step(self, x: torch.Tensor, k: int) -> torch.Tensor:
+        """One step from states[k] = x (B, 3, H, W) to states[k+1]."""
+        return self.steps(x[None], first=k)[0]
+
+    def sequential(self, *, show_progress: bool = False) -> torch.Tensor:
+        """Walk the chain step by step: all states (T+1, B, 3, H, W), x_T first, x_0 last."""
+        states = [self.x_T]
+        with tqdm(range(self.num_steps), disable=not show_progress, desc="sequential") as bar:
+            for k in bar:
+                states.append(self.step(states[-1], k))
+        return torch.stack(states)
+
+    @cached_property
+    def _weights(self) -> Weights:
+        """On the device of the states from the start: inside a sweep nothing waits for a copy."""
+        return Weights(*(self.placed(weight) for weight in self.coefficients.weights))
+
+    @cached_property
+    def _levels(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """sqrt(abar) and sqrt(1 - abar) where each step begins."""
+        source = self.coefficients.source
+        return self.placed(source.sqrt()), self.placed((1 - source).sqrt())
+
+    @cached_property
+    def _timesteps(self) -> torch.Tensor:
+        return self.coefficients.timesteps.to(self.x_T.device)
+
+    @cached_property
+    def _asks(self) -> list[bool]:
+        return [bool(asks) for asks in self.coefficients.asks]
+
+    @cached_property
+    def keeps_state(self) -> bool:
+        """Whether any step keeps a part of x_{s+1} beside eps (b is not zero)."""
+        return bool(self.coefficients.weights.b.any())

@@ -1,0 +1,37 @@
+"""What is known of one batch of photos: y = A x + n, and what follows from it for x."""
+
+import math
+
+import torch
+
+from deqir_lite.checks import check_interval
+from deqir_lite.operators.protocol import MeasurementOperator
+
+
+class Measurement:
+    """``y`` (B, ...), the ``operator`` A that made it, and the noise level ``sigma_y`` of n.
+
+    ``pinv_y`` is A^+ y (B, 3, H, W), computed once. ``sigma_y`` >= 0 is the standard deviation of
+    white noise in y, in the units of y; 0 means that y is exact. Raises ValueError where the
+    operator refuses y, or sigma_y is negative, NaN or infinite.
+    """
+
+    def __init__(
+        self, operator: MeasurementOperator, y: torch.Tensor, *, sigma_y: float = 0.0
+    ) -> None:
+        check_interval("sigma_y", sigma_y, 0.0, math.nextafter(math.inf, 0))
+        self.operator, self.y, self.sigma_y = operator, y, float(sigma_y)
+        self.pinv_y = operator.pinv(y)
+
+    def null(self, x: torch.Tensor) -> torch.Tensor:
+        """N x = (I - A^+ A) x for (B, 3, H, W), or for a stack (n, B, 3, H, W) of such batches."""
+        stacked = x.ndim > self.pinv_y.ndim
+        flat = x.flatten(0, 1) if stacked else x
+        return self.operator.null_projector(flat).view_as(x)
+
+    def impose(self, x: torch.Tensor) -> torch.Tensor:
+        """A^+ y + N x (Eq. 5), shapes as in :meth:`null`: x with its measured part replaced.
+
+        A of the result is y exactly whenever y lies in the range of A.
+        """
+        return self.pinv_y + self.null(x)

@@ -1,0 +1,61 @@
+"""The consistency step of a method: from what the network predicts to an x0^ that explains y."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from deqir_lite.measurement import Measurement
+from deqir_lite.methods.coefficients import StepCoefficients
+from deqir_lite.priors.base import Prior
+
+Steps = slice | list[int]
+"""Which steps of a chain, to index what has one entry a step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What one batched network call says about n states of a chain, each (n, B, 3, H, W).
+
+    * ``states``: x_{s+1}, which the network was asked about,
+    * ``eps``: the predicted noise; ``x0``: x_{0|t} = (x_{s+1} - sqrt(1 - abar) eps) / sqrt(abar),
+    * ``steps``: which steps these are,
+    * ``pullback``: v -> (d x0 / d states)^T v, one backward pass of the network; None unless the
+      method asks for it with ``needs_pullback``.
+    """
+
+    states: torch.Tensor
+    eps: torch.Tensor
+    x0: torch.Tensor
+    steps: Steps
+    pullback: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+class ConsistencyStep(ABC):
+    """x0^ = C(x_{0|t}): one for each chain, since it may depend on y, on the timesteps and on the
+    prior.
+
+    ``needs_pullback`` says that predictions must bring one. ``is_projector`` says that the linear
+    part is one orthogonal projector, the same in all steps; then sums of steps have closed forms.
+    """
+
+    needs_pullback = False
+    is_projector = False
+
+    def __init__(
+        self, measurement: Measurement, coefficients: StepCoefficients, prior: Prior
+    ) -> None:
+        self.measurement, self.coefficients, self.prior = measurement, coefficients, prior
+
+    @abstractmethod
+    def __call__(self, prediction: Prediction) -> torch.Tensor:
+        """x0^ (n, B, 3, H, W)."""
+
+    @abstractmethod
+    def linear(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
+        """C v (n, B, 3, H, W): the linear part, which answers a change v of x_{0|t}."""
+
+    @abstractmethod
+    def linear_adjoint(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
+        """C^T v, shapes as in :meth:`linear`."""

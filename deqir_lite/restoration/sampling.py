@@ -1,0 +1,118 @@
+"""One call from a chain to its restored photo, step by step or all timesteps at once."""
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from deqir_lite.chain import RestorationChain
+from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.solvers import ConvergenceWarning, Solution, Solver, Trace, make_solver, solve
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SolveOptions:
+    """How all states of a chain are solved for: the arguments of :func:`restore_parallel`.
+
+    * ``form``: the linear model of a sweep: ``noise`` (Proposition 1), ``data``, ``gaussian``,
+      ``jacobi``, ``increment``, or a linear denoiser W,
+    * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
+    * ``start``: ``gaussian``, ``measurement``, ``x_T`` (the paper's), or states (T+1, B, 3, H, W)
+      of an earlier solve,
+    * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default the bundled one,
+    * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`.
+    """
+
+    form: str | LinearDenoiser = "gaussian"
+    solver: str | Solver[Any] = "anderson-triangular"
+    start: str | torch.Tensor = "gaussian"
+    gaussian: GaussianPrior | None = None
+    max_sweeps: int | None = None
+    tolerance: float = 1e-3
+    pixel_tolerance: float | None = None
+
+    def system(self, chain: RestorationChain) -> FixedPointSystem:
+        """The fixed-point system of ``chain`` in this form."""
+        return FixedPointSystem(chain, make_model(self.form, chain, gaussian=self._gaussian(chain)))
+
+    def first_states(self, chain: RestorationChain) -> torch.Tensor:
+        """The states where the solve begins."""
+        if isinstance(self.start, torch.Tensor):
+            return self.start
+        return make_start(self.start, chain, gaussian=self._gaussian(chain))
+
+    def _gaussian(self, chain: RestorationChain) -> GaussianPrior | None:
+        names = [name for name in (self.form, self.start) if isinstance(name, str)]
+        if self.gaussian is None and "gaussian" in names:
+            return load_gaussian(chain.prior.schedule)
+        return self.gaussian
+
+
+def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) -> Solution:
+    """Walk the chain step by step: T network calls, one after the other.
+
+    ``converged`` is False, with a warning, when the prior returned NaN or infinity on the way.
+    """
+    with torch.no_grad():
+        states = chain.sequential(show_progress=show_progress)
+    finite = bool(torch.isfinite(states).all())
+    if not finite:
+        warnings.warn("the chain became infinite or NaN", ConvergenceWarning, stacklevel=2)
+    evaluations = chain.asking_steps() * chain.x_T.shape[0]
+    return Solution(states, chain.num_steps, evaluations, finite, Trace())
+
+
+def restore_parallel(
+    chain: RestorationChain,
+    *,
+    form: str | LinearDenoiser = "gaussian",
+    solver: str | Solver[Any] = "anderson-triangular",
+    start: str | torch.Tensor = "gaussian",
+    gaussian: GaussianPrior | None = None,
+    max_sweeps: int | None = None,
+    tolerance: float = 1e-3,
+    pixel_tolerance: float | None = None,
+    record: Collection[str] = (),
+    show_progress: bool = False,
+) -> Solution:
+    """Solve for all states of the chain at once (Eqs. 8 to 11).
+
+    ``form`` to ``pixel_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
+    :func:`deqir_lite.solvers.solve`.
+    """
+    options = SolveOptions(
+        form=form,
+        solver=solver,
+        start=start,
+        gaussian=gaussian,
+        max_sweeps=max_sweeps,
+        tolerance=tolerance,
+        pixel_tolerance=pixel_tolerance,
+    )
+    return solve_chain(chain, options, record=record, show_progress=show_progress)
+
+
+@torch.no_grad()
+def solve_chain(
+    chain: RestorationChain,
+    options: SolveOptions,
+    *,
+    record: Collection[str] = (),
+    show_progress: bool = False,
+) -> Solution:
+    """:func:`restore_parallel` for options that were put together before."""
+    solver = options.solver
+    return solve(
+        options.system(chain),
+        make_solver(solver) if isinstance(solver, str) else solver,
+        options.first_states(chain),
+        max_sweeps=options.max_sweeps,
+        tolerance=options.tolerance,
+        pixel_tolerance=options.pixel_tolerance,
+        record=record,
+        show_progress=show_progress,
+    )
