@@ -2,15 +2,16 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from deqir_lite.consistency import RangeNullConsistency
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deqir_lite._torchvision import ensure_torchvision
-from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
+from deqir_lite.chain import PAPER, PICTURE, make_chain
+from deqir_lite.measurement import Measurement
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.priors import GaussianPrior
 from deqir_lite.schedule import cosine_schedule
@@ -28,10 +29,9 @@ class NothingMeasured:
 
 def rows(chain, i):
     """The chain of the i-th image of a batch alone, with its own noise."""
-    operator, pinv_y = chain.measurement.operator, chain.measurement.pinv_y[i : i + 1]
-    consistency = RangeNullConsistency(operator, operator.A(pinv_y))
+    measurement = Measurement(chain.measurement.operator, chain.measurement.y[i : i + 1])
     x_T, noise = chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
-    return RestorationChain(chain.prior, chain.coefficients, consistency, x_T, noise)
+    return replace(chain, measurement=measurement, x_T=x_T, noise=noise)
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_the_prior_is_asked_once_with_the_timestep_of_every_state(chain_for, gau
 
 def test_start_from_an_intermediate_timestep(chain_for):
     """x_T = sqrt(abar) A^+ y + sqrt(1 - abar) noise at the timestep asked for."""
-    chain, whole = chain_for(num_steps=5, start=300), chain_for(num_steps=5)
+    chain, whole = chain_for(num_steps=5, first_timestep=300), chain_for(num_steps=5)
     assert chain.coefficients.timesteps.tolist() == [300, 225, 150, 75, 0]
     alpha_bar = chain.prior.schedule.alpha_bar[300]
     expected = alpha_bar.sqrt() * chain.measurement.pinv_y + (1 - alpha_bar).sqrt() * whole.x_T
@@ -223,7 +223,7 @@ def test_presets_are_arguments_of_a_chain_and_one_is_its_default(nonlinear_prior
 def test_samples_are_the_chains_of_their_seeds(nonlinear_prior, gaussian_prior, samples, start):
     operator = make_task("sr2", (8, 8))
     y = operator.A(gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(0)))
-    options = {"num_steps": 4, "eta": 0.7, "start": start}
+    options = {"num_steps": 4, "eta": 0.7, "first_timestep": start}
     chain = make_chain(nonlinear_prior, operator, y, seed=5, samples=samples, **options)
     states = chain.sequential()
     for photo, sample in itertools.product(range(2), range(samples)):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deqir_lite._torchvision import ensure_torchvision
+from deqir_lite.methods import DDNMNoise, step_coefficients
 from deqir_lite.schedule import (
     SCHEDULES,
     NoiseSchedule,

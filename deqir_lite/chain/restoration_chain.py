@@ -98,7 +98,7 @@ class RestorationChain:
         return operator.v((weight * coefficients).flatten(0, 1)).view_as(x)
 
     def predict(self, states: torch.Tensor, steps: Steps) -> Prediction:
-        """What the network says about the states (n, B, 3, H, W) where ``steps`` begin: one call."""
+        """What the network says about the states (n, B, 3, H, W) of ``steps``, in one call."""
         signal, level = (table[steps] for table in self._levels)
 
         def denoise(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -31,7 +31,7 @@ def test_jvp_and_vjp_are_adjoint(system):
 
 def test_jvp_is_the_slope_of_f(system):
     states, v, h = randn(system, 0, 1), randn(system, 1), 1e-5
-    moved = [system.sweep(torch.cat([states[:1], states[1:] + s * h * v])) for s in (1, -1)]
+    moved = [system(torch.cat([states[:1], states[1:] + s * h * v])) for s in (1, -1)]
     slope = (moved[0] - moved[1])[1:] / (2 * h)
     jvp = system.jvp(states, v)
     assert (jvp - slope).norm() <= 1e-7 * slope.norm()
@@ -76,7 +76,7 @@ def test_products_through_a_network_with_attention(chain_for, make_unet):
     system = FixedPointSystem(chain, make_model("noise", chain))
     states, u, v, h = chain.sequential(), randn(system, 1), randn(system, 2), 1e-4
     jvp = system.jvp(states, v)
-    moved = [system.sweep(torch.cat([states[:1], states[1:] + s * h * v])) for s in (1, -1)]
+    moved = [system(torch.cat([states[:1], states[1:] + s * h * v])) for s in (1, -1)]
     slope = (moved[0] - moved[1])[1:] / (2 * h)
     assert (jvp - slope).norm() <= 1e-5 * slope.norm()
     torch.testing.assert_close((u * jvp).sum(), (system.vjp(states, u) * v).sum())

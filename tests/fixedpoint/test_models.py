@@ -35,7 +35,7 @@ def test_the_sequential_chain_is_a_fixed_point(chain_for, gaussian_prior, task, 
     sequential = chain.sequential()
     scale = sequential.abs().max()
     assert system.residual(sequential).abs().max() <= 1e-12 * scale
-    assert (system.sweep(sequential) - sequential).abs().max() <= 1e-12 * scale
+    assert (system(sequential) - sequential).abs().max() <= 1e-12 * scale
 
 
 def equation_9(chain, states):
@@ -84,7 +84,7 @@ def test_a_sweep_of_the_noise_form_is_equation_9(chain_for, task, eta):
     chain = chain_for(task, eta=eta, batch=2, num_steps=7)
     states = random_states(chain)
     expected = equation_9(chain, states)
-    got = FixedPointSystem(chain, make_model("noise", chain)).sweep(states)
+    got = FixedPointSystem(chain, make_model("noise", chain))(states)
     assert (got - expected).abs().max() <= 1e-11 * expected.abs().max()
 
 
@@ -144,7 +144,7 @@ def test_under_its_own_prior_the_gaussian_form_needs_one_sweep(
     chain = chain_for(task, prior=gaussian_prior, eta=eta, num_steps=20)
     system = FixedPointSystem(chain, make_model("gaussian", chain, gaussian=gaussian_prior))
     sequential = chain.sequential()
-    got = system.sweep(random_states(chain))
+    got = system(random_states(chain))
     assert (got - sequential).abs().max() <= 1e-10 * sequential.abs().max()
 
 
@@ -164,7 +164,7 @@ def test_t_sweeps_end_at_the_sequential_chain_from_any_start(
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     sequential, states = chain.sequential(), random_states(chain, seed)
     for j in range(1, num_steps + 1):
-        states = system.sweep(states)
+        states = system(states)
         error = (states[: j + 1] - sequential[: j + 1]).abs().max()
         assert error <= 1e-11 * sequential.abs().max()
 
@@ -176,7 +176,7 @@ def test_solved_states_need_not_be_evaluated_again(chain_for, gaussian_prior, fo
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     states = torch.cat([chain.sequential()[: first + 1], random_states(chain)[first + 1 :]])
     assert len(system.residual(states, first)) == 6 - first
-    whole, part = system.sweep(states), system.sweep(states, first)
+    whole, part = system(states), system(states, first)
     torch.testing.assert_close(part, whole, rtol=0, atol=1e-11)
 
 

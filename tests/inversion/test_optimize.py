@@ -206,15 +206,15 @@ def test_early_stops(chain, loss):
 
 def test_a_constant_loss_is_refused(chain):
     """A x_0 = y whatever x_T: the plain measurement loss cannot be moved."""
-    consistency = chain.consistency
-    y = consistency.operator.A(consistency.pinv_y)
+    measurement = chain.measurement
+    y = measurement.operator.A(measurement.pinv_y)
     for loss in (
-        measurement_loss(consistency.operator, y),
-        lambda x0: (consistency.operator.A(x0) - y).norm(),
+        measurement_loss(measurement.operator, y),
+        lambda x0: (measurement.operator.A(x0) - y).norm(),
     ):
         with pytest.raises(ValueError, match="^loss: constant, .* null space of A"):
             optimize_initial_noise(chain, loss, steps=2, **FORM)
-    other = measurement_loss(consistency.operator, y)
+    other = measurement_loss(measurement.operator, y)
     result = optimize_initial_noise(
         chain, lambda x0: other(x0.roll(1, -1)), steps=5, gradient="exact", **FORM
     )

@@ -82,7 +82,7 @@ def test_the_right_program_is_the_package(task, eta):
     assert torch.allclose(program.sequential(), sequential, rtol=0, atol=1e-10)
     states = torch.cat([chain.x_T[None], torch.randn_like(sequential[1:])])
     system = FixedPointSystem(chain, NoiseFormModel(chain))
-    assert torch.allclose(program.sweep(states), system.sweep(states), rtol=1e-9, atol=1e-9)
+    assert torch.allclose(program.sweep(states), system(states), rtol=1e-9, atol=1e-9)
     assert torch.allclose(program.parallel(), sequential, rtol=0, atol=1e-8)
 
 

@@ -159,7 +159,7 @@ def test_full_memory_joint_mixing_is_gmres_on_an_affine_system(
 
     def residual(vector):
         states = torch.cat([start[:1], torch.from_numpy(vector).reshape(start[1:].shape)])
-        return (system.sweep(states) - states)[1:].flatten().numpy()
+        return (system(states) - states)[1:].flatten().numpy()
 
     zero = residual(np.zeros(unknowns))  # b: the residual is b - (I - J) x
     matrix = LinearOperator((unknowns, unknowns), lambda v: zero - residual(v), dtype=float)

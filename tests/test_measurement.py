@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from deqir_lite.consistency import RangeNullConsistency
 
+from deqir_lite.measurement import Measurement
 from deqir_lite.operators import TASKS, Inpainting, make_task
 
 SIZE = (8, 8)
@@ -22,7 +22,7 @@ def operator(request):
 def test_is_the_closest_photo_that_explains_y(operator):
     """A x0^ = y, and the change x0^ - x_0 has no part in the null space."""
     x0, y = randn(2, 3, *SIZE), operator.A(randn(2, 3, *SIZE, seed=1))
-    corrected = RangeNullConsistency(operator, y)(x0)
+    corrected = Measurement(operator, y).impose(x0)
     torch.testing.assert_close(operator.A(corrected), y, rtol=0, atol=1e-10)
     change = corrected - x0
     torch.testing.assert_close(operator.range_projector(change), change, rtol=0, atol=1e-9)
@@ -30,8 +30,8 @@ def test_is_the_closest_photo_that_explains_y(operator):
 
 def test_steps_are_corrected_together_as_alone(operator):
     y = operator.A(randn(2, 3, *SIZE, seed=1))
-    consistency, stack = RangeNullConsistency(operator, y), randn(4, 2, 3, *SIZE)
-    for function in (consistency, consistency.null):
+    measurement, stack = Measurement(operator, y), randn(4, 2, 3, *SIZE)
+    for function in (measurement.impose, measurement.null):
         alone = torch.stack([function(x0) for x0 in stack])
         torch.testing.assert_close(function(stack), alone, rtol=0, atol=1e-12)
 
@@ -40,18 +40,25 @@ def test_each_image_keeps_its_own_mask():
     masks = (randn(2, 1, *SIZE, seed=2) > 0).double()
     y = Inpainting(masks).A(randn(2, 3, *SIZE, seed=1))
     stack = randn(3, 2, 3, *SIZE)
-    got = RangeNullConsistency(Inpainting(masks), y)(stack)
+    got = Measurement(Inpainting(masks), y).impose(stack)
     torch.testing.assert_close(got, y + (1 - masks) * stack)
 
 
 def test_a_correction_changes_nothing_twice(operator):
-    consistency = RangeNullConsistency(operator, operator.A(randn(1, 3, *SIZE, seed=1)))
-    once = consistency(randn(1, 3, *SIZE))
-    torch.testing.assert_close(consistency(once), once, rtol=0, atol=1e-10)
+    measurement = Measurement(operator, operator.A(randn(1, 3, *SIZE, seed=1)))
+    once = measurement.impose(randn(1, 3, *SIZE))
+    torch.testing.assert_close(measurement.impose(once), once, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("task", list(TASKS))
 def test_measurements_of_another_shape(task):
     operator = make_task(task, (16, 16))
     with pytest.raises(ValueError, match=r"^y: got"):
-        RangeNullConsistency(operator, torch.zeros(1, 7, 3, 3))
+        Measurement(operator, torch.zeros(1, 7, 3, 3))
+
+
+@pytest.mark.parametrize("sigma_y", [-0.1, float("nan"), float("inf"), "0.1", None])
+def test_noise_levels_that_are_none(sigma_y):
+    operator = make_task("sr2", SIZE)
+    with pytest.raises(ValueError, match=r"^sigma_y: got [^\n]*$"):
+        Measurement(operator, torch.zeros(1, 3, 4, 4), sigma_y=sigma_y)
