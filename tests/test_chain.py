@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.chain import PAPER, PICTURE, make_chain
 from deqir_lite.measurement import Measurement
+from deqir_lite.methods import DDPMNoise
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.priors import GaussianPrior
 from deqir_lite.schedule import cosine_schedule
@@ -271,7 +272,21 @@ def test_gradients_reach_the_initial_noise(chain_for):
         ({"samples": 1.5}, "samples: got 1.5"),
         ({"spacing": "quartic"}, "spacing: unknown value .quartic.; known: uniform"),
         ({"spacing": 0.5}, "spacing: got 0.5; expected an exponent >= 1"),
-        ({"start": 1000}, "start: got 1000"),
+        ({"first_timestep": 1000}, "first_timestep: got 1000"),
+        ({"method": "magic"}, "method: unknown value 'magic'; known: ddnm"),
+        ({"eta": 0.5, "rule": DDPMNoise()}, "eta: got 0.5 beside a rule"),
+        ({"timesteps": [999, 0], "num_steps": 2}, "timesteps: got them beside num_steps"),
+        ({"timesteps": [0, 999]}, "timesteps: expected values .* noisiest first"),
+        ({"timesteps": [999, 999]}, "timesteps: expected values"),
+        ({"timesteps": [999.0, 0.0]}, "timesteps: got torch.float32"),
+        ({"timesteps": []}, "timesteps: got torch.float32"),
+        ({"seed": [0, 1]}, "seed: got 2 for a batch of 1"),
+        ({"seed": [-1]}, "seed: got -1"),
+        ({"seed": [0], "samples": 2}, "seed: got .0.; expected an integer"),
+        ({"sigma_y": -1.0}, "sigma_y: got -1"),
+        ({"x_T": torch.zeros(1, 3, 8, 9)}, "x_T: got shape"),
+        ({"noise": torch.zeros(20, 1, 3, 8, 8).double()}, "noise: got torch.float64"),
+        ({"noise": torch.full((20, 1, 3, 8, 8), math.nan)}, "noise: contains NaN"),
     ],
 )
 def test_bad_arguments(nonlinear_prior, options, message):
@@ -298,3 +313,24 @@ def test_bad_measurements(nonlinear_prior, y, message):
     with pytest.raises(ValueError, match=message) as error:
         make_chain(nonlinear_prior, make_task("sr2", (8, 8)), y)
     assert "\n" not in str(error.value)
+
+
+def test_the_readers_own_timesteps_noise_and_x_T(nonlinear_prior):
+    operator, y = make_task("sr2", (8, 8)), torch.zeros(1, 3, 4, 4).double()
+    generator = torch.Generator().manual_seed(1)
+    x_T, *noise = torch.randn(4, 1, 3, 8, 8, generator=generator, dtype=torch.float64)
+    own = {"x_T": x_T, "noise": torch.stack(noise)}
+    chain = make_chain(nonlinear_prior, operator, y, timesteps=[900, 300, 7], **own)
+    assert chain.coefficients.timesteps.tolist() == [900, 300, 7]
+    assert torch.equal(chain.x_T, x_T)
+    assert torch.equal(chain.noise, own["noise"])
+
+
+def test_a_seed_for_each_image_of_a_batch(nonlinear_prior, gaussian_prior):
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(gaussian_prior.sample((3, 8, 8), torch.Generator().manual_seed(0)))
+    chain = make_chain(nonlinear_prior, operator, y, num_steps=4, seed=[5, 0, 5])
+    for i, seed in enumerate([5, 0, 5]):
+        alone = make_chain(nonlinear_prior, operator, y[i, None], num_steps=4, seed=seed)
+        assert torch.equal(chain.x_T[i, None], alone.x_T)
+        torch.testing.assert_close(chain.sequential()[:, i, None], alone.sequential())

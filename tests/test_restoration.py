@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from deqir_lite import load_gaussian, restoration, restore_parallel, restore_sequential
+from deqir_lite import load_gaussian, restore_parallel, restore_sequential
 from deqir_lite.chain import make_chain
-from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start, measurement_start
+from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start
 from deqir_lite.operators import make_task
 from deqir_lite.priors import ModelPrior
+from deqir_lite.restoration import sampling
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -81,12 +82,9 @@ def test_solvers_by_name_and_as_objects(chain_for):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_default_start_suits_the_form(chain_for, gaussian_prior, form):
+def test_the_default_start_is_the_gaussian_chain(chain_for, gaussian_prior, form):
     chain = chain_for()
-    if form == "gaussian":
-        expected = gaussian_start(chain, gaussian_prior)
-    else:
-        expected = measurement_start(chain)
+    expected = gaussian_start(chain, gaussian_prior)
     options = {"gaussian": gaussian_prior, "max_sweeps": 6, "record": ["states"]}
     default = restore_parallel(chain, form=form, solver="picard", **options)
     given = restore_parallel(chain, form=form, solver="picard", start=expected, **options)
@@ -115,8 +113,8 @@ def test_the_bundled_gaussian_prior_is_the_default(chain_for):
 @pytest.mark.parametrize(
     ("form", "start", "loads"),
     [
-        ("noise", None, False),
-        ("data", "noise", False),
+        ("noise", "measurement", False),
+        ("data", "x_T", False),
         ("jacobi", "gaussian", True),
         ("gaussian", "measurement", True),
     ],
@@ -130,7 +128,7 @@ def test_the_gaussian_prior_is_loaded_only_where_needed(
         calls.append(schedule)
         return gaussian_prior
 
-    monkeypatch.setattr(restoration, "load_gaussian", load)
+    monkeypatch.setattr(sampling, "load_gaussian", load)
     chain = chain_for()
     restore_parallel(chain, form=form, start=start)
     assert calls == [chain.prior.schedule] * loads
@@ -159,7 +157,7 @@ def test_the_options_reach_the_solver(chain_for):
     [
         ({"form": "bogus"}, "form: unknown value 'bogus'; known: noise, data, gaussian, jacobi"),
         ({"solver": "bogus"}, "solver: unknown value 'bogus'; known: picard, anderson-joint"),
-        ({"start": "bogus"}, "start: unknown value 'bogus'; known: noise, measurement, gaussian"),
+        ({"start": "bogus"}, "start: unknown value 'bogus'; known: x_T, measurement, gaussian"),
         ({"start": torch.zeros(3, 1, 3, 8, 8)}, "start: got shape (3, 1, 3, 8, 8)"),
         ({"max_sweeps": 0}, "max_sweeps: got 0; expected an integer >= 1"),
         ({"tolerance": float("nan")}, "tolerance: got nan"),

@@ -43,5 +43,10 @@ def make_start(
     if name == "gaussian":
         if gaussian is None:
             raise ValueError("gaussian: got None; the Gaussian start needs a GaussianPrior")
+        if chain.x_T.ndim != 4 or chain.x_T.shape[1] != 3:
+            raise ValueError(
+                f"start: the Gaussian start is for photos (B, 3, H, W), not for states of shape "
+                f"{tuple(chain.x_T.shape)}; use 'measurement' or 'x_T'"
+            )
         return gaussian_start(chain, gaussian)
     return x_T_start(chain) if name == "x_T" else measurement_start(chain)

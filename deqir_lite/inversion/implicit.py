@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch.autograd.function import once_differentiable
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser
@@ -26,6 +25,21 @@ class _Rule:
     parameters: Sequence[torch.Tensor]
 
 
+class _FirstOrder(torch.autograd.Function):
+    """A gradient as it is; whoever differentiates it again is told that it has no graph."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: torch.Tensor, *depends_on: torch.Tensor) -> torch.Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *_: torch.Tensor) -> Any:
+        raise RuntimeError(
+            "the implicit gradient cannot be differentiated again; for second derivatives take "
+            "gradient='unrolled'"
+        )
+
+
 class _Equilibrium(torch.autograd.Function):
     """(x_T, theta) -> the given states, with the gradient of the implicit function theorem."""
 
@@ -33,15 +47,14 @@ class _Equilibrium(torch.autograd.Function):
     def forward(
         ctx: Any, x_T: torch.Tensor, states: torch.Tensor, rule: _Rule, *parameters: torch.Tensor
     ) -> torch.Tensor:
-        ctx.save_for_backward(states)
+        ctx.save_for_backward(x_T, states)
         ctx.rule = rule
         return torch.cat([x_T[None], states[1:]])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, g: torch.Tensor) -> Any:
-        (states,), rule = ctx.saved_tensors, ctx.rule
-        x_T, slopes = implicit_gradient(
+        (x_T, states), rule = ctx.saved_tensors, ctx.rule
+        slope, slopes = implicit_gradient(
             rule.system,
             states,
             g,
@@ -50,7 +63,10 @@ class _Equilibrium(torch.autograd.Function):
             chunk=rule.chunk,
             parameters=rule.parameters,
         )
-        return x_T, None, None, *slopes
+        if torch.is_grad_enabled():  # create_graph: a second derivative would silently be zero
+            inputs = (g, x_T, *rule.parameters)
+            slope, *slopes = (_FirstOrder.apply(v, *inputs) for v in (slope, *slopes))
+        return slope, None, None, *slopes
 
 
 def attach_gradient(
@@ -109,7 +125,7 @@ def solve_implicit(
     if gradient == "unrolled":
         return _unrolled(chain.with_x_T(x_T))
     chain = chain.with_x_T(x_T.detach())
-    solve = solve or SolveOptions()
+    solve = (solve or SolveOptions()).loaded(chain)
     solution = solve_chain(chain, solve)
     series = solve if gradient_form is None else replace(solve, form=gradient_form)
     states = attach_gradient(

@@ -165,7 +165,7 @@ def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
 
 def _named(value: Any) -> str:
     """A value as text that is the same in the next process; of a function only its name."""
-    return getattr(value, "__qualname__", None) or repr(value)
+    return value if isinstance(value, str) else getattr(value, "__qualname__", repr(value))
 
 
 def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight: float) -> None:

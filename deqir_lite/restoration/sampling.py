@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -35,21 +35,26 @@ class SolveOptions:
     tolerance: float = 1e-3
     pixel_tolerance: float | None = None
 
+    def loaded(self, chain: RestorationChain) -> "SolveOptions":
+        """The same with the bundled Gaussian prior, where one is needed and none was given."""
+        if self.gaussian is None and "gaussian" in (self.form, self._start_name):
+            return replace(self, gaussian=load_gaussian(chain.prior.schedule))
+        return self
+
     def system(self, chain: RestorationChain) -> FixedPointSystem:
         """The fixed-point system of ``chain`` in this form."""
-        return FixedPointSystem(chain, make_model(self.form, chain, gaussian=self._gaussian(chain)))
+        gaussian = self.loaded(chain).gaussian
+        return FixedPointSystem(chain, make_model(self.form, chain, gaussian=gaussian))
 
     def first_states(self, chain: RestorationChain) -> torch.Tensor:
         """The states where the solve begins."""
         if isinstance(self.start, torch.Tensor):
             return self.start
-        return make_start(self.start, chain, gaussian=self._gaussian(chain))
+        return make_start(self.start, chain, gaussian=self.loaded(chain).gaussian)
 
-    def _gaussian(self, chain: RestorationChain) -> GaussianPrior | None:
-        names = [name for name in (self.form, self.start) if isinstance(name, str)]
-        if self.gaussian is None and "gaussian" in names:
-            return load_gaussian(chain.prior.schedule)
-        return self.gaussian
+    @property
+    def _start_name(self) -> str:
+        return self.start if isinstance(self.start, str) else ""
 
 
 def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) -> Solution:
@@ -105,7 +110,7 @@ def solve_chain(
     show_progress: bool = False,
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
-    solver = options.solver
+    solver, options = options.solver, options.loaded(chain)
     return solve(
         options.system(chain),
         make_solver(solver) if isinstance(solver, str) else solver,

@@ -175,14 +175,43 @@ def test_solved_states_need_not_be_evaluated_again(chain_for, gaussian_prior, fo
     chain = chain_for("sr2", eta=0.4)
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
     states = torch.cat([chain.sequential()[: first + 1], random_states(chain)[first + 1 :]])
-    assert len(system.residual(states, first)) == 6 - first
-    whole, part = system(states), system(states, first)
-    torch.testing.assert_close(part, whole, rtol=0, atol=1e-11)
+    part = system.sweep(states[first:], first)
+    assert len(part.residual) == 6 - first
+    torch.testing.assert_close(part.output, system(states)[first:], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_window_is_a_piece_of_the_chain(chain_for, gaussian_prior, form):
+    """A window in the middle is swept as the chain between its two ends."""
+    chain = chain_for("sr2", num_steps=8, eta=0.4)
+    model = make_model(form, chain, gaussian=gaussian_prior)
+    system, states = FixedPointSystem(chain, model), random_states(chain)
+    sweep = system.sweep(states[2:6], 2)
+    assert torch.equal(sweep.output[0], states[2])
+    stepped = chain.steps(states[2:5], 2)
+    torch.testing.assert_close(sweep.residual, stepped - states[3:6])
+    d = [stepped[0] - states[3]]
+    for i in (1, 2):
+        d.append(stepped[i] - states[3 + i] + model.apply(d[-1], 2 + i))
+    torch.testing.assert_close(sweep.output[1:], states[3:6] + torch.stack(d), rtol=0, atol=1e-11)
+
+
+def test_inactive_states_count_as_solved(chain_for):
+    chain = chain_for("sr2", num_steps=5, batch=2)
+    system, states = FixedPointSystem(chain, make_model("noise", chain)), random_states(chain)
+    active = torch.ones(5, 2, 1, 1, 1, dtype=torch.bool)
+    active[:3, 0] = False
+    sweep = system.sweep(states, active=active)
+    assert not sweep.residual[:3, 0].any()
+    assert torch.equal(sweep.output[:4, 0], states[:4, 0])
+    torch.testing.assert_close(sweep.output[:, 1], system(states)[:, 1])
 
 
 def test_unknown_form_and_missing_prior(chain_for):
     chain = chain_for()
-    with pytest.raises(ValueError, match=r"^form: .*known: noise, data, gaussian, jacobi$"):
+    with pytest.raises(
+        ValueError, match=r"^form: .*known: noise, data, gaussian, jacobi, increment$"
+    ):
         make_model("newton", chain)
     with pytest.raises(ValueError, match=r"^gaussian: got None"):
         make_model("gaussian", chain)

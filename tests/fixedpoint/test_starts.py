@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import (
     STARTS,
     gaussian_start,
@@ -10,6 +11,7 @@ from deqir_lite.fixedpoint import (
     measurement_start,
     x_T_start,
 )
+from deqir_lite.operators.dense import MatrixOperator
 
 
 @pytest.mark.parametrize("name", STARTS)
@@ -56,7 +58,14 @@ def test_better_starts_are_nearer(chain_for, gaussian_prior):
 
 
 def test_unknown_start_and_missing_prior(chain_for):
-    with pytest.raises(ValueError, match=r"^start: .*known: noise, measurement, gaussian$"):
+    with pytest.raises(ValueError, match=r"^start: .*known: x_T, measurement, gaussian$"):
         make_start("zeros", chain_for())
     with pytest.raises(ValueError, match=r"^gaussian: got None"):
         make_start("gaussian", chain_for())
+
+
+def test_a_point_in_the_plane_has_no_gaussian_start(mixture_prior, gaussian_prior):
+    matrix, y = torch.eye(2).double()[:1], torch.zeros(1, 1).double()
+    chain = make_chain(mixture_prior, MatrixOperator(matrix), y)
+    with pytest.raises(ValueError, match=r"^start: the Gaussian start is for photos"):
+        make_start("gaussian", chain, gaussian=gaussian_prior)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from deqir_lite import SolveOptions
 from deqir_lite.inversion import gradient_errors, solve_implicit
 
 
@@ -11,11 +12,12 @@ def test_errors_are_those_of_the_gradients(chain_for, gaussian_prior, curved_los
     loss = curved_loss(chain.x_T)
     options = {"tolerance": 1e-14, "max_sweeps": 100, "gaussian": gaussian_prior}
 
-    def slope(**more):
+    def slope(form="gaussian", **more):
         x_T = chain.x_T.clone().requires_grad_()
-        return torch.autograd.grad(loss(solve_implicit(chain, x_T=x_T, **options, **more).x0), x_T)[
-            0
-        ]
+        solve = SolveOptions(form=form, **options)
+        return torch.autograd.grad(
+            loss(solve_implicit(chain, x_T=x_T, solve=solve, **more).x0), x_T
+        )[0]
 
     exact = slope(gradient="unrolled")
     errors = gradient_errors(

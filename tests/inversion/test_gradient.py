@@ -21,12 +21,20 @@ from deqir_lite.schedule import linear_schedule
 from deqir_lite.solvers import ConvergenceWarning
 
 TIGHT = {"tolerance": 1e-14, "max_sweeps": 100}
+SOLVE = ("form", "solver", "start", "gaussian", "max_sweeps", "tolerance", "pixel_tolerance")
+
+
+def with_solve(options):
+    """Flat options with those of the solve put together."""
+    solve = {name: value for name, value in options.items() if name in SOLVE}
+    rest = {name: value for name, value in options.items() if name not in SOLVE}
+    return {"solve": SolveOptions(**solve), **rest}
 
 
 def x_T_gradient(chain, loss, on="x0", **options):
     """dL/dx_T by one backward pass through solve_implicit."""
     x_T = chain.x_T.clone().requires_grad_()
-    solution = solve_implicit(chain, x_T=x_T, **options)
+    solution = solve_implicit(chain, x_T=x_T, **with_solve(options))
     loss(solution.states if on == "states" else solution.x0).backward()
     return x_T.grad
 
@@ -83,7 +91,9 @@ def mixture_chain(mixture_prior):
 def test_exact_on_the_mixture(mixture_chain, curved_loss, relative, gradient):
     loss = curved_loss(mixture_chain.x_T)
     expected = x_T_gradient(mixture_chain, loss, gradient="unrolled")
-    got = x_T_gradient(mixture_chain, loss, form="data", gradient=gradient, **TIGHT)
+    got = x_T_gradient(
+        mixture_chain, loss, form="data", start="measurement", gradient=gradient, **TIGHT
+    )
     assert relative(got, expected) <= 1e-10
 
 
@@ -112,9 +122,7 @@ def test_terms_are_those_of_the_paper_series(chain_for, gaussian_prior, curved_l
     _, g = seeds(chain, curved_loss(states), on="states")
 
     def f_of(x_T):
-        return FixedPointSystem(chain.with_x_T(x_T), model).sweep(
-            torch.cat([x_T[None], states[1:]])
-        )[1:]
+        return FixedPointSystem(chain.with_x_T(x_T), model)(torch.cat([x_T[None], states[1:]]))[1:]
 
     to_x_T = torch.func.vjp(f_of, chain.x_T)[1]
     power = total = g[1:]
@@ -205,7 +213,7 @@ def test_solutions_are_solutions_and_compose_with_other_code(chain_for):
     chain = chain_for("sr2", batch=2)
     scale = torch.tensor(1.1, dtype=torch.float64, requires_grad=True)
     solution = solve_implicit(
-        chain, x_T=scale * chain.x_T, solve=SolveOptions(form="noise"), **TIGHT
+        chain, x_T=scale * chain.x_T, solve=SolveOptions(form="noise", **TIGHT)
     )
     assert solution.converged
     assert solution.nfe > 0
@@ -220,7 +228,7 @@ def test_solutions_are_solutions_and_compose_with_other_code(chain_for):
     assert unrolled.sweeps == 6
     with torch.no_grad():
         assert not solve_implicit(
-            chain, solve=SolveOptions(form="noise"), **TIGHT
+            chain, solve=SolveOptions(form="noise", **TIGHT)
         ).states.requires_grad
 
 
@@ -256,7 +264,7 @@ def test_a_solve_that_did_not_converge_warns_with_the_residual(chain_for):
 )
 def test_bad_arguments(chain_for, options, message):
     with pytest.raises(ValueError, match=message):
-        solve_implicit(chain_for(), **{"form": "noise", **options})
+        solve_implicit(chain_for(), **with_solve({"form": "noise", **options}))
 
 
 def test_bad_states_and_slopes(chain_for):
@@ -271,3 +279,19 @@ def test_bad_states_and_slopes(chain_for):
         implicit_gradient(system, states, states, gradient="unrolled")
     with pytest.raises(ValueError, match="^gradient: unknown"):
         attach_gradient(system, states, chain.x_T, gradient="all")
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_second_derivatives_are_refused_but_for_the_unrolled_one(chain_for, linear):
+    """Through a linear loss they would be a silent zero: the chain itself is not linear."""
+    chain = chain_for("sr2", num_steps=3)
+
+    def f(x_T, gradient):
+        x0 = solve_implicit(chain, x_T=x_T, solve=SolveOptions(**TIGHT), gradient=gradient).x0
+        return (x0 * chain.noise[0]).sum() if linear else x0.square().sum()
+
+    v = torch.ones_like(chain.x_T)
+    with pytest.raises(RuntimeError, match="gradient='unrolled'"):
+        torch.autograd.functional.hvp(lambda x: f(x, "exact"), chain.x_T, v)
+    _, expected = torch.autograd.functional.hvp(lambda x: f(x, "unrolled"), chain.x_T, v)
+    assert expected.abs().max() > 1e-3

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 
+from deqir_lite import SolveOptions
 from deqir_lite.inversion import solve_implicit
 from deqir_lite.priors import ModelPrior
 
@@ -53,7 +54,7 @@ def measure(chain_for, gaussian_prior):
         x_T = chain.x_T.clone().requires_grad_()
         start = chain.sequential()
         calls.clear()
-        options = {"form": "noise", "start": start, "parameters": ()}
+        options = {"solve": SolveOptions(form="noise", start=start), "parameters": ()}
         with Meter().watch() as meter:
             solution = solve_implicit(chain, x_T=x_T, gradient=gradient, chunk=chunk, **options)
             solution.x0.sum().backward()

@@ -17,7 +17,7 @@ from deqir_lite.inversion import (
 from deqir_lite.metrics import psnr
 from deqir_lite.solvers import ConvergenceWarning
 
-FORM = {"form": "noise", "solver": "picard", "tolerance": 1e-9}
+FORM = {"solve": SolveOptions(form="noise", solver="picard", tolerance=1e-9, start="measurement")}
 
 
 @pytest.fixture
@@ -95,8 +95,8 @@ def test_the_best_noise_is_kept(chain, loss):
 @pytest.mark.parametrize("form", ["noise", "data"])
 def test_a_warm_start_halves_the_sweeps(chain_for, loss, form):
     chain = chain_for("sr2", num_steps=20, batch=2)
-    options = {"form": form, "solver": "anderson-triangular", "tolerance": 1e-4}
-    run = {"steps": 3, "lr": 1e-5, "gradient": "exact", **options}
+    solve = SolveOptions(form=form, start="measurement", tolerance=1e-4)
+    run = {"steps": 3, "lr": 1e-5, "gradient": "exact", "solve": solve}
     warm, cold = (
         optimize_initial_noise(chain, loss, warm_start=warm, **run) for warm in (True, False)
     )
@@ -140,7 +140,7 @@ def test_a_run_that_breaks_off_goes_on(chain, loss, tmp_path):
     assert same_rows(resumed, optimize_initial_noise(chain, loss, **options))
 
 
-def test_a_file_of_another_run_is_refused(chain, chain_for, loss, tmp_path):
+def test_a_file_of_another_run_is_refused(chain, chain_for, gaussian_prior, loss, tmp_path):
     file = tmp_path / "run.pt"
     run = {"steps": 1, "state_file": file, **FORM}
     optimize_initial_noise(chain, loss, **run)
@@ -151,6 +151,11 @@ def test_a_file_of_another_run_is_refused(chain, chain_for, loss, tmp_path):
     other = chain_for("sr2", num_steps=6, batch=2, seed=1)
     with pytest.raises(ValueError, match=r"made with chain ="):
         optimize_initial_noise(other, loss, resume=True, **run)
+    elsewhere = {**run, "solve": replace(FORM["solve"], solver="anderson-joint")}
+    with pytest.raises(ValueError, match=r"made with solver = picard; now it is anderson-joint"):
+        optimize_initial_noise(chain, loss, resume=True, **elsewhere)
+    with pytest.raises(ValueError, match=r"^state_file: .* was made with another prior$"):
+        optimize_initial_noise(chain.with_prior(gaussian_prior), loss, resume=True, **run)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match="is no saved run"):
         optimize_initial_noise(chain, loss, resume=True, **run)

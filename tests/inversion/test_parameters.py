@@ -30,7 +30,7 @@ def both(make, loss, leaf, **options):
     """The leaf's gradient by the implicit function theorem and through the unrolled chain."""
     found = []
     for gradient in ("exact", "exact-series", "unrolled"):
-        solution = solve_implicit(make(), gradient=gradient, **options, **TIGHT)
+        solution = solve_implicit(make(), gradient=gradient, solve=SolveOptions(**options, **TIGHT))
         found.append(torch.autograd.grad(loss(solution.x0), leaf)[0])
     return found
 
@@ -53,7 +53,7 @@ def test_gradient_of_y_by_differences(measured, nonlinear_prior, curved_loss):
 
     chain = make_chain(nonlinear_prior, operator, y, num_steps=8)
     loss = curved_loss(chain.x_T)
-    solution = solve_implicit(chain, solve=SolveOptions(form="noise"), **TIGHT)
+    solution = solve_implicit(chain, solve=SolveOptions(form="noise", **TIGHT))
     loss(solution.x0).backward()
     direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(3)).double()
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_y_and_x_T_together_and_twice(measured, nonlinear_prior, curved_loss):
     gradients = []
     for gradient in ("exact", "exact", "unrolled"):
         solution = solve_implicit(
-            chain, x_T=x_T, gradient=gradient, solve=SolveOptions(form="noise"), **TIGHT
+            chain, x_T=x_T, gradient=gradient, solve=SolveOptions(form="noise", **TIGHT)
         )
         gradients.append(torch.autograd.grad(loss(solution.x0), [x_T, y], retain_graph=True))
     for got in gradients[:2]:
@@ -98,7 +98,7 @@ def test_gradient_of_a_matrix(mixture_prior, curved_loss, relative):
         return make_chain(mixture_prior, MatrixOperator(matrix), y, num_steps=8, eta=0.3)
 
     loss = curved_loss(chain().x_T)
-    exact, series, expected = both(chain, loss, matrix, form="noise")
+    exact, series, expected = both(chain, loss, matrix, form="noise", start="measurement")
     assert relative(exact, expected) <= 1e-10
     assert relative(series, expected) <= 1e-10
 
@@ -119,7 +119,7 @@ def test_gradient_of_a_network_weight_and_of_a_tensor_that_is_no_leaf(
     exact, series, expected = both(lambda: chain, loss, weight, form="data")
     assert relative(exact, expected) <= 1e-10
     assert relative(series, expected) <= 1e-10
-    solution = solve_implicit(chain, parameters=[bend], solve=SolveOptions(form="data"), **TIGHT)
+    solution = solve_implicit(chain, parameters=[bend], solve=SolveOptions(form="data", **TIGHT))
     (slope,) = torch.autograd.grad(loss(solution.x0), bend)
     torch.testing.assert_close(2 * slope, expected)
 
