@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
 from deqir_lite.consistency.range_null import RangeNullConsistency
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import StepCoefficients, step_coefficients, timestep_grid
 
@@ -115,7 +115,7 @@ class RestorationChain:
 
 def make_chain(
     prior: Prior,
-    operator: MeasurementOperator,
+    operator: LinearOperator,
     y: torch.Tensor,
     num_steps: int = 20,
     eta: float = 1.0,

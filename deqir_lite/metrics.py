@@ -19,7 +19,7 @@ import torch
 from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
 from deqir_lite.images import to_unit_range
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 
 SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
@@ -96,7 +96,7 @@ def ssim(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torc
     return torch.tensor(values, dtype=torch.float64)
 
 
-def consistency(operator: MeasurementOperator, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def consistency(operator: LinearOperator, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_2`.
 
     Args:

@@ -2,7 +2,7 @@
 
 import torch
 
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 
 
 class RangeNullConsistency:
@@ -12,7 +12,7 @@ class RangeNullConsistency:
     of measurements (B, ...); ``pinv_y`` is A^+ y (B, 3, H, W), computed once.
     """
 
-    def __init__(self, operator: MeasurementOperator, y: torch.Tensor) -> None:
+    def __init__(self, operator: LinearOperator, y: torch.Tensor) -> None:
         self.operator = operator
         self.pinv_y = operator.pinv(y)
 

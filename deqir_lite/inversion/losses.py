@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from deqir_lite import metrics
 from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
 from deqir_lite.metrics import LPIPS_BACKBONES, lpips_weights_path
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
-def measurement_loss(operator: MeasurementOperator, y: torch.Tensor) -> Loss:
+def measurement_loss(operator: LinearOperator, y: torch.Tensor) -> Loss:
     """Mean of (A x_0 - y)^2: phi = A and psi = identity in the paper's words (Eq. 12).
 
     With the operator and the y of the chain itself it is CONSTANT: the range-null step makes
