@@ -6,7 +6,7 @@ from deqir_lite.certificate import Certificate
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.images import load_photo, save_image
 from deqir_lite.inversion import optimise_initial_noise, solve_implicit
-from deqir_lite.metrics import consistency, lpips, psnr, ssim
+from deqir_lite.metrics import lpips, measurement_consistency, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
 from deqir_lite.priors.load import load_gaussian, load_prior
@@ -28,7 +28,6 @@ __all__ = [
     "Picard",
     "RestorationChain",
     "Solution",
-    "consistency",
     "gaussian_mean",
     "load_bundled_photo",
     "load_gaussian",
@@ -37,6 +36,7 @@ __all__ = [
     "lpips",
     "make_chain",
     "make_task",
+    "measurement_consistency",
     "optimise_initial_noise",
     "photo_names",
     "psnr",

@@ -9,9 +9,7 @@ from pathlib import Path
 import torch
 
 from deqir_lite.checks import check_choice
-from deqir_lite.images import load_photo
-
-_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+from deqir_lite.images import PHOTO_ENDINGS, load_photo
 
 
 def data_root() -> Path:
@@ -36,7 +34,7 @@ def data_path(name: str) -> Path:
 
 
 def _pictures(folder: str) -> dict[str, Path]:
-    return {p.stem: p for p in sorted(data_path(folder).iterdir()) if p.suffix in _PICTURE_ENDINGS}
+    return {p.stem: p for p in sorted(data_path(folder).iterdir()) if p.suffix in PHOTO_ENDINGS}
 
 
 def photo_names() -> list[str]:

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from deqir_lite.machine import describe_device, fast_in_bfloat16
+from deqir_lite.device import fast_in_bfloat16
+from deqir_lite.machine import describe_device
 from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.identity import prior_digest

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
+from deqir_lite.device import fast_in_bfloat16
 from deqir_lite.evaluation import run as run_module
 from deqir_lite.evaluation import scoring
-from deqir_lite.machine import fast_in_bfloat16
 
 
 @pytest.fixture(autouse=True)
