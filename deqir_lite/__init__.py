@@ -12,8 +12,11 @@ from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
 from deqir_lite.priors.load import load_gaussian, load_prior
 from deqir_lite.restoration import restore_parallel, restore_sequential
 from deqir_lite.solvers import Anderson, Picard, Solution
+from deqir_lite.torchvision_repair import repair_torchvision
 
 __version__ = "0.1.0"
+
+repair_torchvision()  # for deepinv and diffusers, whoever imports them after this package
 
 __all__ = [
     "PAPER",
@@ -40,6 +43,7 @@ __all__ = [
     "optimise_initial_noise",
     "photo_names",
     "psnr",
+    "repair_torchvision",
     "restore_parallel",
     "restore_sequential",
     "save_image",

@@ -91,9 +91,6 @@ def chain_for(nonlinear_prior, gaussian_prior):
 @pytest.fixture(scope="session")
 def make_unet():
     """in_channels, out_channels -> a tiny UNet2DModel with random weights, two levels."""
-    from deqir_lite._torchvision import ensure_torchvision
-
-    ensure_torchvision()
     from diffusers import UNet2DModel
 
     def make(in_channels=3, out_channels=None, seed=0):

@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.consistency import RangeNullConsistency
 from deqir_lite.operators import TASKS, Inpainting, make_task
@@ -37,7 +36,6 @@ def rows(chain, i):
 @pytest.fixture(scope="module")
 def ddim():
     """A scheduler of diffusers with the float64 table of ours, so that 1e-10 can be asked for."""
-    ensure_torchvision()
     from diffusers import DDIMScheduler
 
     def make(schedule, num_steps):

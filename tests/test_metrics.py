@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.metrics import (
     LPIPS_BACKBONES,
     LPIPSUnavailable,
@@ -202,7 +201,6 @@ def test_lpips_damaged_weights(empty_hub):
 
 
 def test_weight_names_are_torchvisions():
-    ensure_torchvision()
     models = pytest.importorskip("torchvision.models")
     for net, weights in (
         ("alex", models.AlexNet_Weights),
@@ -214,7 +212,6 @@ def test_weight_names_are_torchvisions():
 
 def test_lpips_with_weights(empty_hub):
     """A small file stands in for the trained weights: LPIPS must use what it holds."""
-    ensure_torchvision()
     package = pytest.importorskip("lpips")
     models = pytest.importorskip("torchvision.models")
     with torch.device("meta"):

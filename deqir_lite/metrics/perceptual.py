@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice
 from deqir_lite.metrics.fidelity import check_smallest, same_batch
 
@@ -86,7 +85,6 @@ def _load(net: str, weights: Path) -> Any:
             f"LPIPS needs {weights}: download https://download.pytorch.org/models/{weights.name} "
             "to that place, or call lpips(..., download=True) once; PSNR and SSIM need no weights"
         )
-    ensure_torchvision()
     try:
         import lpips as package
     except ImportError as error:

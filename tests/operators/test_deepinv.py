@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.operators import (
     BicubicDownsampling,
     DeepinvOperator,
@@ -21,7 +20,6 @@ from deqir_lite.operators import (
     random_mask,
 )
 
-ensure_torchvision()
 physics = pytest.importorskip(
     "deepinv.physics", reason="deepinv is not installed (extra 'compare')", exc_type=ImportError
 )
