@@ -13,9 +13,8 @@ from diffusers.utils import logging
 
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
-from deqir_lite.priors.base import ModelPrior
+from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import locate, read_config
-from deqir_lite.priors.precision import DTYPES
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 

@@ -39,8 +39,8 @@ def test_points_and_arrows_are_where_they_should_be():
     [
         ({"row": [0, 0]}, "row: got zeros"),
         ({"row": [1, 2, 3]}, "row: got"),
-        ({"row": "ab"}, "row: expected two numbers"),
-        ({"points": {"x": (1, math.nan)}}, r"points\['x'\]: got"),
+        ({"row": "ab"}, "row: expected points of the plane"),
+        ({"points": {"x": (1, math.nan)}}, r"points\['x'\]: holds NaN"),
         ({"arrows": [("x", "z")]}, "arrows: got"),
         ({"reach": 0}, "reach: got 0"),
     ],
