@@ -66,6 +66,7 @@ def baselines_of(operator: LinearOperator) -> list[Baseline]:
 def gaussian_mean(
     operator: LinearOperator,
     y: Tensor,
+    *,
     prior: GaussianPrior | None = None,
     tolerance: float = 1e-3,
 ) -> Tensor:

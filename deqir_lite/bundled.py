@@ -63,12 +63,13 @@ def mask_path(name: str) -> Path:
 
 def load_bundled_photo(
     name: str,
+    *,
     size: int | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> torch.Tensor:
     """Read the bundled photo ``name`` as (1, 3, H, W) in [-1, 1]; the rest as in ``load_photo``."""
-    return load_photo(photo_path(name), size, dtype, device)
+    return load_photo(photo_path(name), size=size, dtype=dtype, device=device)
 
 
 def _priors() -> dict[str, Path]:

@@ -80,7 +80,7 @@ def chain_for(nonlinear_prior, gaussian_prior):
         spacing="uniform",
         **options,
     ):
-        operator = make_task(task, size, seed)
+        operator = make_task(task, size, seed=seed)
         photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(seed))
         y = operator.A(photo.to(dtype))
         return make_chain(prior, operator, y, num_steps, eta, seed, spacing, **options)

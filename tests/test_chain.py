@@ -230,7 +230,7 @@ def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_pr
     assert torch.equal(moved.sequential()[0], 2 * chain.x_T)
     assert torch.equal(chain_for().x_T, chain.x_T)
     with pytest.raises(ValueError, match=r"^prior: its noise schedule differs"):
-        chain.with_prior(GaussianPrior(gaussian_prior.spectrum, cosine_schedule()))
+        chain.with_prior(GaussianPrior(gaussian_prior.spectrum, schedule=cosine_schedule()))
     with pytest.raises(ValueError, match=r"^x_T: got shape \(1, 3, 4, 4\); expected \(1, 3, 8"):
         chain.with_x_T(torch.zeros(1, 3, 4, 4).double())
     with pytest.raises(ValueError, match=r"^x_T: got torch.float32"):

@@ -209,7 +209,7 @@ def _check_plan(wanted: list[Setting], prior: Prior) -> None:
         check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
     for task, side in {setting[:2]: None for setting in wanted}:
         check_integer("sizes", side, SMALLEST_SIDE)
-        make_task(task, (side, side), MASK_SEED)
+        make_task(task, (side, side), seed=MASK_SEED)
         check_divisible("sizes", (side, side), getattr(prior, "size_divisor", 1))
 
 

@@ -31,7 +31,7 @@ def measure(
     height, width = (int(n) for n in picture.shape[-2:])
     factor = 1
     if measured:
-        channels, *grid = make_task(task, (64, 64), seed).measurement_shape((64, 64))
+        channels, *grid = make_task(task, (64, 64), seed=seed).measurement_shape((64, 64))
         if len(grid) != 2:
             raise ValueError(f"measured: no picture file can hold what {task} measures")
         factor = 64 // grid[0]
@@ -43,7 +43,7 @@ def measure(
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
     size = (height * factor, width * factor)
     try:
-        operator = make_task(task, size, seed, mask)
+        operator = make_task(task, size, seed=seed, mask=mask)
         check_divisible("size of the restored picture", size, divisor)
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error

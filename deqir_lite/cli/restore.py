@@ -181,8 +181,8 @@ def restore(
     files += [] if report is None else [report]
     _check_outputs(photo, files, report)
     place = choose_device(device)
-    picture = load_photo(photo, size)
-    holes = None if mask is None else load_mask(mask_file(mask), size)
+    picture = load_photo(photo, size=size)
+    holes = None if mask is None else load_mask(mask_file(mask), size=size)
     model = load_prior(prior, place, dtype, max_batch)
     check_timesteps(timesteps, model.schedule.num_train_timesteps)
     divisor = getattr(model, "size_divisor", 1)

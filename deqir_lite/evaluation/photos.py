@@ -28,7 +28,7 @@ class Photo(NamedTuple):
 
     def load(self, size: int) -> torch.Tensor:
         """The centred square, resized: (1, 3, size, size) in [-1, 1], float64."""
-        return load_photo(self.path, size, torch.float64)
+        return load_photo(self.path, size=size, dtype=torch.float64)
 
 
 def find_photos(folder: Path) -> list[Photo]:

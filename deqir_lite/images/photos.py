@@ -22,6 +22,7 @@ _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 def load_photo(
     path: str | os.PathLike[str],
+    *,
     size: int | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,

@@ -13,6 +13,7 @@ from deqir_lite.images.pictures import to_picture
 def side_by_side(
     images: Sequence[torch.Tensor | np.ndarray | Image.Image],
     labels: Sequence[str],
+    *,
     height: int = 192,
 ) -> Image.Image:
     """Put images of one restoration in a row, each over a caption, on white.

@@ -13,7 +13,7 @@ SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
 
 
-def psnr(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torch.Tensor:
+def psnr(x: torch.Tensor, reference: torch.Tensor, *, crop_border: int = 0) -> torch.Tensor:
     r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(1 / \mathrm{MSE})` in dB.
 
     Both are mapped from [-1, 1] to [0, 1] and clamped, so the peak is 1; the mean square error
@@ -41,7 +41,7 @@ def psnr(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torc
     return torch.tensor(values, dtype=torch.float64)
 
 
-def ssim(x: torch.Tensor, reference: torch.Tensor, crop_border: int = 0) -> torch.Tensor:
+def ssim(x: torch.Tensor, reference: torch.Tensor, *, crop_border: int = 0) -> torch.Tensor:
     """Structural similarity in the convention of Wang et al. (2004), mean over R, G and B.
 
     On [0, 1] with peak 1, Gaussian window of 11 x 11 pixels with sigma 1.5, K1 = 0.01,

@@ -30,7 +30,7 @@ class LPIPSUnavailable(RuntimeError):
 
 
 def lpips(
-    x: torch.Tensor, reference: torch.Tensor, net: str = "alex", download: bool = False
+    x: torch.Tensor, reference: torch.Tensor, *, net: str = "alex", download: bool = False
 ) -> torch.Tensor:
     """Learned perceptual image patch similarity (Zhang et al., 2018); smaller is more alike.
 

@@ -30,7 +30,7 @@ class Grayscale(SpectralOperator):
 
     _channels = 1
 
-    def __init__(self, weights: str = "equal") -> None:
+    def __init__(self, *, weights: str = "equal") -> None:
         super().__init__()
         check_choice("weights", weights, _WEIGHTS)
         self.weights = weights

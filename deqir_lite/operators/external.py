@@ -29,7 +29,7 @@ class DeepinvOperator(LinearOperator):
     ``measurement_from_unit_range``.
     """
 
-    def __init__(self, physics: Any, image_size: Size, max_iterations: int = 1000) -> None:
+    def __init__(self, physics: Any, image_size: Size, *, max_iterations: int = 1000) -> None:
         if not (callable(getattr(physics, "A", None)) and hasattr(physics, "A_adjoint")):
             raise ValueError(
                 f"physics: got {type(physics).__name__}; expected a deepinv LinearPhysics, "

@@ -33,7 +33,9 @@ class FFTBlur(SpectralOperator):
     Source: the general form of the deblurring tasks of Sec. 5, for kernels without a product form.
     """
 
-    def __init__(self, kernel: Tensor | Sequence[Sequence[float]], threshold: float = 3e-2) -> None:
+    def __init__(
+        self, kernel: Tensor | Sequence[Sequence[float]], *, threshold: float = 3e-2
+    ) -> None:
         super().__init__()
         self.kernel = check_kernel("kernel", kernel, ndim=2)
         check_interval("threshold", threshold, 0, math.inf)

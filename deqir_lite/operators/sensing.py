@@ -33,7 +33,7 @@ class WalshHadamard(SpectralOperator):
     Source: the compressed-sensing operator of DDNM, Sec. 5.
     """
 
-    def __init__(self, image_size: Size, ratio: float = 0.5, seed: int = 0) -> None:
+    def __init__(self, image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> None:
         super().__init__()
         check_size("image_size", image_size)
         check_ratio("ratio", ratio)

@@ -74,7 +74,7 @@ TASKS: dict[str, Task] = {
 
 
 def make_task(
-    name: str, image_size: Size, seed: int = 0, mask: Tensor | None = None
+    name: str, image_size: Size, *, seed: int = 0, mask: Tensor | None = None
 ) -> SpectralOperator:
     """The operator of a named task for images of size (H, W).
 

@@ -18,7 +18,7 @@ class GaussianPrior:
     any device and dtype. With it every quantity of a restoration is known in closed form.
     """
 
-    def __init__(self, spectrum: PhotoSpectrum, schedule: NoiseSchedule | None = None) -> None:
+    def __init__(self, spectrum: PhotoSpectrum, *, schedule: NoiseSchedule | None = None) -> None:
         self.spectrum = spectrum
         self.schedule = schedule or linear_schedule()
         self._constants = Constants()
@@ -53,7 +53,7 @@ class GaussianPrior:
         gain = alpha_bar**0.5 * eigenvalues / (alpha_bar * eigenvalues + (1 - alpha_bar))
         return self.filter(v, gain)
 
-    def covariance(self, v: torch.Tensor, power: float = 1.0) -> torch.Tensor:
+    def covariance(self, v: torch.Tensor, *, power: float = 1.0) -> torch.Tensor:
         """Lam^power v for v (B, 3, H, W); power 1/2 turns white noise into photo-like noise."""
         return self.filter(v, self.eigenvalues(v).pow(power))
 
@@ -61,7 +61,7 @@ class GaussianPrior:
         """Draws (B, 3, H, W), float64, for ``shape`` = (B, H, W)."""
         batch, height, width = shape
         white = torch.randn(batch, 3, height, width, generator=generator, dtype=torch.float64)
-        return self.mean(white) + self.covariance(white, 0.5)
+        return self.mean(white) + self.covariance(white, power=0.5)
 
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """Multiply v (B, 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""

@@ -23,6 +23,7 @@ class GaussianPosterior:
         prior: GaussianPrior,
         operator: LinearOperator,
         y: torch.Tensor,
+        *,
         sigma_y: float = 0.0,
         tolerance: float = 1e-12,
     ) -> None:

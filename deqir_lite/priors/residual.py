@@ -148,7 +148,7 @@ class ResidualPrior:
             raise ValueError(
                 f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
             ) from error
-        gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule)
+        gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule=schedule)
         weights = _read_weights(root / WEIGHTS_FILE)
         scale = weights.pop(_SCALE, None)
         if scale is None:

@@ -122,7 +122,7 @@ def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
 
 
 def power_law_spectrum(
-    exponent: float = 2.0, deviation: float = 0.5, color_correlation: float = 0.9, size: int = 64
+    *, exponent: float = 2.0, deviation: float = 0.5, color_correlation: float = 0.9, size: int = 64
 ) -> PhotoSpectrum:
     """A spectrum without any photo: power |f|^-exponent, the same at all angles.
 

@@ -294,7 +294,7 @@ class Trainer:
             self.scale = state["scale"].float().to(self.device)
             if "spectrum" in state:  # before, all runs had the bundled one
                 spectrum = PhotoSpectrum(**state["spectrum"])
-                self.gaussian = GaussianPrior(spectrum, self.recipe.schedule)
+                self.gaussian = GaussianPrior(spectrum, schedule=self.recipe.schedule)
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(

@@ -15,6 +15,7 @@ from deqir_lite.viz.style import COLORS, DASHES, INK, book_style, figure_of, new
 
 def plot_density_flow(
     prior: GaussianMixturePrior,
+    *,
     paths: torch.Tensor | None = None,
     timesteps: torch.Tensor | None = None,
     reach: float = 3.0,
@@ -70,6 +71,7 @@ def plot_density_flow(
 def plot_samples(
     prior: GaussianMixturePrior,
     samples: Mapping[str, torch.Tensor],
+    *,
     t: int = 0,
     reach: float = 3.0,
     bins: int = 60,

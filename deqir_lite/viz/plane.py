@@ -16,6 +16,7 @@ def plot_solution_line(
     row: Sequence[float],
     y: float,
     points: Mapping[str, Sequence[float]],
+    *,
     arrows: Sequence[tuple[str, str]] = (),
     reach: float = 2.0,
     ax: Axes | None = None,

@@ -15,6 +15,7 @@ from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
 def plot_score_field(
     prior: GaussianMixturePrior,
     t: int,
+    *,
     points: torch.Tensor | None = None,
     paths: torch.Tensor | None = None,
     reach: float = 3.0,

@@ -66,6 +66,7 @@ class IterationSlider:
     def __init__(
         self,
         frames: torch.Tensor | Sequence[torch.Tensor | np.ndarray | Image.Image],
+        *,
         captions: Sequence[str] | None = None,
         series: Mapping[str, Any] | Any | None = None,
         label: str = "Sweep",

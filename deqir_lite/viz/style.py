@@ -79,7 +79,7 @@ def book_style() -> Iterator[None]:
 
 
 def new_figure(
-    width: float = 6.4, height: float = 3.6, nrows: int = 1, ncols: int = 1
+    width: float = 6.4, height: float = 3.6, *, nrows: int = 1, ncols: int = 1
 ) -> tuple[BookFigure, Any]:
     """Make a figure in the book's style.
 

@@ -16,6 +16,7 @@ from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
 
 def plot_trajectory(
     states: Any,
+    *,
     reference: Any | None = None,
     exact: int = 0,
     reach: float = 3.0,

@@ -39,7 +39,7 @@ def images(size=SIZE, dtype=torch.float64):
 @pytest.fixture
 def pairs():
     """Name -> our operator and deepinv's, in float64."""
-    mask = random_mask(SIZE, 0.6)
+    mask = random_mask(SIZE, ratio=0.6)
     blur = physics.Blur(filter=KERNEL[None, None], padding="constant")
     fft = physics.BlurFFT((3, *SIZE), filter=KERNEL[None, None])
     inpainting = physics.Inpainting((3, *SIZE), mask=mask)
@@ -96,7 +96,7 @@ def test_adapter_pinv_where_no_formula_is_at_hand(dense):
     """A composition that is neither of full rank nor a projector, against numpy."""
     size = (6, 4)
     blur = physics.Blur(filter=KERNEL[None, None], padding="circular")
-    mask = physics.Inpainting((3, *size), mask=random_mask(size, 0.6))
+    mask = physics.Inpainting((3, *size), mask=random_mask(size, ratio=0.6))
     operator = DeepinvOperator((mask * blur).to(torch.float64), size)
     a = dense(operator.A, (3, *size))
     reference = np.linalg.pinv(a, rcond=1e-8)
