@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_finite
-from deqir_lite.operators.base import Size, check_float
+from deqir_lite.operators.base import LinearOperator, Size, check_float
 from deqir_lite.operators.spectral import SpectralOperator, svd
 
 
@@ -13,7 +13,8 @@ class MatrixOperator(SpectralOperator):
 
     An operator on vectors, not on images, so that the two-dimensional mixtures can be restored
     like photos: coefficients V^T x are (B, d), and the size of a vector is (). Singular values
-    below 1e-10 times the largest count as zero, and A itself is used without them.
+    below 1e-10 times the largest count as zero, and A itself is used without them. A, A^T, A^+ and
+    the projectors can be differentiated with respect to ``matrix``, the factors U, S, V cannot.
 
     Raises ValueError for a matrix that is not 2-D, or not finite; later, for vectors of another
     length.
@@ -24,9 +25,23 @@ class MatrixOperator(SpectralOperator):
         check_finite("matrix", matrix)
         if matrix.ndim != 2 or 0 in matrix.shape:
             raise ValueError(f"matrix: got shape {tuple(matrix.shape)}; expected (p, d)")
-        exact = matrix.detach().to("cpu", torch.float64)
-        largest = float(torch.linalg.matrix_norm(exact, 2))
-        self._factors = dict(zip("USV", svd(exact, 1e-10 * largest), strict=True))
+        exact = matrix.double()
+        self._inverse = torch.linalg.pinv(exact, rtol=1e-10)
+        self._matrix = exact @ self._inverse @ exact
+        fixed = self._matrix.detach().cpu()
+        largest = float(torch.linalg.matrix_norm(fixed, 2))
+        self._factors = dict(zip("USV", svd(fixed, 1e-10 * largest), strict=True))
+
+    def _A(self, x: Tensor) -> Tensor:
+        return x @ self._matrix.mT.to(x)
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return y @ self._matrix.to(y)
+
+    def _pinv(self, y: Tensor) -> Tensor:
+        return y @ self._inverse.mT.to(y)
+
+    _range_projector = LinearOperator._range_projector
 
     def _like(self, name: str, x: Tensor) -> Tensor:
         return self._constants.like(name, x, lambda: self._factors[name])
