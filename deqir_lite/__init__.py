@@ -6,14 +6,17 @@ from deqir_lite.certificate import Certificate
 from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
 from deqir_lite.images import load_photo, save_image
 from deqir_lite.inversion import optimize_initial_noise, solve_implicit
-from deqir_lite.metrics import consistency, lpips, psnr, ssim
+from deqir_lite.metrics import lpips, measurement_consistency, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
 from deqir_lite.priors.load import load_gaussian, load_prior
 from deqir_lite.restoration import SolveOptions, restore_parallel, restore_sequential
 from deqir_lite.solvers import Anderson, Picard, Solution
+from deqir_lite.torchvision_repair import repair_torchvision
 
 __version__ = "0.1.0"
+
+repair_torchvision()  # for deepinv and diffusers, whoever imports them after this package
 
 __all__ = [
     "PAPER",
@@ -29,7 +32,6 @@ __all__ = [
     "RestorationChain",
     "Solution",
     "SolveOptions",
-    "consistency",
     "gaussian_mean",
     "load_bundled_photo",
     "load_gaussian",
@@ -38,9 +40,11 @@ __all__ = [
     "lpips",
     "make_chain",
     "make_task",
+    "measurement_consistency",
     "optimize_initial_noise",
     "photo_names",
     "psnr",
+    "repair_torchvision",
     "restore_parallel",
     "restore_sequential",
     "save_image",

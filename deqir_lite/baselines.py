@@ -23,8 +23,7 @@ from deqir_lite.operators import (
     PooledMaskedGrayscale,
     WalshHadamard,
 )
-from deqir_lite.operators.constants import match_batch
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import match_batch
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.gaussian_posterior import GaussianPosterior
 from deqir_lite.priors.load import load_gaussian
@@ -65,8 +64,9 @@ def baselines_of(operator: LinearOperator) -> list[Baseline]:
 
 
 def gaussian_mean(
-    operator: MeasurementOperator,
+    operator: LinearOperator,
     y: Tensor,
+    *,
     prior: GaussianPrior | None = None,
     tolerance: float = 1e-3,
 ) -> Tensor:

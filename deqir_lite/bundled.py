@@ -9,9 +9,7 @@ from pathlib import Path
 import torch
 
 from deqir_lite.checks import check_choice
-from deqir_lite.images import load_photo
-
-_PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+from deqir_lite.images import PHOTO_ENDINGS, load_photo
 
 
 def data_root() -> Path:
@@ -36,7 +34,7 @@ def data_path(name: str) -> Path:
 
 
 def _pictures(folder: str) -> dict[str, Path]:
-    return {p.stem: p for p in sorted(data_path(folder).iterdir()) if p.suffix in _PICTURE_ENDINGS}
+    return {p.stem: p for p in sorted(data_path(folder).iterdir()) if p.suffix in PHOTO_ENDINGS}
 
 
 def photo_names() -> list[str]:
@@ -65,12 +63,13 @@ def mask_path(name: str) -> Path:
 
 def load_bundled_photo(
     name: str,
+    *,
     size: int | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> torch.Tensor:
     """Read the bundled photo ``name`` as (1, 3, H, W) in [-1, 1]; the rest as in ``load_photo``."""
-    return load_photo(photo_path(name), size, dtype, device)
+    return load_photo(photo_path(name), size=size, dtype=dtype, device=device)
 
 
 def _priors() -> dict[str, Path]:

@@ -60,7 +60,7 @@ def check_like(name: str, x: torch.Tensor, shape: Iterable[int], like: torch.Ten
         )
 
 
-def check_divisible(name: str, size: tuple[int, int], factor: int) -> None:
+def check_divisible(name: str, size: Sequence[int], factor: int) -> None:
     """Raise ValueError unless both sides of ``size`` (H, W) are multiples of ``factor``."""
     if size[0] % factor or size[1] % factor or 0 in size:
         raise ValueError(

@@ -98,8 +98,8 @@ def study_runs(
 
 def make_run_chain(run: Run, prior: Prior) -> tuple[RestorationChain, LinearOperator, torch.Tensor]:
     """The chain of a run, its operator and its measurement y."""
-    operator = make_task(run.task, (run.size, run.size), run.seed)
-    y = operator.A(load_bundled_photo(run.photo, run.size))
+    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
+    y = operator.A(load_bundled_photo(run.photo, size=run.size))
     chain = make_chain(
         prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
     )
@@ -127,7 +127,7 @@ def teacher_photo(run: Run, prior: Prior) -> torch.Tensor:
     """The photo (1, 3, H, W) that a run pulls x_0 to, within [-1, 1]."""
     check_choice("teacher", run.teacher, TEACHERS)
     if run.teacher == "oracle":
-        return load_bundled_photo(run.photo, run.size)
+        return load_bundled_photo(run.photo, size=run.size)
     if run.teacher == "mean":
         return other_samples(run, prior).mean(dim=0, keepdim=True).clamp(-1, 1)
     _, operator, y = make_run_chain(run, prior)
@@ -138,7 +138,7 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
     """Optimise x_T for one run (Algorithm 2)."""
     check_integer("steps", run.steps, 1)
     chain, _, y = make_run_chain(run, prior)
-    original = load_bundled_photo(run.photo, run.size)
+    original = load_bundled_photo(run.photo, size=run.size)
     photo = teacher_photo(run, prior)
     others = other_samples(run, prior)
     oracle = run.teacher == "oracle"

@@ -5,7 +5,7 @@ import math
 import torch
 
 from deqir_lite.checks import check_interval
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 
 
 class Measurement:
@@ -17,7 +17,7 @@ class Measurement:
     """
 
     def __init__(
-        self, operator: MeasurementOperator, y: torch.Tensor, *, sigma_y: float = 0.0
+        self, operator: LinearOperator, y: torch.Tensor, *, sigma_y: float = 0.0
     ) -> None:
         check_interval("sigma_y", sigma_y, 0.0, math.nextafter(math.inf, 0))
         self.operator, self.y, self.sigma_y = operator, y, float(sigma_y)

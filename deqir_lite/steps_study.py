@@ -113,8 +113,8 @@ def study_photos(folder: Path, count: int, size: int = Run.size) -> list[str]:
 @torch.no_grad()
 def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Quality:
     """Walk the chains of a run step by step, all photos together; solve the first in parallel."""
-    truth = torch.cat([load_photo(folder / name, run.size) for name in run.photos])
-    operator = make_task(run.task, (run.size, run.size), run.seed)
+    truth = torch.cat([load_photo(folder / name, size=run.size) for name in run.photos])
+    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
     y = operator.A(truth)
     grid = {"num_steps": run.num_steps, "spacing": run.spacing}
     settings: dict[str, Any] = grid | {"eta": run.eta, "seed": run.seed}

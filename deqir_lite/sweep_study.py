@@ -144,8 +144,8 @@ def study_runs(
 
 def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
     """The chain of a run."""
-    operator = make_task(run.task, (run.size, run.size), run.seed)
-    y = operator.A(load_bundled_photo(run.photo, run.size))
+    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
+    y = operator.A(load_bundled_photo(run.photo, size=run.size))
     return make_chain(
         prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
     )

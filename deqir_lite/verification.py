@@ -71,7 +71,7 @@ def verification_chain(
     """A float64 chain for one task under the bent prior, and the Gaussian prior beneath it."""
     gaussian = GaussianPrior(power_law_spectrum())
     photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed)).clamp(-1, 1)
-    operator = make_task(task, (size, size), seed)
+    operator = make_task(task, (size, size), seed=seed)
     y = operator.A(photo)
     return make_chain(
         bent_prior(gaussian),

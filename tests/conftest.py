@@ -80,7 +80,7 @@ def chain_for(nonlinear_prior, gaussian_prior):
         spacing="uniform",
         **options,
     ):
-        operator = make_task(task, size, seed)
+        operator = make_task(task, size, seed=seed)
         photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(seed))
         y = operator.A(photo.to(dtype))
         return make_chain(
@@ -93,9 +93,6 @@ def chain_for(nonlinear_prior, gaussian_prior):
 @pytest.fixture(scope="session")
 def make_unet():
     """in_channels, out_channels -> a tiny UNet2DModel with random weights, two levels."""
-    from deqir_lite._torchvision import ensure_torchvision
-
-    ensure_torchvision()
     from diffusers import UNet2DModel
 
     def make(in_channels=3, out_channels=None, seed=0):

@@ -175,17 +175,17 @@ def test_small_old_photo_uses_the_mean_of_kept_pixels():
 def test_gaussian_mean_is_that_of_the_posterior(photo, gaussian_prior):
     operator = Inpainting(random_mask((16, 16), seed=5))
     y = operator.A(photo)
-    mean = gaussian_mean(operator, y, gaussian_prior, tolerance=1e-12)
+    mean = gaussian_mean(operator, y, prior=gaussian_prior, tolerance=1e-12)
     assert torch.equal(mean, GaussianPosterior(gaussian_prior, operator, y).mean())
     assert torch.allclose(operator.A(mean), y, atol=1e-12)
     bundled = gaussian_mean(operator, y)
-    assert torch.equal(bundled, gaussian_mean(operator, y, load_gaussian()))
+    assert torch.equal(bundled, gaussian_mean(operator, y, prior=load_gaussian()))
     assert not torch.allclose(bundled, mean, atol=1e-3)
 
 
 def test_gaussian_mean_of_float32_is_computed_in_float64(photo, gaussian_prior):
     operator = make_task("deblur-gaussian", (16, 16))
     y = operator.A(photo).float()
-    mean = gaussian_mean(operator, y, gaussian_prior)
+    mean = gaussian_mean(operator, y, prior=gaussian_prior)
     assert mean.dtype == torch.float32
-    assert torch.equal(mean, gaussian_mean(operator, y.double(), gaussian_prior).float())
+    assert torch.equal(mean, gaussian_mean(operator, y.double(), prior=gaussian_prior).float())

@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.chain import PAPER, PICTURE, make_chain
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import DDPMNoise
@@ -38,7 +37,6 @@ def rows(chain, i):
 @pytest.fixture(scope="module")
 def ddim():
     """A scheduler of diffusers with the float64 table of ours, so that 1e-10 can be asked for."""
-    ensure_torchvision()
     from diffusers import DDIMScheduler
 
     def make(schedule, num_steps):
@@ -243,7 +241,7 @@ def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_pr
     assert torch.equal(moved.sequential()[0], 2 * chain.x_T)
     assert torch.equal(chain_for().x_T, chain.x_T)
     with pytest.raises(ValueError, match=r"^prior: its noise schedule differs"):
-        chain.with_prior(GaussianPrior(gaussian_prior.spectrum, cosine_schedule()))
+        chain.with_prior(GaussianPrior(gaussian_prior.spectrum, schedule=cosine_schedule()))
     with pytest.raises(ValueError, match=r"^x_T: got shape \(1, 3, 4, 4\); expected \(1, 3, 8"):
         chain.with_x_T(torch.zeros(1, 3, 4, 4).double())
     with pytest.raises(ValueError, match=r"^x_T: got torch.float32"):

@@ -59,7 +59,7 @@ def test_the_runs_cover_every_combination_once():
 
 
 def test_only_the_oracle_sees_the_original(photos, monkeypatch):
-    original = load_bundled_photo("cat", 16)
+    original = load_bundled_photo("cat", size=16)
     assert teacher_photo(RUN, photos).equal(original)
     expected = {t: teacher_photo(replace(RUN, teacher=t), photos) for t in ("restorer", "mean")}
 
@@ -69,7 +69,7 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
         assert photo.abs().max() <= 1
     # The same y from another photo gives the same teachers: only y counts.
     other = operator.pinv(y)
-    monkeypatch.setattr("deqir_lite.inversion_study.load_bundled_photo", lambda *_: other)
+    monkeypatch.setattr("deqir_lite.inversion_study.load_bundled_photo", lambda *_, **options: other)
     for name, photo in expected.items():
         assert teacher_photo(replace(RUN, teacher=name), photos).allclose(photo, atol=1e-4)
 
@@ -88,7 +88,7 @@ def test_the_mean_is_that_of_other_noise_than_the_chains(photos):
     assert other_samples(RUN, photos).allclose(x0, atol=1e-6)
     teacher = teacher_photo(replace(RUN, teacher="mean"), photos)
     assert teacher.allclose(x0.mean(0, keepdim=True), atol=1e-6)
-    original = load_bundled_photo("cat", 16)
+    original = load_bundled_photo("cat", size=16)
     singles = psnr(x0, original.expand_as(x0)).mean().item()
     assert psnr(teacher, original).item() > singles
     found = measure(replace(RUN, steps=1), photos, photos)
@@ -102,7 +102,7 @@ def test_a_run_begins_at_the_untouched_noise_and_goes_down(photos):
     assert found.teacher_psnr is None
     assert len(found.loss) == len(found.psnr) == len(found.shell) == RUN.steps + 1
     chain, _, _ = make_run_chain(RUN, photos)
-    original = load_bundled_photo("cat", 16)
+    original = load_bundled_photo("cat", size=16)
     untouched = psnr(chain.sequential()[-1], original).item()
     assert found.psnr[0] == pytest.approx(untouched, abs=0.05)
     assert found.loss[-1] < found.loss[0]
@@ -114,7 +114,7 @@ def test_the_teacher_is_scored_against_the_original(photos):
     run = replace(RUN, teacher="restorer", steps=1)
     found = measure(run, photos, photos)
     photo = teacher_photo(run, photos)
-    original = load_bundled_photo("cat", 16)
+    original = load_bundled_photo("cat", size=16)
     assert found.teacher_psnr == pytest.approx(psnr(photo, original).item())
     assert found.loss[1] < found.loss[0]
     with pytest.raises(ValueError, match="teacher"):

@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from deqir_lite.machine import (
-    choose_device,
     describe_device,
-    fast_in_bfloat16,
     machine,
     versions,
 )
@@ -31,39 +29,3 @@ def test_machine_names_processor_and_threads():
 def test_the_processor_is_described_with_its_threads(monkeypatch, threads, words):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert describe_device(torch.device("cpu")).endswith(words)
-
-
-@pytest.mark.parametrize(
-    ("cuda", "mps", "best"),
-    [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")],
-)
-def test_auto_takes_the_best_device(monkeypatch, cuda, mps, best):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert choose_device("auto") == torch.device(best)
-    assert choose_device("cpu") == torch.device("cpu")
-    if not mps:
-        with pytest.raises(ValueError, match="device: 'mps' is not available on this machine"):
-            choose_device("mps")
-
-
-@pytest.mark.parametrize(
-    ("features", "fast"),
-    [
-        ({"avx2": True, "avx512_f": True}, False),
-        ({"amx_bf16": False, "avx512_bf16": False}, False),
-        ({"avx512_bf16": True}, True),
-        ({"amx_bf16": True}, True),
-        ({"sve_bf16": True}, True),
-    ],
-)
-def test_bfloat16_is_fast_where_the_processor_multiplies_in_it(monkeypatch, features, fast):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
-    assert fast_in_bfloat16("cpu") is fast
-    assert fast_in_bfloat16(torch.device("cuda"))
-    assert fast_in_bfloat16("mps")
-
-
-def test_a_release_of_torch_that_does_not_tell_is_not_trusted(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert not fast_in_bfloat16("cpu")

@@ -9,15 +9,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deqir_lite import metrics
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.metrics import (
+    LPIPS_BACKBONES,
     LPIPSUnavailable,
-    consistency,
     format_value,
     lpips,
-    lpips_or_none,
     lpips_weights_path,
+    measurement_consistency,
+    perceptual,
     psnr,
     ssim,
 )
@@ -135,17 +134,17 @@ def test_consistency_is_the_norm_for_each_image():
     y[1, 0, 0, 0] += 3
     y[1, 0, 1, 1] += 4
     torch.testing.assert_close(
-        consistency(Grey(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
+        measurement_consistency(Grey(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
     )
-    assert consistency(Grey(), x, y[:1]).shape == (2,)
+    assert measurement_consistency(Grey(), x, y[:1]).shape == (2,)
 
 
 def test_consistency_refuses_other_shapes():
     x = images(2, 3, 4, 4)
     with pytest.raises(ValueError, match=r"y: got shape .* expected \(2, 1, 4, 4\)"):
-        consistency(Grey(), x, x)
+        measurement_consistency(Grey(), x, x)
     with pytest.raises(ValueError, match="y: contains NaN"):
-        consistency(Grey(), x, torch.full((2, 1, 4, 4), torch.nan))
+        measurement_consistency(Grey(), x, torch.full((2, 1, 4, 4), torch.nan))
 
 
 @pytest.fixture
@@ -153,7 +152,7 @@ def empty_hub(tmp_path, monkeypatch):
     """A hub folder without weights, and a network that must not be asked."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    metrics._lpips_network.cache_clear()
+    perceptual._load.cache_clear()
 
     def refuse(*args, **kwargs):
         raise AssertionError("asked the network")
@@ -162,21 +161,19 @@ def empty_hub(tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr(torch.hub, "urlopen", refuse)
     yield tmp_path / "hub" / "checkpoints"
-    metrics._lpips_network.cache_clear()
+    perceptual._load.cache_clear()
 
 
 @pytest.mark.parametrize("net", ["alex", "vgg", "squeeze"])
 def test_lpips_says_what_is_missing(empty_hub, net):
     x = images(1, 3, 32, 32)
-    expected = empty_hub / metrics.LPIPS_BACKBONES[net]
+    expected = empty_hub / LPIPS_BACKBONES[net]
     assert lpips_weights_path(net) == expected
     with pytest.raises(LPIPSUnavailable) as caught:
         lpips(x, x, net=net)
     assert str(expected) in str(caught.value)
     assert f"https://download.pytorch.org/models/{expected.name}" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert lpips_or_none(x, x, net=net) is None
-    assert format_value(lpips_or_none(x, x)) == "–"
 
 
 def test_lpips_unknown_network(empty_hub):
@@ -204,19 +201,17 @@ def test_lpips_damaged_weights(empty_hub):
 
 
 def test_weight_names_are_torchvisions():
-    ensure_torchvision()
     models = pytest.importorskip("torchvision.models")
     for net, weights in (
         ("alex", models.AlexNet_Weights),
         ("vgg", models.VGG16_Weights),
         ("squeeze", models.SqueezeNet1_1_Weights),
     ):
-        assert weights.IMAGENET1K_V1.url.endswith("/" + metrics.LPIPS_BACKBONES[net])
+        assert weights.IMAGENET1K_V1.url.endswith("/" + LPIPS_BACKBONES[net])
 
 
 def test_lpips_with_weights(empty_hub):
     """A small file stands in for the trained weights: LPIPS must use what it holds."""
-    ensure_torchvision()
     package = pytest.importorskip("lpips")
     models = pytest.importorskip("torchvision.models")
     with torch.device("meta"):
@@ -237,7 +232,6 @@ def test_lpips_with_weights(empty_hub):
     assert (value > 0).all()
     assert lpips(x, x).abs().max() == 0
     torch.testing.assert_close(lpips(x, reference[:1])[0], value[0])
-    torch.testing.assert_close(lpips_or_none(x, reference), value)
     torch.testing.assert_close(lpips(3 * x, reference), lpips((3 * x).clamp(-1, 1), reference))
 
     with warnings.catch_warnings():

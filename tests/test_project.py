@@ -145,6 +145,11 @@ def test_api_page_lists_every_public_module():
     assert set(listed) == modules
 
 
+def test_no_public_name_hides_a_module():
+    modules = {path.stem for path in (ROOT / "deqir_lite").iterdir()}
+    assert not modules & set(deqir_lite.__all__)
+
+
 def build_wheel(root: Path, folder: Path) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=root, check=True, capture_output=True)

@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.methods import DDNMNoise, step_coefficients
 from deqir_lite.schedule import (
     SCHEDULES,
@@ -22,7 +21,6 @@ LINEAR = linear_schedule()
 
 @pytest.fixture(scope="module")
 def diffusers():
-    ensure_torchvision()
     import diffusers
 
     return diffusers

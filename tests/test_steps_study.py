@@ -95,7 +95,7 @@ def test_a_run_is_the_mean_over_single_chains(folder, bent, gaussian):
     operator = make_task("sr2", (16, 16))
     values, counts = [], []
     for name in RUN.photos:
-        photo = load_photo(folder / name, 16)
+        photo = load_photo(folder / name, size=16)
         chain = make_chain(
             bent, operator, operator.A(photo), num_steps=4, eta=0.5, seed=0, spacing="quadratic"
         )

@@ -83,7 +83,7 @@ def test_the_default_runs_are_those_of_a_plain_call(bent, photos):
     (stripes,) = (r for r in default_runs() if (r.task, r.photo) == ("inpaint-stripe", "cat"))
     run = replace(stripes, size=16)
     operator = make_task(run.task, (16, 16))
-    chain = make_chain(bent, operator, operator.A(load_bundled_photo("cat", 16)))
+    chain = make_chain(bent, operator, operator.A(load_bundled_photo("cat", size=16)))
     solution = restore_parallel(chain, tolerance=0.0, record=("x0",))
     expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
     found = measure(run, bent, photos).psnr[1:]

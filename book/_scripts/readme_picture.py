@@ -42,7 +42,7 @@ def row(task: str, mask: torch.Tensor | None, photo: torch.Tensor, prior: Prior)
 
 def main() -> None:
     """Restore the photo for both tasks and write the picture."""
-    photo, prior = dl.load_bundled_photo(PHOTO, SIZE), dl.load_prior("photo64")
+    photo, prior = dl.load_bundled_photo(PHOTO, size=SIZE), dl.load_prior("photo64")
     rows = [row(task, mask, photo, prior) for task, mask in TASKS]
     sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), "white")
     top = 0

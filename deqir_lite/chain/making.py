@@ -10,14 +10,14 @@ from deqir_lite.chain.restoration_chain import RestorationChain
 from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method, step_coefficients
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.schedule import timestep_grid
 
 
 def make_chain(
     prior: Prior,
-    operator: MeasurementOperator,
+    operator: LinearOperator,
     y: torch.Tensor,
     *,
     method: str | Method = "ddnm",

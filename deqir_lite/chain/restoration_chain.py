@@ -23,6 +23,7 @@ from deqir_lite.methods import (
     Steps,
     Weights,
 )
+from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.base import Prior, predict_x0
 
 
@@ -93,7 +94,11 @@ class RestorationChain:
         """
         if weight.shape[1:].numel() == 1:
             return weight * x
-        operator: Any = self.measurement.operator
+        operator = self.measurement.operator
+        if not isinstance(operator, SpectralOperator):
+            raise ValueError(
+                f"rule: its weights are diagonals in the singular basis; {operator!r} has none"
+            )
         coefficients = operator.vt(x.flatten(0, 1)).view_as(x)
         return operator.v((weight * coefficients).flatten(0, 1)).view_as(x)
 

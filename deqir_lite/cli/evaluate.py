@@ -12,6 +12,7 @@ from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
 from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, read_spacing
 from deqir_lite.cli.restore import DTYPES
+from deqir_lite.device import choose_device, fast_in_bfloat16
 from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.goals import GOAL_SIZE
 from deqir_lite.evaluation.photos import find_photos
@@ -31,7 +32,6 @@ from deqir_lite.evaluation.settings import (
 )
 from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.machine import choose_device, fast_in_bfloat16
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.identity import prior_digest
@@ -209,7 +209,7 @@ def _check_plan(wanted: list[Setting], prior: Prior) -> None:
         check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
     for task, side in {setting[:2]: None for setting in wanted}:
         check_integer("sizes", side, SMALLEST_SIDE)
-        make_task(task, (side, side), MASK_SEED)
+        make_task(task, (side, side), seed=MASK_SEED)
         check_divisible("sizes", (side, side), getattr(prior, "size_divisor", 1))
 
 

@@ -8,7 +8,7 @@ import torch
 
 from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_divisible
-from deqir_lite.operators import LinearOperator, make_task
+from deqir_lite.operators import SpectralOperator, make_task
 
 
 def mask_file(name: str) -> str | Path:
@@ -23,7 +23,7 @@ def measure(
     measured: bool,
     divisor: int,
     mask: torch.Tensor | None,
-) -> tuple[LinearOperator, torch.Tensor]:
+) -> tuple[SpectralOperator, torch.Tensor]:
     """The operator and y: the degraded photo, or the photo itself read as a measurement.
 
     ``divisor`` is what the prior needs the sides of the restored picture to be multiples of.
@@ -31,7 +31,7 @@ def measure(
     height, width = (int(n) for n in picture.shape[-2:])
     factor = 1
     if measured:
-        channels, *grid = make_task(task, (64, 64), seed).measurement_shape((64, 64))
+        channels, *grid = make_task(task, (64, 64), seed=seed).measurement_shape((64, 64))
         if len(grid) != 2:
             raise ValueError(f"measured: no picture file can hold what {task} measures")
         factor = 64 // grid[0]
@@ -43,7 +43,7 @@ def measure(
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
     size = (height * factor, width * factor)
     try:
-        operator = make_task(task, size, seed, mask)
+        operator = make_task(task, size, seed=seed, mask=mask)
         check_divisible("size of the restored picture", size, divisor)
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error
@@ -53,7 +53,7 @@ def measure(
     return operator, operator.A(operator.pinv(picture))  # only what A can produce is a measurement
 
 
-def _warn_of_rounding(operator: LinearOperator, task: str, size: tuple[int, int]) -> None:
+def _warn_of_rounding(operator: SpectralOperator, task: str, size: tuple[int, int]) -> None:
     """Say so when one of the 255 steps of an 8-bit file can fill the whole range in A^+ y."""
     values = operator.singular_values(size)
     condition = float(values.max() / values[values > 0].min())

@@ -25,11 +25,11 @@ from deqir_lite.cli.app import (
 )
 from deqir_lite.cli.measure import mask_file, measure
 from deqir_lite.cli.report import print_report, quality, sample_sheet
+from deqir_lite.device import choose_device
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
-from deqir_lite.machine import choose_device
 from deqir_lite.memory import explaining_memory
-from deqir_lite.metrics import consistency
+from deqir_lite.metrics import measurement_consistency
 from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
@@ -181,8 +181,8 @@ def restore(
     files += [] if report is None else [report]
     _check_outputs(photo, files, report)
     place = choose_device(device)
-    picture = load_photo(photo, size)
-    holes = None if mask is None else load_mask(mask_file(mask), size)
+    picture = load_photo(photo, size=size)
+    holes = None if mask is None else load_mask(mask_file(mask), size=size)
     model = load_prior(prior, place, dtype, max_batch)
     check_timesteps(timesteps, model.schedule.num_train_timesteps)
     divisor = getattr(model, "size_divisor", 1)
@@ -244,7 +244,7 @@ def restore(
         "nfe": solution.nfe,
         "converged": solution.converged,
         "seconds": seconds,
-        "consistency": float(consistency(operator, solution.x0, y).mean()),
+        "consistency": float(measurement_consistency(operator, solution.x0, y).mean()),
         "simple": name,
     }
     images = {"before": before, "simple": simple, "after": draws[:1]}

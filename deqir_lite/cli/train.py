@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from deqir_lite.cli.app import check_folder, check_seed, one_line_errors
-from deqir_lite.machine import choose_device
+from deqir_lite.device import choose_device
 
 Photos = Annotated[Path, typer.Option(help="Folder of training photos, searched at all depths.")]
 Out = Annotated[Path, typer.Option(help="Folder for the result; made if it does not exist.")]

@@ -29,7 +29,7 @@ def evaluation_figure(results: Results, pictures: Pictures) -> bytes | None:
         images += list(pictures.rows[setting])
         titles += _titles(setting, seeds)
     size = next(iter(shown)).size
-    png = show_images(images, titles, ncols=5, scale=max(1, 128 // size))._repr_png_()
+    png = show_images(images, titles=titles, ncols=5, scale=max(1, 128 // size))._repr_png_()
     smaller = Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS)
     encoded = io.BytesIO()
     smaller.save(encoded, format="PNG", optimize=True)
@@ -50,6 +50,6 @@ def _shown(results: Results, pictures: Pictures) -> dict[Setting, int]:
 
 
 def _titles(setting: Setting, seeds: int) -> list[str]:
-    operator = make_task(setting.task, (64, 64), MASK_SEED)
+    operator = make_task(setting.task, (64, 64), seed=MASK_SEED)
     name = baseline_of(operator).name
     return [setting.task, "A⁺y", name, "one sample", f"mean of {seeds}"]

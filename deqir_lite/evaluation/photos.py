@@ -9,10 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from deqir_lite.images import load_photo
+from deqir_lite.images import PHOTO_ENDINGS, load_photo
 from deqir_lite.operators import make_task
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 
 
 class Photo(NamedTuple):
@@ -30,7 +28,7 @@ class Photo(NamedTuple):
 
     def load(self, size: int) -> torch.Tensor:
         """The centred square, resized: (1, 3, size, size) in [-1, 1], float64."""
-        return load_photo(self.path, size, torch.float64)
+        return load_photo(self.path, size=size, dtype=torch.float64)
 
 
 def find_photos(folder: Path) -> list[Photo]:
@@ -41,7 +39,7 @@ def find_photos(folder: Path) -> list[Photo]:
     if not folder.is_dir():
         raise FileNotFoundError(f"photos: no folder {str(folder)!r}")
     found, skipped = [], []
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS):
+    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_ENDINGS):
         try:
             image = load_photo(path)
         except (OSError, ValueError):
@@ -54,7 +52,9 @@ def find_photos(folder: Path) -> list[Photo]:
             f"photos: skipped {len(skipped)} unreadable files, such as {skipped[0]}", stacklevel=2
         )
     if not found:
-        raise ValueError(f"photos: {str(folder)!r} holds no readable photo ({', '.join(ENDINGS)})")
+        raise ValueError(
+            f"photos: {str(folder)!r} holds no readable photo ({', '.join(PHOTO_ENDINGS)})"
+        )
     return found
 
 

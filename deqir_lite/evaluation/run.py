@@ -120,7 +120,7 @@ class Evaluation:
         new = [(setting, photo.name) not in self.results.samples for photo in photos]
         if any(new):  # otherwise it is for a picture, and adds no number
             add_contributors(self.results.context, self.device)
-        operator = make_task(setting.task, (setting.size, setting.size), MASK_SEED)
+        operator = make_task(setting.task, (setting.size, setting.size), seed=MASK_SEED)
         truths = torch.cat([photo.load(setting.size) for photo in photos])
         for photo, truth in zip(photos, truths, strict=True):
             key = (setting.task, setting.size, photo.name)

@@ -23,7 +23,7 @@ def reference_scores(operator: LinearOperator, truth: Tensor) -> dict[str, Score
         "pinv": operator.pinv(y),
         "baseline": baseline_of(operator).restore(operator, y),
         "tv": tv_restoration(operator, y),
-        "gaussian": gaussian_mean(operator, y, gaussian()),
+        "gaussian": gaussian_mean(operator, y, prior=gaussian()),
     }
     return {method: score(image, truth) for method, image in restored.items()}
 

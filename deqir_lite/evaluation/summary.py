@@ -77,7 +77,7 @@ def _line(results: Results, task: str, size: int, timesteps: int) -> Line | None
         etas=tuple(sorted(by_eta)),
         photos=len(photos),
         seeds=0 if setting is None else len(results.samples[setting, photos[0]]["single"]["psnr"]),
-        baseline=baseline_of(make_task(task, (64, 64), MASK_SEED)).name,
+        baseline=baseline_of(make_task(task, (64, 64), seed=MASK_SEED)).name,
         psnr=_scores(results, task, size, setting, photos, "psnr"),
         ssim=_scores(results, task, size, setting, photos, "ssim"),
     )

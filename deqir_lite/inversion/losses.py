@@ -9,15 +9,14 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from deqir_lite import metrics
 from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
-from deqir_lite.metrics import LPIPS_BACKBONES, lpips_weights_path
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.metrics import LPIPS_BACKBONES, LPIPS_SMALLEST_SIDE, lpips_network
+from deqir_lite.operators.base import LinearOperator
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
-def measurement_loss(operator: MeasurementOperator, y: torch.Tensor) -> Loss:
+def measurement_loss(operator: LinearOperator, y: torch.Tensor) -> Loss:
     """Mean of (A x_0 - y)^2: phi = A and psi = identity in the paper's words (Eq. 12).
 
     With the operator and the y of the chain itself it is CONSTANT: the range-null step makes
@@ -82,12 +81,12 @@ def perceptual_loss(target: torch.Tensor, net: str = "alex") -> Loss:
     """
     check_images("target", target)
     check_choice("net", net, LPIPS_BACKBONES)
-    if min(target.shape[-2:]) < metrics.LPIPS_SMALLEST_SIDE:
+    if min(target.shape[-2:]) < LPIPS_SMALLEST_SIDE:
         raise ValueError(
             f"target: got {target.shape[-2]}x{target.shape[-1]} pixels; expected at least "
-            f"{metrics.LPIPS_SMALLEST_SIDE}x{metrics.LPIPS_SMALLEST_SIDE}"
+            f"{LPIPS_SMALLEST_SIDE}x{LPIPS_SMALLEST_SIDE}"
         )
-    network = metrics._lpips_network(net, lpips_weights_path(net))
+    network = lpips_network(net)
 
     def loss(x0: torch.Tensor) -> torch.Tensor:
         _check_partner(x0, target, "target")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.mutants.program import Problem, Program
 from deqir_lite.operators import Inpainting, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
@@ -141,7 +140,6 @@ def statistics(make: MakeProgram) -> float:
 
 def diffusers(make: MakeProgram) -> float:
     """max |x_s - x_s'|, x_s' by the DDIMScheduler of diffusers; A = 0, from the same states."""
-    ensure_torchvision()
     from diffusers import DDIMScheduler
 
     problem = unmeasured(restoration_problem())

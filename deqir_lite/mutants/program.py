@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior, predict_x0
 from deqir_lite.schedule import timestep_grid
 
@@ -22,7 +22,7 @@ class Problem:
     """
 
     prior: Prior
-    operator: MeasurementOperator
+    operator: LinearOperator
     y: Tensor
     num_steps: int = 8
     eta: float = 0.85

@@ -16,9 +16,9 @@ from deqir_lite.operators.fourier import FFTBlur
 from deqir_lite.operators.kernels import motion_kernel
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
-from deqir_lite.operators.protocol import MeasurementOperator
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
+from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.operators.tasks import TASKS, Task, make_task
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
     "LinearOperator",
     "MaskedGrayscale",
     "MatrixOperator",
-    "MeasurementOperator",
     "PooledMaskedGrayscale",
     "SeparableBlur",
+    "SpectralOperator",
     "Task",
     "WalshHadamard",
     "anisotropic_blur",

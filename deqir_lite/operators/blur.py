@@ -36,6 +36,7 @@ class SeparableBlur(SeparableOperator):
         self,
         row_kernel: Tensor | Sequence[float],
         column_kernel: Tensor | Sequence[float] | None = None,
+        *,
         threshold: float = 3e-2,
     ) -> None:
         super().__init__()
@@ -60,7 +61,7 @@ class SeparableBlur(SeparableOperator):
 
 
 def gaussian_blur(
-    size: int = 5, sigma: float = 10.0, kernel: str = "exact", threshold: float = 3e-2
+    size: int = 5, sigma: float = 10.0, *, kernel: str = "exact", threshold: float = 3e-2
 ) -> SeparableBlur:
     """The paper's Gaussian deblurring: 5 taps with sigma 10, so nearly a box.
 
@@ -73,6 +74,7 @@ def anisotropic_blur(
     size: int = 9,
     sigma_row: float = 20.0,
     sigma_column: float = 1.0,
+    *,
     kernel: str = "exact",
     threshold: float = 3e-2,
 ) -> SeparableBlur:
@@ -82,10 +84,10 @@ def anisotropic_blur(
     """
     row = _choose(gaussian_kernel(size, sigma_row), kernel)
     column = _choose(gaussian_kernel(size, sigma_column), kernel)
-    return SeparableBlur(row, column, threshold)
+    return SeparableBlur(row, column, threshold=threshold)
 
 
-def uniform_blur(size: int = 9, kernel: str = "exact", threshold: float = 3e-2) -> SeparableBlur:
+def uniform_blur(size: int = 9, *, kernel: str = "exact", threshold: float = 3e-2) -> SeparableBlur:
     """The paper's uniform deblurring: 9 equal taps per axis.
 
     ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.

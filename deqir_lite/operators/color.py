@@ -7,11 +7,12 @@ from torch import Tensor
 from deqir_lite.checks import check_choice
 from deqir_lite.operators.base import LinearOperator, Size
 from deqir_lite.operators.householder import reflect, reflection
+from deqir_lite.operators.spectral import SpectralOperator
 
 _WEIGHTS = {"equal": (1 / 3, 1 / 3, 1 / 3), "paper": (0.3333, 0.3334, 0.3333)}
 
 
-class Grayscale(LinearOperator):
+class Grayscale(SpectralOperator):
     """y = sum_c w_c x_c, (B, 1, H, W); A^+ y = w y / |w|^2, which repeats y for equal weights.
 
     V turns the colours of each pixel so that the first coefficient is the brightness along w/|w|,
@@ -29,7 +30,7 @@ class Grayscale(LinearOperator):
 
     _channels = 1
 
-    def __init__(self, weights: str = "equal") -> None:
+    def __init__(self, *, weights: str = "equal") -> None:
         super().__init__()
         check_choice("weights", weights, _WEIGHTS)
         self.weights = weights
@@ -45,8 +46,7 @@ class Grayscale(LinearOperator):
     def _pinv(self, y: Tensor) -> Tensor:
         return self._constants.like("w/|w|^2", y, lambda: self._w / self._w.square().sum()) * y
 
-    def _range_projector(self, x: Tensor) -> Tensor:
-        return self._pinv(self._A(x))
+    _range_projector = LinearOperator._range_projector
 
     def _vt(self, x: Tensor) -> Tensor:
         return reflect(x, self._constants.like("H", x, self._reflection), dim=1)

@@ -5,12 +5,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deqir_lite.checks import check_divisible, check_integer
-from deqir_lite.operators.base import Size
+from deqir_lite.operators.base import LinearOperator, Size, match_batch
 from deqir_lite.operators.color import Grayscale, first_channel
-from deqir_lite.operators.constants import match_batch
 from deqir_lite.operators.householder import reflect, reflection
 from deqir_lite.operators.masking import MaskedOperator
 from deqir_lite.operators.resampling import corners, repeat_blocks
+from deqir_lite.operators.spectral import reciprocal
 
 
 class MaskedGrayscale(MaskedOperator):
@@ -100,15 +100,16 @@ class PooledMaskedGrayscale(MaskedOperator):
         return F.avg_pool2d(self._mask(x) * x.mean(dim=1, keepdim=True), self._factor)
 
     def _pinv(self, y: Tensor) -> Tensor:
-        share = match_batch(self._constants.like("r^2/n_kept", y, self._inverse_share), y)
+        share = match_batch(
+            self._constants.like("r^2/n_kept", y, lambda: reciprocal(self._share())), y
+        )
         return (self._mask(y) * repeat_blocks(share * y, self._factor)).repeat(1, 3, 1, 1)
 
     def _adjoint(self, y: Tensor) -> Tensor:
         spread = repeat_blocks(y, self._factor) / (3 * self._factor**2)
         return (self._mask(y) * spread).repeat(1, 3, 1, 1)
 
-    def _range_projector(self, x: Tensor) -> Tensor:
-        return self._pinv(self._A(x))
+    _range_projector = LinearOperator._range_projector
 
     def _vt(self, x: Tensor) -> Tensor:
         w = match_batch(self._constants.like("w", x, self._reflection), x)
@@ -118,23 +119,22 @@ class PooledMaskedGrayscale(MaskedOperator):
     _v = _vt
 
     def _ut(self, y: Tensor) -> Tensor:
-        seen = match_batch(self._constants.like("seen", y, lambda: (self._share() > 0).double()), y)
-        return first_channel(corners(seen * y, self._factor))
+        return first_channel(corners(self._seen(y) * y, self._factor))
 
     def _u(self, c: Tensor) -> Tensor:
-        seen = match_batch(self._constants.like("seen", c, lambda: (self._share() > 0).double()), c)
-        return seen * c[:, :1, :: self._factor, :: self._factor]
+        return self._seen(c) * c[:, :1, :: self._factor, :: self._factor]
 
     def _singular_values(self, size: Size) -> Tensor:
         # |a|^2 = n_kept / (3 r^4) = share / (3 r^2), with the share n_kept / r^2 of kept pixels
         return first_channel(corners((self._share() / 3).sqrt() / self._factor, self._factor))
 
+    def _seen(self, like: Tensor) -> Tensor:
+        """1 for blocks with a kept pixel, 0 for the others."""
+        seen = self._constants.like("seen", like, lambda: (self._share() > 0).double())
+        return match_batch(seen, like)
+
     def _share(self) -> Tensor:
         return F.avg_pool2d(self.mask, self._factor)
-
-    def _inverse_share(self) -> Tensor:
-        share = self._share()
-        return torch.where(share > 0, 1 / torch.where(share > 0, share, 1), 0)
 
     def _reflection(self) -> Tensor:
         rows = F.pixel_unshuffle(self.mask.expand(-1, 3, -1, -1), self._factor)

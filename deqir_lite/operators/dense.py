@@ -4,51 +4,85 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_finite
+from deqir_lite.operators.base import LinearOperator, Size, check_float
+from deqir_lite.operators.spectral import SpectralOperator, svd
 
 
-class MatrixOperator:
+class MatrixOperator(SpectralOperator):
     """y = A x for vectors x (B, d) and a matrix A (p, d), with its exact pseudo-inverse.
 
-    Not an operator on images: it has just what a chain needs (``A``, ``adjoint``, ``pinv`` and the
-    two projectors), so that the two-dimensional mixtures can be restored like photos. Singular
-    values below 1e-10 times the largest count as zero, and A itself is used without them.
+    An operator on vectors, not on images, so that the two-dimensional mixtures can be restored
+    like photos: coefficients V^T x are (B, d), and the size of a vector is (). Singular values
+    below 1e-10 times the largest count as zero, and A itself is used without them. A, A^T, A^+ and
+    the projectors can be differentiated with respect to ``matrix``, the factors U, S, V cannot.
+
+    Raises ValueError for a matrix that is not 2-D, or not finite; later, for vectors of another
+    length.
     """
 
     def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
         check_finite("matrix", matrix)
         if matrix.ndim != 2 or 0 in matrix.shape:
             raise ValueError(f"matrix: got shape {tuple(matrix.shape)}; expected (p, d)")
-        u, s, vt = torch.linalg.svd(matrix.double(), full_matrices=False)
-        kept = s > 1e-10 * s.max()
-        self._u, self._s, self._vt = u[:, kept], s[kept], vt[kept]
+        exact = matrix.double()
+        self._inverse = torch.linalg.pinv(exact, rtol=1e-10)
+        self._matrix = exact @ self._inverse @ exact
+        fixed = self._matrix.detach().cpu()
+        largest = float(torch.linalg.matrix_norm(fixed, 2))
+        self._factors = dict(zip("USV", svd(fixed, 1e-10 * largest), strict=True))
 
-    def A(self, x: Tensor) -> Tensor:
-        """y = A x, (B, d) to (B, p)."""
-        self._check("x", x, self._vt.shape[1])
-        return x @ self._vt.mT.to(x) * self._s.to(x) @ self._u.mT.to(x)
+    def _A(self, x: Tensor) -> Tensor:
+        return x @ self._matrix.mT.to(x)
 
-    __call__ = A
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return y @ self._matrix.to(y)
 
-    def adjoint(self, y: Tensor) -> Tensor:
-        """A^T y, (B, p) to (B, d)."""
-        self._check("y", y, self._u.shape[0])
-        return y @ self._u.to(y) * self._s.to(y) @ self._vt.to(y)
+    def _pinv(self, y: Tensor) -> Tensor:
+        return y @ self._inverse.mT.to(y)
 
-    def pinv(self, y: Tensor) -> Tensor:
-        """A^+ y, (B, p) to (B, d), Moore-Penrose."""
-        self._check("y", y, self._u.shape[0])
-        return y @ self._u.to(y) / self._s.to(y) @ self._vt.to(y)
+    _range_projector = LinearOperator._range_projector
 
-    def range_projector(self, x: Tensor) -> Tensor:
-        """R x = A^+ A x (B, d) (Eq. 5)."""
-        return x @ self._vt.mT.to(x) @ self._vt.to(x)
+    def _like(self, name: str, x: Tensor) -> Tensor:
+        return self._constants.like(name, x, lambda: self._factors[name])
 
-    def null_projector(self, x: Tensor) -> Tensor:
-        """N x = x - R x (B, d) (Eq. 5)."""
-        return x - self.range_projector(x)
+    def _vt(self, x: Tensor) -> Tensor:
+        return x @ self._like("V", x)
 
-    @staticmethod
-    def _check(name: str, value: Tensor, width: int) -> None:
-        check_finite(name, value)
-        if value.ndim != 2 or value.shape[1] != width:
-            raise ValueError(f"{name}: got shape {tuple(value.shape)}; expected (B, {width})")
+    def _v(self, c: Tensor) -> Tensor:
+        return c @ self._like("V", c).mT
+
+    def _ut(self, y: Tensor) -> Tensor:
+        return y @ self._like("U", y)
+
+    def _u(self, c: Tensor) -> Tensor:
+        return c @ self._like("U", c).mT
+
+    def _singular_values(self, size: Size) -> Tensor:
+        return self._factors["S"][None]
+
+    def _measurement_shape(self, size: Size) -> tuple[int, ...]:
+        return (len(self._factors["U"]),)
+
+    def _image_size(self, shape: tuple[int, ...]) -> Size:
+        return ()
+
+    def _check_size(self, name: str, size: Size) -> None:
+        if size != ():
+            raise ValueError(f"{name}: got {size!r}; expected (), the size of a vector")
+
+    def _check_image(self, name: str, x: Tensor) -> None:
+        _check_vectors(name, x, len(self._factors["V"]))
+
+    def _check_measurement(self, name: str, y: Tensor) -> None:
+        _check_vectors(name, y, len(self._factors["U"]))
+
+    def __repr__(self) -> str:
+        p, d = self._factors["U"].shape
+        return f"MatrixOperator({p}x{d})"
+
+
+def _check_vectors(name: str, value: Tensor, length: int) -> None:
+    check_float(name, value)
+    if value.ndim != 2 or value.shape[1] != length:
+        raise ValueError(f"{name}: got shape {tuple(value.shape)}; expected (B, {length})")

@@ -1,7 +1,5 @@
-"""Operators from elsewhere: any deepinv LinearPhysics, with an exact pseudo-inverse by CG."""
+"""Operators from elsewhere: any deepinv LinearPhysics."""
 
-import warnings
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -11,23 +9,18 @@ from torch import Tensor
 from deqir_lite.checks import check_exact_size, check_integer, check_size
 from deqir_lite.operators.base import LinearOperator, Size
 
-Map = Callable[[Tensor], Tensor]
-
 
 class DeepinvOperator(LinearOperator):
-    """A deepinv ``LinearPhysics`` as an operator: its A and A_adjoint, and A^+ by CGLS.
+    """A deepinv ``LinearPhysics`` as an operator, with an exact pseudo-inverse.
 
-    A^+ y is the limit of conjugate gradients on A^T A x = A^T y from x = 0, to a relative residual
-    of 1e-12 in float64 and 1e-5 in float32; it warns where ``max_iterations`` do not suffice,
-    as for blurs with tiny singular values. Its gradient is exact: (A^+)^T is the same solve with
-    A and A^T exchanged. Every iteration waits for the device, for the stopping test. There is no
-    cheap singular value decomposition: vt, v, ut, u and singular_values raise
-    NotImplementedError.
+    A^+ y is the limit of conjugate gradients, see ``LinearOperator``, to a relative residual of
+    1e-12 in float64 and 1e-5 in float32; it warns where ``max_iterations`` do not suffice, as for
+    blurs with tiny singular values.
 
     Args:
         physics: with methods ``A`` and ``A_adjoint`` (deepinv's own noise is not added).
         image_size: (H, W) of the images.
-        max_iterations: of CGLS.
+        max_iterations: of the conjugate gradients.
 
     Raises:
         ValueError: no such methods, a wrong size, a measurement that is no single tensor.
@@ -36,8 +29,7 @@ class DeepinvOperator(LinearOperator):
     ``measurement_from_unit_range``.
     """
 
-    def __init__(self, physics: Any, image_size: Size, max_iterations: int = 1000) -> None:
-        super().__init__()
+    def __init__(self, physics: Any, image_size: Size, *, max_iterations: int = 1000) -> None:
         if not (callable(getattr(physics, "A", None)) and hasattr(physics, "A_adjoint")):
             raise ValueError(
                 f"physics: got {type(physics).__name__}; expected a deepinv LinearPhysics, "
@@ -60,19 +52,6 @@ class DeepinvOperator(LinearOperator):
     def _adjoint(self, y: Tensor) -> Tensor:
         return self.physics.A_adjoint(y)
 
-    def _pinv(self, y: Tensor) -> Tensor:
-        return _PseudoInverse.apply(y, self._A, self._adjoint, self.max_iterations)
-
-    def _range_projector(self, x: Tensor) -> Tensor:
-        return self._pinv(self._A(x))
-
-    def _no_svd(self, *_: Any) -> Tensor:
-        raise NotImplementedError(
-            f"{self!r} has no singular value decomposition; use one of deqir_lite.operators"
-        )
-
-    _vt = _v = _ut = _u = _singular_values = _no_svd
-
     def _measurement_shape(self, size: Size) -> tuple[int, ...]:
         return self._shape
 
@@ -94,65 +73,6 @@ def measurement_from_unit_range(operator: LinearOperator, y: Tensor) -> Tensor:
     """
     size = operator.image_size(y.shape[1:])
     return 2 * y - operator.A(y.new_ones(y.shape[0], 3, *size))
-
-
-class _PseudoInverse(torch.autograd.Function):
-    """y -> A^+ y; the gradient is (A^+)^T = (A^T)^+, so the same solve with the maps exchanged."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
-        ctx.arguments = (at, a, max_iterations)
-        return cgls(y, a, at, max_iterations)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        return _PseudoInverse.apply(grads[0], *ctx.arguments), None, None, None
-
-
-def cgls(y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
-    """The least-squares solution of smallest norm, min |a(x) - y|, by conjugate gradients.
-
-    Starts from 0 and therefore stays in the range of A^T. Every image of the batch has its own
-    step sizes; the iteration ends when |A^T r| <= tolerance * |A^T y| for all of them.
-    """
-    tolerance = 1e-12 if y.dtype == torch.float64 else 1e-5
-    r, s = y, at(y)
-    x, p = torch.zeros_like(s), s
-    gamma = first = _square(s)
-    for _ in range(max_iterations):
-        active = gamma > tolerance**2 * first
-        if not bool(active.any()):
-            return x
-        q = a(p)
-        # Images that have converged stand still: their step would be 0 / 0.
-        step = _ratio(gamma, _square(q), active)
-        x = x + _like(step, p) * p
-        r = r - _like(step, q) * q
-        s = at(r)
-        gamma, previous = _square(s), gamma
-        p = s + _like(_ratio(gamma, previous, active), p) * p
-    if bool((gamma > tolerance**2 * first).any()):
-        reached = float((gamma / first).nan_to_num().max()) ** 0.5
-        warnings.warn(
-            f"pinv: CGLS stopped after {max_iterations} iterations at a relative residual of "
-            f"{reached:.1e}; the operator is ill-conditioned",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    return x
-
-
-def _square(x: Tensor) -> Tensor:
-    return x.flatten(1).square().sum(dim=1)
-
-
-def _ratio(a: Tensor, b: Tensor, active: Tensor) -> Tensor:
-    use = active & (b > 0)
-    return torch.where(use, a / torch.where(use, b, 1), 0)
-
-
-def _like(step: Tensor, x: Tensor) -> Tensor:
-    return step.reshape(-1, *(1 for _ in x.shape[1:]))
 
 
 def _home(physics: Any) -> dict[str, Any]:

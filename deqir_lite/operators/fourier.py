@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_interval
-from deqir_lite.operators.base import LinearOperator, Size
+from deqir_lite.operators.base import Size
 from deqir_lite.operators.kernels import check_kernel
+from deqir_lite.operators.spectral import SpectralOperator, reciprocal
 
 
-class FFTBlur(LinearOperator):
+class FFTBlur(SpectralOperator):
     r"""Circular convolution y = k * x, by F y = h . F x with the transfer function h = F k.
 
     y has the image's shape. Frequencies with |h| < ``threshold`` are dropped, in A itself too,
@@ -32,7 +33,9 @@ class FFTBlur(LinearOperator):
     Source: the general form of the deblurring tasks of Sec. 5, for kernels without a product form.
     """
 
-    def __init__(self, kernel: Tensor | Sequence[Sequence[float]], threshold: float = 3e-2) -> None:
+    def __init__(
+        self, kernel: Tensor | Sequence[Sequence[float]], *, threshold: float = 3e-2
+    ) -> None:
         super().__init__()
         self.kernel = check_kernel("kernel", kernel, ndim=2)
         check_interval("threshold", threshold, 0, math.inf)
@@ -59,9 +62,8 @@ class FFTBlur(LinearOperator):
 
         def build() -> Tensor:
             h = self.transfer_function(size)[..., : size[1] // 2 + 1]
-            keep = h != 0
-            inverse = torch.where(keep, 1 / torch.where(keep, h, 1), 0)
-            filters = {"h": h, "1/h": inverse, "keep": keep.to(h), "phase": h * inverse.abs()}
+            inverse = reciprocal(h)
+            filters = {"h": h, "1/h": inverse, "keep": (h != 0).to(h), "phase": h * inverse.abs()}
             return filters[name]
 
         return self._constants.like((name, size), x, build)

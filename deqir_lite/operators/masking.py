@@ -4,11 +4,11 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_size
-from deqir_lite.operators.base import LinearOperator, Size
-from deqir_lite.operators.constants import match_batch
+from deqir_lite.operators.base import Size, match_batch
+from deqir_lite.operators.spectral import SpectralOperator
 
 
-class MaskedOperator(LinearOperator):
+class MaskedOperator(SpectralOperator):
     """What the operators with a mask share: its shapes, its checks and its batch.
 
     The mask is 1 (or True) where a pixel is kept: (H, W), (1, H, W) or (1, 1, H, W) for all

@@ -13,20 +13,20 @@ from deqir_lite.operators.base import Size
 _TEXT = "every restored photo is one fixed point of a long chain of small steps"
 
 
-def load_mask(path: str | os.PathLike[str], size: int | None = None) -> Tensor:
+def load_mask(path: str | os.PathLike[str], *, size: int | None = None) -> Tensor:
     """Read a mask (H, W) from a picture: what is brighter than middle grey is kept.
 
     ``size`` crops and resizes as :func:`load_photo` does for the photo that the mask belongs to.
     Raises FileNotFoundError or ValueError as :func:`load_photo`, and ValueError when nothing is
     kept.
     """
-    mask = (load_photo(path, size)[0].mean(dim=0) > 0).float()
+    mask = (load_photo(path, size=size)[0].mean(dim=0) > 0).float()
     if not bool(mask.any()):
         raise ValueError(f"mask: {os.fspath(path)!r} is black: it keeps no pixel")
     return mask
 
 
-def random_mask(image_size: Size, ratio: float = 0.5, seed: int = 0) -> Tensor:
+def random_mask(image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> Tensor:
     """Keep exactly ``round(ratio * H * W)`` pixels (at least one), drawn without replacement.
 
     Raises ValueError unless 0 < ratio <= 1.
@@ -39,7 +39,7 @@ def random_mask(image_size: Size, ratio: float = 0.5, seed: int = 0) -> Tensor:
     return mask.reshape(*image_size)
 
 
-def box_mask(image_size: Size, fraction: float = 0.4, seed: int = 0) -> Tensor:
+def box_mask(image_size: Size, *, fraction: float = 0.4, seed: int = 0) -> Tensor:
     """Lose one box whose sides are ``fraction`` of the image's, at a random place."""
     generator = _generator(image_size, seed)
     check_interval("fraction", fraction, 0, 1)
@@ -51,7 +51,7 @@ def box_mask(image_size: Size, fraction: float = 0.4, seed: int = 0) -> Tensor:
     return mask
 
 
-def stripe_mask(image_size: Size, period: int = 8, width: int = 3, seed: int = 0) -> Tensor:
+def stripe_mask(image_size: Size, *, period: int = 8, width: int = 3, seed: int = 0) -> Tensor:
     """Lose ``width`` of every ``period`` columns, as in the paper's figures; the seed shifts them.
 
     Raises ValueError unless 1 <= width < period.
@@ -65,7 +65,7 @@ def stripe_mask(image_size: Size, period: int = 8, width: int = 3, seed: int = 0
     return (column >= width).float().expand(*image_size).clone()
 
 
-def text_mask(image_size: Size, seed: int = 0) -> Tensor:
+def text_mask(image_size: Size, *, seed: int = 0) -> Tensor:
     """Lose the strokes of lines of text, drawn with the font that Pillow carries."""
     generator = _generator(image_size, seed)
     height, width = image_size
@@ -85,7 +85,7 @@ def text_mask(image_size: Size, seed: int = 0) -> Tensor:
     return _kept(canvas)
 
 
-def scratch_mask(image_size: Size, count: int = 12, seed: int = 0) -> Tensor:
+def scratch_mask(image_size: Size, *, count: int = 12, seed: int = 0) -> Tensor:
     """Lose ``count`` long, bent scratches, as on an old print.
 
     Raises ValueError unless count >= 1.

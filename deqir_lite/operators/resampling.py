@@ -8,9 +8,10 @@ from deqir_lite.checks import check_divisible, check_integer, check_size
 from deqir_lite.operators.base import LinearOperator, Size
 from deqir_lite.operators.householder import reflect, reflection
 from deqir_lite.operators.separable import SeparableOperator
+from deqir_lite.operators.spectral import SpectralOperator
 
 
-class _Downsampling(LinearOperator):
+class _Downsampling(SpectralOperator):
     """What both have: a whole factor between the sides of the image and of the measurement."""
 
     def __init__(self, factor: int) -> None:
@@ -53,8 +54,7 @@ class AveragePooling(_Downsampling):
     def _adjoint(self, y: Tensor) -> Tensor:
         return repeat_blocks(y, self._factor) / self._factor**2
 
-    def _range_projector(self, x: Tensor) -> Tensor:
-        return self._pinv(self._A(x))
+    _range_projector = LinearOperator._range_projector
 
     def _vt(self, x: Tensor) -> Tensor:
         blocks = F.pixel_unshuffle(x, self._factor).unflatten(1, (3, -1))

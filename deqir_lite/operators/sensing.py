@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_exact_size, check_integer, check_size
-from deqir_lite.operators.base import LinearOperator, Size
+from deqir_lite.operators.base import Size
 from deqir_lite.operators.masks import check_ratio
+from deqir_lite.operators.spectral import SpectralOperator
 
 
-class WalshHadamard(LinearOperator):
+class WalshHadamard(SpectralOperator):
     """A x = a random subset of the Walsh-Hadamard transform of each channel, (B, 3, m).
 
     The transform of an image is H_h X H_w with Sylvester's matrices of the two sides, which is
@@ -32,7 +33,7 @@ class WalshHadamard(LinearOperator):
     Source: the compressed-sensing operator of DDNM, Sec. 5.
     """
 
-    def __init__(self, image_size: Size, ratio: float = 0.5, seed: int = 0) -> None:
+    def __init__(self, image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> None:
         super().__init__()
         check_size("image_size", image_size)
         check_ratio("ratio", ratio)

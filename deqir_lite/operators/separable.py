@@ -5,10 +5,11 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from deqir_lite.operators.base import LinearOperator, Size
+from deqir_lite.operators.base import Size
+from deqir_lite.operators.spectral import SpectralOperator, reciprocal, svd
 
 
-class SeparableOperator(LinearOperator):
+class SeparableOperator(SpectralOperator):
     """Y = A_h X A_w^T for every channel, with 1-D matrices A_h and A_w.
 
     The decompositions A_h = U_h S_h V_h^T and A_w = U_w S_w V_w^T, built once per length in
@@ -26,25 +27,15 @@ class SeparableOperator(LinearOperator):
     def _factors(self, axis: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """U (m, n), s (n,) and V (n, n) in float64; columns of U are zero where s is."""
 
-        def build() -> tuple[Tensor, Tensor, Tensor]:
-            matrix = self._matrix(axis, n)
-            u, s, vt = torch.linalg.svd(matrix, full_matrices=True)
-            # Exact zeros come out of the SVD as rounding errors: they must not be inverted.
-            floor = n * torch.finfo(s.dtype).eps * float(s[0])
-            s = torch.where(s >= max(self.threshold, floor), s, 0)
-            rank = int((s > 0).sum())
-            padded = torch.zeros(matrix.shape[0], n, dtype=s.dtype)
-            padded[:, :rank] = u[:, :rank]
-            return padded, torch.cat([s, s.new_zeros(n - len(s))]), vt.mT.contiguous()
-
-        return self._constants.exact(("factors", axis, n), build)
+        return self._constants.exact(
+            ("factors", axis, n), lambda: svd(self._matrix(axis, n), self.threshold)
+        )
 
     def _part(self, name: str, axis: int, n: int, like: Tensor) -> Tensor:
         """One 1-D matrix (U, V, A, A^+ or R), in the dtype and device of ``like``."""
 
         def build() -> Tensor:
             u, s, v = self._factors(axis, n)
-            keep = s > 0
             if name == "U":
                 return u
             if name == "V":
@@ -52,8 +43,8 @@ class SeparableOperator(LinearOperator):
             if name == "A":
                 return (u * s) @ v.mT
             if name == "A^+":
-                return (v * torch.where(keep, 1 / torch.where(keep, s, 1), 0)) @ u.mT
-            return (v * keep) @ v.mT
+                return (v * reciprocal(s)) @ u.mT
+            return (v * (s > 0)) @ v.mT
 
         return self._constants.like((name, axis, n), like, build)
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from deqir_lite.checks import check_choice, check_integer, check_size
-from deqir_lite.operators.base import LinearOperator, Size
+from deqir_lite.operators.base import Size
 from deqir_lite.operators.blur import anisotropic_blur, gaussian_blur, uniform_blur
 from deqir_lite.operators.color import Grayscale
 from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
@@ -16,6 +16,7 @@ from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard
+from deqir_lite.operators.spectral import SpectralOperator
 
 
 class Task(NamedTuple):
@@ -26,14 +27,14 @@ class Task(NamedTuple):
     """
 
     description: str
-    build: Callable[[Size, int], LinearOperator]
-    with_mask: Callable[[Tensor], LinearOperator] | None = None
+    build: Callable[[Size, int], SpectralOperator]
+    with_mask: Callable[[Tensor], SpectralOperator] | None = None
 
 
 def _masked(
     description: str,
     draw: Callable[..., Tensor],
-    with_mask: Callable[[Tensor], LinearOperator] = Inpainting,
+    with_mask: Callable[[Tensor], SpectralOperator] = Inpainting,
 ) -> Task:
     """A task whose operator is built on a mask that ``draw`` makes."""
     return Task(description, lambda size, seed: with_mask(draw(size, seed=seed)), with_mask)
@@ -73,8 +74,8 @@ TASKS: dict[str, Task] = {
 
 
 def make_task(
-    name: str, image_size: Size, seed: int = 0, mask: Tensor | None = None
-) -> LinearOperator:
+    name: str, image_size: Size, *, seed: int = 0, mask: Tensor | None = None
+) -> SpectralOperator:
     """The operator of a named task for images of size (H, W).
 
     Args:

@@ -10,6 +10,9 @@ from deqir_lite.schedule import NoiseSchedule
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+"""The precisions inside a network; bfloat16 is torch's autocast: weights stay in float32."""
+
 
 @runtime_checkable
 class Prior(Protocol):

@@ -2,6 +2,7 @@
 
 import torch
 
+from deqir_lite.constants import Constants
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -17,10 +18,10 @@ class GaussianPrior:
     any device and dtype. With it every quantity of a restoration is known in closed form.
     """
 
-    def __init__(self, spectrum: PhotoSpectrum, schedule: NoiseSchedule | None = None) -> None:
+    def __init__(self, spectrum: PhotoSpectrum, *, schedule: NoiseSchedule | None = None) -> None:
         self.spectrum = spectrum
         self.schedule = schedule or linear_schedule()
-        self._cache: dict[tuple[object, ...], tuple[torch.Tensor, torch.Tensor]] = {}
+        self._constants = Constants()
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps(x_t) = sqrt(1 - abar) (abar Lam + 1 - abar)^-1 (x_t - sqrt(abar) mean), exact.
@@ -44,7 +45,7 @@ class GaussianPrior:
 
     def eigenvalues(self, like: torch.Tensor) -> torch.Tensor:
         """Variances (3, H, W // 2 + 1) of Lam in its eigenbasis, for images like (..., 3, H, W)."""
-        return self._eigenbasis(like)[0]
+        return self._eigenbasis("values", like)
 
     def wiener(self, v: torch.Tensor, alpha_bar: float) -> torch.Tensor:
         """W v = sqrt(abar) Lam (abar Lam + 1 - abar)^-1 v: the Jacobian of x_{0|t}(x_t)."""
@@ -52,7 +53,7 @@ class GaussianPrior:
         gain = alpha_bar**0.5 * eigenvalues / (alpha_bar * eigenvalues + (1 - alpha_bar))
         return self.filter(v, gain)
 
-    def covariance(self, v: torch.Tensor, power: float = 1.0) -> torch.Tensor:
+    def covariance(self, v: torch.Tensor, *, power: float = 1.0) -> torch.Tensor:
         """Lam^power v for v (B, 3, H, W); power 1/2 turns white noise into photo-like noise."""
         return self.filter(v, self.eigenvalues(v).pow(power))
 
@@ -60,11 +61,11 @@ class GaussianPrior:
         """Draws (B, 3, H, W), float64, for ``shape`` = (B, H, W)."""
         batch, height, width = shape
         white = torch.randn(batch, 3, height, width, generator=generator, dtype=torch.float64)
-        return self.mean(white) + self.covariance(white, 0.5)
+        return self.mean(white) + self.covariance(white, power=0.5)
 
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """Multiply v (B, 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
-        axes = self._eigenbasis(v)[1].to(v.dtype)
+        axes = self._eigenbasis("axes", v)
         rotated = gain * self.modes(v)
         return torch.fft.irfft2(
             (axes * rotated[..., None, :, :, :]).sum(-3), s=v.shape[-2:], norm="ortho"
@@ -72,23 +73,23 @@ class GaussianPrior:
 
     def modes(self, v: torch.Tensor) -> torch.Tensor:
         """v (B, 3, H, W) in the eigenbasis of Lam: complex (B, 3, H, W // 2 + 1)."""
-        axes = self._eigenbasis(v)[1].to(v.dtype)
+        axes = self._eigenbasis("axes", v)
         modes = torch.fft.rfft2(v, norm="ortho")
         return (axes * modes[..., :, None, :, :]).sum(-4)
 
-    def _eigenbasis(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Eigenvalues (3, H, Wr) and axes (3 channels, 3 eigenvectors, H, Wr) for this size."""
-        key = (*like.shape[-2:], like.device, like.dtype)
-        if key not in self._cache:
-            if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
-                raise ValueError(f"x: got shape {tuple(like.shape)}; expected (..., 3, H, W)")
-            # Made under inference_mode, a cached tensor could never be differentiated through.
-            with torch.inference_mode(False), torch.no_grad():
-                covariance = self.spectrum.at_size(like.shape[-2], like.shape[-1])
-                values, vectors = torch.linalg.eigh(covariance.permute(2, 3, 0, 1))
-                # Not .to(like): ``like`` may be a tracer of torch.func.
-                self._cache[key] = (
-                    values.clamp(min=0).permute(2, 0, 1).to(like.dtype).to(like.device),
-                    vectors.permute(2, 3, 0, 1).contiguous().to(like.dtype).to(like.device),
-                )
-        return self._cache[key]
+    def _eigenbasis(self, part: str, like: torch.Tensor) -> torch.Tensor:
+        """Eigenvalues (3, H, Wr) or axes (3 channels, 3 eigenvectors, H, Wr) for this size."""
+        if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
+            raise ValueError(f"x: got shape {tuple(like.shape)}; expected (..., 3, H, W)")
+        size = (like.shape[-2], like.shape[-1])
+
+        def both() -> dict[str, torch.Tensor]:
+            values, vectors = torch.linalg.eigh(self.spectrum.at_size(*size).permute(2, 3, 0, 1))
+            return {
+                "values": values.clamp(min=0).permute(2, 0, 1),
+                "axes": vectors.permute(2, 3, 0, 1).contiguous(),
+            }
+
+        return self._constants.like(
+            (part, size), like, lambda: self._constants.exact(size, both)[part]
+        )

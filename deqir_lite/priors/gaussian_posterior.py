@@ -1,14 +1,11 @@
 """The exact posterior of a Gaussian photo prior under a linear measurement."""
 
-from collections.abc import Callable
-
 import torch
 
 from deqir_lite.checks import check_finite, check_interval
-from deqir_lite.operators.protocol import MeasurementOperator
+from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
-
-LinearMap = Callable[[torch.Tensor], torch.Tensor]
 
 
 class GaussianPosterior:
@@ -24,8 +21,9 @@ class GaussianPosterior:
     def __init__(
         self,
         prior: GaussianPrior,
-        operator: MeasurementOperator,
+        operator: LinearOperator,
         y: torch.Tensor,
+        *,
         sigma_y: float = 0.0,
         tolerance: float = 1e-12,
     ) -> None:
@@ -54,7 +52,7 @@ class GaussianPosterior:
         solution = conjugate_gradients(
             lambda w: A(covariance(self.operator.adjoint(w))) + self.sigma_y**2 * w,
             self.y + noise - A(x),
-            self.tolerance,
+            tolerance=self.tolerance,
             max_iterations=20 * self.y[0].numel(),
         )
         return x + covariance(self.operator.adjoint(solution))
@@ -72,56 +70,9 @@ class GaussianPosterior:
         z = conjugate_gradients(
             lambda v: null(precision(v)),
             null(precision(change)),
-            self.tolerance,
+            tolerance=self.tolerance,
             max_iterations=20 * x[0].numel(),
             preconditioner=lambda v: null(self.prior.filter(v, values)),
             scale=dot(change, precision(change)),
         )
         return self._pinv_y + null(z)
-
-
-def conjugate_gradients(
-    operator: LinearMap,
-    b: torch.Tensor,
-    tolerance: float,
-    max_iterations: int,
-    preconditioner: LinearMap = lambda v: v,
-    scale: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Solve operator(x) = b for a symmetric positive definite map, each batch entry by itself.
-
-    ``preconditioner``: a symmetric positive definite map that is close to the inverse of
-    ``operator``. Stops when every entry's residual r, in the norm of the preconditioner M, is
-    small: r^T M r at most ``tolerance``^2 times ``scale`` (as :func:`dot` returns it), by default
-    b^T M b. Raises RuntimeError with the residual reached when ``max_iterations`` do not suffice.
-    """
-    x, r = torch.zeros_like(b), b
-    p = preconditioner(r)
-    size = dot(r, p)
-    scale = size if scale is None else scale
-    for _ in range(max_iterations):
-        if bool((size <= tolerance**2 * scale).all()):
-            return x
-        product = operator(p)
-        step = _ratio(size, dot(p, product))
-        x, r = x + step * p, r - step * product
-        direction = preconditioner(r)
-        size, before = dot(r, direction), size
-        p = direction + _ratio(size, before) * p
-    if bool((size <= tolerance**2 * scale).all()):
-        return x
-    reached = float((size / scale).sqrt().max())
-    raise RuntimeError(
-        f"conjugate gradients: relative residual {reached:.1e} after {max_iterations} iterations; "
-        f"wanted {tolerance:.1e}"
-    )
-
-
-def dot(u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """The inner product of each batch entry of u and v (B, ...), as (B, 1, ...)."""
-    return (u * v).flatten(1).sum(1).reshape(-1, *[1] * (u.ndim - 1))
-
-
-def _ratio(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """a / b, and 0 where an entry is finished and both vanish."""
-    return torch.where(b > 0, a / b.where(b > 0, 1), 0)

@@ -20,7 +20,7 @@ GAUSSIAN = "gaussian"
 def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
     """The bundled Gaussian photo prior, with the linear schedule unless another one is given."""
     file = data_path("priors") / GAUSSIAN / SPECTRUM_FILE
-    return GaussianPrior(PhotoSpectrum.load(file), schedule)
+    return GaussianPrior(PhotoSpectrum.load(file), schedule=schedule)
 
 
 def prior_folder(name: str | Path) -> Path | None:

@@ -21,6 +21,7 @@ class GaussianMixturePrior:
         weights: torch.Tensor,
         means: torch.Tensor,
         covariances: torch.Tensor,
+        *,
         schedule: NoiseSchedule | None = None,
     ) -> None:
         for name, value in (("weights", weights), ("means", means), ("covariances", covariances)):
@@ -93,7 +94,7 @@ class GaussianMixturePrior:
         return self.means[which] + shaped
 
     def posterior(
-        self, matrix: torch.Tensor, y: torch.Tensor, sigma_y: float = 0.0
+        self, matrix: torch.Tensor, y: torch.Tensor, *, sigma_y: float = 0.0
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """p(x_0 | y) for y = matrix x_0 + N(0, sigma_y^2 I), again a mixture.
 
@@ -123,10 +124,10 @@ class GaussianMixturePrior:
         return torch.softmax(log_weights, 0), means, prior - gain @ cross.mT
 
     def posterior_mean(
-        self, matrix: torch.Tensor, y: torch.Tensor, sigma_y: float = 0.0
+        self, matrix: torch.Tensor, y: torch.Tensor, *, sigma_y: float = 0.0
     ) -> torch.Tensor:
         """E[x_0 | y] (d,), exact."""
-        weights, means, _ = self.posterior(matrix, y, sigma_y)
+        weights, means, _ = self.posterior(matrix, y, sigma_y=sigma_y)
         return weights @ means
 
     def posterior_sample(
@@ -135,10 +136,11 @@ class GaussianMixturePrior:
         y: torch.Tensor,
         count: int,
         generator: torch.Generator,
+        *,
         sigma_y: float = 0.0,
     ) -> torch.Tensor:
         """Draws (count, d) from p(x_0 | y), exact."""
-        weights, means, covariances = self.posterior(matrix, y, sigma_y)
+        weights, means, covariances = self.posterior(matrix, y, sigma_y=sigma_y)
         which = torch.multinomial(weights, count, replacement=True, generator=generator)
         values, axes = torch.linalg.eigh(covariances)
         roots = axes * values.clamp(min=0).sqrt()[:, None]

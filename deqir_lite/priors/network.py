@@ -8,19 +8,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from diffusers import UNet2DModel
+from diffusers.utils import logging
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
-from deqir_lite.priors.base import ModelPrior
+from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import locate, read_config
-from deqir_lite.priors.precision import DTYPES
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
-
-ensure_torchvision()
-
-from diffusers import UNet2DModel  # noqa: E402  (needs the line above)
-from diffusers.utils import logging  # noqa: E402
 
 
 class NetworkPrior(ModelPrior):

@@ -9,10 +9,9 @@ from safetensors.torch import load_file, save
 from deqir_lite._json import to_json
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
-from deqir_lite.priors.base import epsilon_from_x0
+from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import read_config
 from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
-from deqir_lite.priors.precision import DTYPES
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.schedule import linear_schedule
@@ -149,7 +148,7 @@ class ResidualPrior:
             raise ValueError(
                 f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
             ) from error
-        gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule)
+        gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule=schedule)
         weights = _read_weights(root / WEIGHTS_FILE)
         scale = weights.pop(_SCALE, None)
         if scale is None:

@@ -122,19 +122,19 @@ def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
 
 
 def power_law_spectrum(
-    exponent: float = 2.0, deviation: float = 0.5, colour_correlation: float = 0.9, size: int = 64
+    *, exponent: float = 2.0, deviation: float = 0.5, color_correlation: float = 0.9, size: int = 64
 ) -> PhotoSpectrum:
     """A spectrum without any photo: power |f|^-exponent, the same at all angles.
 
     ``deviation`` is the standard deviation of a pixel (in [-1, 1] units) at the reference ``size``,
-    ``colour_correlation`` the correlation between any two colour channels.
+    ``color_correlation`` the correlation between any two colour channels.
     """
     check_interval("exponent", exponent, 0.0, 4.0)
-    check_interval("colour_correlation", colour_correlation, 0.0, 1.0)
+    check_interval("color_correlation", color_correlation, 0.0, 1.0)
     check_interval("deviation", deviation, 1e-6, 1e6)
     check_integer("size", size, 1)
     power = _power_law(size, size).pow(exponent / 2)
     power = deviation**2 * power / power.mean()
     ones = torch.ones(3, 3, dtype=torch.float64)
-    colour = colour_correlation * ones + (1 - colour_correlation) * torch.eye(3).double()
+    colour = color_correlation * ones + (1 - color_correlation) * torch.eye(3).double()
     return PhotoSpectrum(torch.zeros(3).double(), colour[:, :, None, None] * power)

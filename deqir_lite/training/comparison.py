@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from deqir_lite.checks import check_choice
-from deqir_lite.machine import choose_device, describe_device
+from deqir_lite.device import choose_device
+from deqir_lite.machine import describe_device
 from deqir_lite.training.checkpoint import write_json
 from deqir_lite.training.comparison_report import COMPARISON_FILE, comparison_table
 from deqir_lite.training.data import TrainingData

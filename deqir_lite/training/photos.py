@@ -6,9 +6,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from deqir_lite.images import load_photo
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+from deqir_lite.images import PHOTO_ENDINGS, load_photo
 
 LARGEST_SHORT_SIDE = 512
 """Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""
@@ -26,7 +24,7 @@ def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
     if not root.is_dir():
         raise FileNotFoundError(f"photos: no folder {root}")
     photos, skipped = [], []
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES):
+    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in PHOTO_ENDINGS):
         try:
             photo = load_photo(path)[0]
         except (OSError, ValueError):

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
-from deqir_lite.machine import describe_device, fast_in_bfloat16
+from deqir_lite.device import fast_in_bfloat16
+from deqir_lite.machine import describe_device
 from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.identity import prior_digest
@@ -293,7 +294,7 @@ class Trainer:
             self.scale = state["scale"].float().to(self.device)
             if "spectrum" in state:  # before, all runs had the bundled one
                 spectrum = PhotoSpectrum(**state["spectrum"])
-                self.gaussian = GaussianPrior(spectrum, self.recipe.schedule)
+                self.gaussian = GaussianPrior(spectrum, schedule=self.recipe.schedule)
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ValueError(

@@ -5,7 +5,6 @@ from deqir_lite.viz.blocks import plot_blocks
 from deqir_lite.viz.convergence import plot_convergence
 from deqir_lite.viz.densities import plot_density_flow, plot_samples
 from deqir_lite.viz.explorer import RestorationExplorer, explore_restoration, show_restoration
-from deqir_lite.viz.frames import figure_picture
 from deqir_lite.viz.gallery import show_images
 from deqir_lite.viz.heatmap import staircase
 from deqir_lite.viz.landscape import plot_landscape
@@ -16,7 +15,7 @@ from deqir_lite.viz.plane import plot_solution_line
 from deqir_lite.viz.score_field import plot_score_field
 from deqir_lite.viz.slider import IterationSlider
 from deqir_lite.viz.spectra import plot_singular_values
-from deqir_lite.viz.style import COLORS, BookFigure, book_style, new_figure
+from deqir_lite.viz.style import COLORS, BookFigure, book_style, figure_picture, new_figure
 from deqir_lite.viz.trajectory import plot_trajectory
 
 __all__ = [

@@ -17,6 +17,7 @@ def plot_bars(
     labels: Sequence[str],
     series: Mapping[str, Any],
     ylabel: str,
+    *,
     bottom: float = 0.0,
     title: str | None = None,
     legend: bool = True,

@@ -14,6 +14,7 @@ from deqir_lite.viz.style import GRID, book_style, figure_of, new_figure
 
 def plot_blocks(
     magnitudes: Any,
+    *,
     block: int = 1,
     decades: float = 6.0,
     title: str | None = None,

@@ -14,6 +14,7 @@ from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, book_style, figur
 
 def plot_convergence(
     residuals: Mapping[str, Any] | Any,
+    *,
     thresholds: Mapping[str, float] | None = None,
     ylabel: str = "relative residual",
     title: str | None = None,

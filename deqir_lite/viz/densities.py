@@ -15,6 +15,7 @@ from deqir_lite.viz.style import COLORS, DASHES, INK, book_style, figure_of, new
 
 def plot_density_flow(
     prior: GaussianMixturePrior,
+    *,
     paths: torch.Tensor | None = None,
     timesteps: torch.Tensor | None = None,
     reach: float = 3.0,
@@ -37,7 +38,7 @@ def plot_density_flow(
     Returns the figure. Raises ValueError for a mixture of another dimension, and for paths and
     timesteps that do not fit.
     """
-    _check_dimension(prior)
+    check_dimension(prior, 1)
     check_interval("reach", reach, 1e-6, 1e6)
     if (paths is None) != (timesteps is None):
         raise ValueError("timesteps: expected together with paths, or neither")
@@ -70,6 +71,7 @@ def plot_density_flow(
 def plot_samples(
     prior: GaussianMixturePrior,
     samples: Mapping[str, torch.Tensor],
+    *,
     t: int = 0,
     reach: float = 3.0,
     bins: int = 60,
@@ -88,7 +90,7 @@ def plot_samples(
     Returns the figure. Raises ValueError for a mixture of another dimension, an unknown timestep,
     and samples that are empty or not finite.
     """
-    _check_dimension(prior)
+    check_dimension(prior, 1)
     check_interval("reach", reach, 1e-6, 1e6)
     check_integer("bins", bins, 1)
     edges = np.linspace(-reach, reach, bins + 1)
@@ -123,9 +125,11 @@ def density(prior: GaussianMixturePrior, x: torch.Tensor, t: int) -> torch.Tenso
     return prior.log_density(points, torch.full((len(points),), t)).exp()
 
 
-def _check_dimension(prior: GaussianMixturePrior) -> None:
-    if prior.means.shape[1] != 1:
-        raise ValueError(f"prior: got a mixture in {prior.means.shape[1]} dimensions; expected 1")
+def check_dimension(prior: GaussianMixturePrior, expected: int) -> None:
+    """Raise ValueError unless the mixture is one in so many dimensions."""
+    got = prior.means.shape[1]
+    if got != expected:
+        raise ValueError(f"prior: got a mixture in {got} dimensions; expected {expected}")
 
 
 def _times(paths: torch.Tensor, timesteps: torch.Tensor) -> np.ndarray:

@@ -191,7 +191,7 @@ def _restored(
         f"all at once after {at_once.sweeps} sweeps at {after:.1f} dB, and the photo."
     )
     caption = f"The two restorations agree to {agreement:.0f} dB."
-    return _Shown(show_images(pictures, titles), alt, caption)
+    return _Shown(show_images(pictures, titles=titles), alt, caption)
 
 
 def _image(shown: _Shown) -> str:

@@ -19,6 +19,7 @@ _LETTER = 6.9  # average width of a letter of a title, in pixels
 
 def show_images(
     images: torch.Tensor | Sequence[torch.Tensor | np.ndarray | Image.Image],
+    *,
     titles: Sequence[str] | None = None,
     ncols: int | None = None,
     scale: int | None = None,

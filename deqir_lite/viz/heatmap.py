@@ -13,6 +13,7 @@ from deqir_lite.viz.style import book_style, figure_of, new_figure
 
 def staircase(
     errors: Any,
+    *,
     floor: float = 1e-16,
     first_sweep: int = 1,
     boundary: bool = False,

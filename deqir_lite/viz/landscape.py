@@ -15,6 +15,7 @@ from deqir_lite.viz.style import COLORS, DASHES, INK, book_style, figure_of, new
 
 def plot_landscape(
     values: torch.Tensor,
+    *,
     reach: float = 3.0,
     points: Any | None = None,
     arrows: Mapping[str, Any] | None = None,

@@ -17,6 +17,7 @@ def plot_lines(
     series: Mapping[str, Sequence[float | None]],
     xlabel: str,
     ylabel: str,
+    *,
     log_x: bool = False,
     log_y: bool = False,
     ceiling: float | None = None,

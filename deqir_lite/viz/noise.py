@@ -9,7 +9,7 @@ from deqir_lite.checks import check_images
 from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, BookFigure, book_style, new_figure
 
 
-def radial_spectrum(x: torch.Tensor, bands: int = 8) -> tuple[np.ndarray, np.ndarray]:
+def radial_spectrum(x: torch.Tensor, *, bands: int = 8) -> tuple[np.ndarray, np.ndarray]:
     """Mean power of ``x`` (B, 3, H, W) in rings of equal width around frequency zero.
 
     The power of a frequency is |FFT x|^2 / (H W): its mean over all frequencies is the mean square

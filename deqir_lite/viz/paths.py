@@ -22,6 +22,7 @@ from deqir_lite.viz.style import (
 
 def plot_paths(
     paths: Mapping[str, Any],
+    *,
     target: Sequence[float] | torch.Tensor | None = None,
     numbered: bool = False,
     title: str | None = None,

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_interval
+from deqir_lite.viz._values import to_points
 from deqir_lite.viz.style import COLORS, INK, MARKERS, book_style, figure_of, new_figure
 
 
@@ -15,6 +16,7 @@ def plot_solution_line(
     row: Sequence[float],
     y: float,
     points: Mapping[str, Sequence[float]],
+    *,
     arrows: Sequence[tuple[str, str]] = (),
     reach: float = 2.0,
     ax: Axes | None = None,
@@ -32,13 +34,13 @@ def plot_solution_line(
     Returns the figure. Raises ValueError for a row that is zero or has not two entries, for
     points outside of the plane, and for arrows between unknown points.
     """
-    a = _pair("row", row)
+    (a,) = to_points("row", [row])
     length = float(np.linalg.norm(a))
     if length == 0:
         raise ValueError("row: got zeros; expected a direction")
     check_interval("reach", reach, 1e-6, 1e6)
-    pairs = {name: _pair(f"points[{name!r}]", point) for name, point in points.items()}
-    places = {name: (float(pair[0]), float(pair[1])) for name, pair in pairs.items()}
+    ends = {name: to_points(f"points[{name!r}]", [point])[0] for name, point in points.items()}
+    places = {name: (float(end[0]), float(end[1])) for name, end in ends.items()}
     for pair in arrows:
         if len(pair) != 2 or not set(pair) <= set(places):
             raise ValueError(f"arrows: got {pair!r}; expected two of {', '.join(places)}")
@@ -66,13 +68,3 @@ def plot_solution_line(
         ax.set_aspect("equal")
         ax.legend(loc="lower left")
     return figure_of(ax)
-
-
-def _pair(name: str, value: Any) -> np.ndarray:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}: expected two numbers ({error})") from error
-    if array.shape != (2,) or not np.isfinite(array).all():
-        raise ValueError(f"{name}: got {value!r}; expected two finite numbers")
-    return array

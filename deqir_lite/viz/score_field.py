@@ -8,13 +8,14 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_finite, check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
-from deqir_lite.viz.densities import density
+from deqir_lite.viz.densities import check_dimension, density
 from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
 
 
 def plot_score_field(
     prior: GaussianMixturePrior,
     t: int,
+    *,
     points: torch.Tensor | None = None,
     paths: torch.Tensor | None = None,
     reach: float = 3.0,
@@ -40,8 +41,7 @@ def plot_score_field(
     Returns the figure. Raises ValueError for a mixture of another dimension, an unknown timestep,
     and points or paths of another shape.
     """
-    if prior.means.shape[1] != 2:
-        raise ValueError(f"prior: got a mixture in {prior.means.shape[1]} dimensions; expected 2")
+    check_dimension(prior, 2)
     check_interval("reach", reach, 1e-6, 1e6)
     check_integer("arrows", arrows, 2)
     for name, value, ndim in (("points", points, 2), ("paths", paths, 3)):

@@ -12,7 +12,7 @@ from deqir_lite.viz.style import COLORS, DASHES, MARKERS, book_style, figure_of,
 
 
 def plot_singular_values(
-    spectra: Mapping[str, Any], title: str | None = None, ax: Axes | None = None
+    spectra: Mapping[str, Any], *, title: str | None = None, ax: Axes | None = None
 ) -> Figure:
     """Draw the singular values of each operator from the largest down, on a logarithmic axis.
 

@@ -14,6 +14,7 @@ import matplotlib
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 """Blue, vermilion, green, purple, black, sky blue, orange (Okabe and Ito, 2008)."""
@@ -78,7 +79,7 @@ def book_style() -> Iterator[None]:
 
 
 def new_figure(
-    width: float = 6.4, height: float = 3.6, nrows: int = 1, ncols: int = 1
+    width: float = 6.4, height: float = 3.6, *, nrows: int = 1, ncols: int = 1
 ) -> tuple[BookFigure, Any]:
     """Make a figure in the book's style.
 
@@ -91,6 +92,15 @@ def new_figure(
     with book_style():
         figure = BookFigure(figsize=(width, height), dpi=DPI, layout="constrained")
         return figure, figure.subplots(nrows, ncols)
+
+
+def figure_picture(figure: BookFigure) -> Image.Image:
+    """Return the figure as an RGB image, pixel for pixel as a notebook shows it.
+
+    :class:`IterationSlider` takes a list of such images as its frames (with ``scale=1``).
+    """
+    with Image.open(io.BytesIO(figure._repr_png_())) as picture:
+        return picture.convert("RGB")
 
 
 def figure_of(ax: Axes) -> Figure:

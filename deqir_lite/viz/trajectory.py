@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from deqir_lite.checks import check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.densities import density
+from deqir_lite.viz.densities import check_dimension, density
 from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
 
 
 def plot_trajectory(
     states: Any,
+    *,
     reference: Any | None = None,
     exact: int = 0,
     reach: float = 3.0,
@@ -44,8 +45,8 @@ def plot_trajectory(
     if exact >= len(points):
         raise ValueError(f"exact: got {exact}; expected less than the {len(points)} states")
     check_interval("reach", reach, 1e-6, 1e6)
-    if prior is not None and prior.means.shape[1] != 2:
-        raise ValueError(f"prior: got a mixture in {prior.means.shape[1]} dimensions; expected 2")
+    if prior is not None:
+        check_dimension(prior, 2)
     under = None if reference is None else to_points("reference", reference)
     if under is not None and under.shape != points.shape:
         raise ValueError(f"reference: got shape {under.shape}; expected {points.shape}")

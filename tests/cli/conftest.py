@@ -47,7 +47,7 @@ def refused(run, folder):
 @pytest.fixture
 def photo(tmp_path):
     """A colour photo of 32x32 pixels."""
-    return save_image(tmp_path / "photo.png", load_bundled_photo("cat", 32))
+    return save_image(tmp_path / "photo.png", load_bundled_photo("cat", size=32))
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
+from deqir_lite.device import fast_in_bfloat16
 from deqir_lite.evaluation import run as run_module
 from deqir_lite.evaluation import scoring
-from deqir_lite.machine import fast_in_bfloat16
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def photos(tmp_path):
     made = tmp_path / "photos"
     made.mkdir()
     for name in ("cat", "coffee"):
-        save_image(made / f"{name}.png", load_bundled_photo(name, 32))
+        save_image(made / f"{name}.png", load_bundled_photo(name, size=32))
     return made
 
 
@@ -274,7 +274,7 @@ def test_results_of_other_settings_stay(evaluate, folder, photos):
         result = evaluate(*options)
         assert result.exit_code == 2
         assert message in result.stderr
-    save_image(photos / "cat.png", load_bundled_photo("camera", 32))
+    save_image(photos / "cat.png", load_bundled_photo("camera", size=32))
     assert "another photos: different cat.png" in evaluate().stderr
     assert (folder / "evaluation.json").read_bytes() == before
 
@@ -287,7 +287,7 @@ def test_unreadable_photos_are_counted(evaluate, photos):
 
 
 def test_photos_that_are_too_small(evaluate, photos, folder, run):
-    save_image(photos / "small.png", load_bundled_photo("cell", 15))
+    save_image(photos / "small.png", load_bundled_photo("cell", size=15))
     result = evaluate()
     assert result.exit_code == 0, result.output
     (line,) = [line for line in result.stderr.splitlines() if "warning" in line]

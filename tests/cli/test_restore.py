@@ -379,7 +379,7 @@ def test_a_function_in_a_file_as_prior(restore, folder, tmp_path):
 )
 def test_measured_photos_go_through_a_file(restore, folder, photo, tmp_path, task):
     truth = load_photo(photo)
-    y = save_image(tmp_path / "y.png", make_task(task, (32, 32), 7).A(truth))
+    y = save_image(tmp_path / "y.png", make_task(task, (32, 32), seed=7).A(truth))
     options = ("--task", task, "--mask-seed", 7)
     assert restore(*options, out=folder / "direct.png").exit_code == 0
     result = restore(*options, "--measured", "--report", folder / "report.json", photo=y)

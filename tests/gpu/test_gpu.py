@@ -78,7 +78,7 @@ def test_gaussian_prior_and_posterior(gaussian_prior):
     y = operator.A(x)
     for sigma_y in (0.0, 0.1):
         on_gpu, on_cpu = (
-            GaussianPosterior(gaussian_prior, operator, v, sigma_y, tolerance=1e-6).mean()
+            GaussianPosterior(gaussian_prior, operator, v, sigma_y=sigma_y, tolerance=1e-6).mean()
             for v in (y.cuda(), y)
         )
         assert_close(on_gpu, on_cpu, 1e-3)

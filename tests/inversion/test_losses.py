@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from deqir_lite import metrics
 from deqir_lite.inversion import (
     chroma_loss,
     color_statistics_loss,
+    losses,
     measurement_loss,
     oracle_loss,
     perceptual_loss,
     restorer_loss,
 )
-from deqir_lite.metrics import LPIPSUnavailable
+from deqir_lite.metrics import LPIPSUnavailable, perceptual
 from deqir_lite.operators import Grayscale, make_task
 
 
@@ -90,10 +90,10 @@ def test_chroma_is_what_grey_leaves_open():
 def test_perceptual_loss_without_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    metrics._lpips_network.cache_clear()
+    perceptual._load.cache_clear()
     with pytest.raises(LPIPSUnavailable, match="LPIPS needs"):
         perceptual_loss(photos(1, 32))
-    metrics._lpips_network.cache_clear()
+    perceptual._load.cache_clear()
 
 
 def test_perceptual_loss_sends_gradients_through_the_network(monkeypatch):
@@ -104,7 +104,7 @@ def test_perceptual_loss_sends_gradients_through_the_network(monkeypatch):
         def forward(self, a, b):
             return (network(a) - network(b)).square().mean((1, 2, 3), keepdim=True)
 
-    monkeypatch.setattr(metrics, "_lpips_network", lambda net, path: Distance())
+    monkeypatch.setattr(losses, "lpips_network", lambda net: Distance())
     loss = perceptual_loss(photos(1, 32))
     x = photos(2, 32, seed=1).requires_grad_()
     value = loss(x)

@@ -7,7 +7,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.methods import (
     DDIMNoise,
     DDNMNoise,
@@ -23,7 +22,6 @@ GRID = timestep_grid(10, spacing="uniform")
 
 @pytest.fixture(scope="module")
 def diffusers():
-    ensure_torchvision()
     import diffusers
 
     return diffusers

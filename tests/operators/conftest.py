@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.operators import TASKS, SpectralOperator, make_task
 
 
 def _size(name):
@@ -27,7 +27,7 @@ def _dense(function, shape):
 class Case:
     """An operator with the dense matrices of everything that it offers."""
 
-    operator: LinearOperator
+    operator: SpectralOperator
     size: tuple[int, int]
 
     def __post_init__(self):

@@ -43,7 +43,7 @@ def test_unknown_weights():
 
 
 def test_compositions_are_what_their_names_say():
-    x, mask = images(), random_mask((6, 4), 0.6)
+    x, mask = images(), random_mask((6, 4), ratio=0.6)
     masked_grey = Grayscale()(Inpainting(mask)(x))
     torch.testing.assert_close(MaskedGrayscale(mask)(x), masked_grey)
     pooled = AveragePooling(2)(masked_grey.expand(-1, 3, -1, -1))[:, :1]
@@ -68,7 +68,7 @@ def test_pooled_pinv_by_its_formula():
 )
 def test_any_pooled_mask(factor, h, w, ratio, seed, make_case, check_pinv, check_svd):
     size = (factor * h, factor * w)
-    case = make_case(PooledMaskedGrayscale(random_mask(size, ratio, seed), factor), size)
+    case = make_case(PooledMaskedGrayscale(random_mask(size, ratio=ratio, seed=seed), factor), size)
     check_pinv(case)
     check_svd(case)
 

@@ -59,6 +59,21 @@ def test_refuses_what_is_no_matrix(matrix, message):
         MatrixOperator(matrix)
 
 
+def test_knows_its_singular_value_decomposition():
+    matrix = torch.tensor([[1.0, 2, 2], [1, 2, 2]]).double()
+    operator = MatrixOperator(matrix)
+    s = operator.singular_values(())
+    torch.testing.assert_close(s, torch.tensor([[18.0**0.5, 0, 0]]).double())
+    eye = torch.eye(3).double()
+    torch.testing.assert_close(operator.v(operator.vt(eye)), eye)
+    torch.testing.assert_close(operator.u(s * operator.vt(eye)).mT, matrix)
+    torch.testing.assert_close(operator.ut(operator.A(eye)), s * operator.vt(eye))
+    assert operator.measurement_shape(()) == (2,)
+    assert operator.image_size((2,)) == ()
+    with pytest.raises(ValueError, match=r"image_size: got \(2, 2\); expected \(\)"):
+        operator.measurement_shape((2, 2))
+
+
 def test_refuses_vectors_of_another_length():
     operator = MatrixOperator(torch.ones(1, 2))
     with pytest.raises(ValueError, match=r"x: got shape \(1, 3\); expected \(B, 2\)"):

@@ -72,7 +72,7 @@ def test_holes_of_a_measurement_are_ignored():
     seed=st.integers(0, 99),
 )
 def test_any_mask_has_its_exact_pinv(size, ratio, seed, make_case, check_pinv, check_svd):
-    mask = random_mask(size, ratio, seed)
+    mask = random_mask(size, ratio=ratio, seed=seed)
     for operator in (Inpainting(mask), MaskedGrayscale(mask)):
         case = make_case(operator, size)
         check_pinv(case)
@@ -174,7 +174,7 @@ def test_a_mask_from_a_picture(tmp_path):
     assert mask.unique().tolist() == [0, 1]
     assert mask[2, 3] == mask[4, 5] == 0
     assert int(mask.sum()) == 8 * 12 - 2
-    assert load_mask(tmp_path / "mask.png", 16).shape == (16, 16)
+    assert load_mask(tmp_path / "mask.png", size=16).shape == (16, 16)
 
 
 def test_a_mask_that_keeps_nothing(tmp_path):

@@ -45,7 +45,7 @@ def test_hadamard_matrix():
     seed=st.integers(0, 99),
 )
 def test_any_subset(size, ratio, seed, make_case, check_pinv, check_svd):
-    case = make_case(WalshHadamard(size, ratio, seed), size)
+    case = make_case(WalshHadamard(size, ratio=ratio, seed=seed), size)
     check_pinv(case)
     check_svd(case)
 

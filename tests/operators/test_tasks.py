@@ -24,7 +24,7 @@ def test_unknown_name_lists_the_known_ones():
 @pytest.mark.parametrize("name", DRAWN)
 def test_same_seed_same_operator(name):
     x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    first, again, *others = (make_task(name, (32, 32), seed)(x) for seed in (3, 3, 4, 5, 6))
+    first, again, *others = (make_task(name, (32, 32), seed=seed)(x) for seed in (3, 3, 4, 5, 6))
     assert torch.equal(first, again)
     assert not all(torch.equal(first, other) for other in others)
 
@@ -47,7 +47,7 @@ def test_sizes_that_a_task_cannot_take(name, size, message):
 @pytest.mark.parametrize("seed", [-1, 0.5, "1", None])
 def test_bad_seed(seed):
     with pytest.raises(ValueError, match=r"^seed: "):
-        make_task("inpaint-box", (16, 16), seed)
+        make_task("inpaint-box", (16, 16), seed=seed)
 
 
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.with_mask])

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from deqir_lite._torchvision import ensure_torchvision
 from deqir_lite.priors import (
     PREDICTION_TYPES,
     ModelPrior,
@@ -34,7 +33,6 @@ def test_x0_and_noise_prediction_are_inverse(images):
 
 
 def test_every_prediction_type_of_one_model_gives_the_same_noise(images):
-    ensure_torchvision()
     from diffusers import DDPMScheduler
 
     scheduler = DDPMScheduler()

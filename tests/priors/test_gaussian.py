@@ -50,7 +50,7 @@ def test_covariance_is_that_of_the_table(make_fitted_prior, dense, dense_covaria
     prior = make_fitted_prior(6)
     expected = dense_covariance(prior.spectrum)
     torch.testing.assert_close(dense(prior.covariance, (3, 6, 6)), expected)
-    root = dense(lambda v: prior.covariance(v, 0.5), (3, 6, 6))
+    root = dense(lambda v: prior.covariance(v, power=0.5), (3, 6, 6))
     torch.testing.assert_close(root @ root, expected)
 
 
@@ -89,7 +89,7 @@ def test_float32_stays_close_to_float64(make_fitted_prior):
 
 def test_follows_its_schedule(make_fitted_prior):
     spectrum, t = make_fitted_prior(6).spectrum, torch.tensor([300])
-    cosine = GaussianPrior(spectrum, cosine_schedule())
+    cosine = GaussianPrior(spectrum, schedule=cosine_schedule())
     assert not torch.allclose(
         cosine(randn(1, 3, 6, 6), t), GaussianPrior(spectrum)(randn(1, 3, 6, 6), t)
     )
@@ -107,9 +107,9 @@ def test_first_use_under_inference_mode_does_not_spoil_gradients(make_fitted_pri
 @pytest.mark.parametrize("transform", [torch.func.jvp, torch.func.vjp])
 def test_first_use_inside_a_function_transform_leaves_nothing_behind(make_fitted_prior, transform):
     spectrum, t, x = make_fitted_prior(6).spectrum, torch.tensor([300]), randn(1, 3, 6, 6)
-    prior = GaussianPrior(spectrum, cosine_schedule())
+    prior = GaussianPrior(spectrum, schedule=cosine_schedule())
     transform(lambda v: prior(v, t), *([(x,), (x,)] if transform is torch.func.jvp else [x]))
-    assert torch.equal(prior(x, t), GaussianPrior(spectrum, cosine_schedule())(x, t))
+    assert torch.equal(prior(x, t), GaussianPrior(spectrum, schedule=cosine_schedule())(x, t))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 6, 6), (6, 6), (1, 4, 6, 6)])

@@ -22,7 +22,7 @@ def test_prior_digest(make_unet):
         prior_digest(network(seed=1), ""),
         prior_digest(network(prediction_type="v_prediction"), ""),
         *(prior_digest(GaussianPrior(spectrum), "") for spectrum in spectra),
-        prior_digest(GaussianPrior(spectra[0], linear_schedule(500)), ""),
+        prior_digest(GaussianPrior(spectra[0], schedule=linear_schedule(500)), ""),
         *(prior_digest(ModelPrior(function, linear_schedule()), name) for name in "ab"),
     ]
     assert len({digest, *others}) == 8
@@ -39,7 +39,7 @@ def test_digest_of_a_residual_prior(make_residual, tmp_path):
         assert prior_digest(loaded, "another name") == digest
     gaussian, network, scale = prior.gaussian, prior.network, prior.scale
     spectrum = power_law_spectrum(exponent=1.5, size=8)
-    cosine = GaussianPrior(gaussian.spectrum, cosine_schedule())
+    cosine = GaussianPrior(gaussian.spectrum, schedule=cosine_schedule())
     others = [
         make_residual(seed=1),
         ResidualPrior(gaussian, network, 1.001 * scale),

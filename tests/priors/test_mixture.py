@@ -83,13 +83,17 @@ def test_posterior_without_noise_is_the_density_along_a_line(mixture_prior):
 
 
 def check_posterior(prior, matrix, y, sigma_y, mean, covariance):
-    torch.testing.assert_close(prior.posterior_mean(matrix, y, sigma_y), mean, rtol=0, atol=1e-6)
-    shares, means, covariances = prior.posterior(matrix, y, sigma_y)
+    torch.testing.assert_close(
+        prior.posterior_mean(matrix, y, sigma_y=sigma_y), mean, rtol=0, atol=1e-6
+    )
+    shares, means, covariances = prior.posterior(matrix, y, sigma_y=sigma_y)
     assert torch.isclose(shares.sum(), torch.tensor(1.0).double())
     second = covariances + means[:, :, None] * means[:, None]
     got = torch.einsum("k,kij->ij", shares, second) - torch.outer(mean, mean)
     torch.testing.assert_close(got, covariance, rtol=0, atol=1e-6)
-    draws = prior.posterior_sample(matrix, y, 40000, torch.Generator().manual_seed(1), sigma_y)
+    draws = prior.posterior_sample(
+        matrix, y, 40000, torch.Generator().manual_seed(1), sigma_y=sigma_y
+    )
     torch.testing.assert_close(draws.mean(0), mean, rtol=0, atol=0.02)
     torch.testing.assert_close(torch.cov(draws.T), covariance, rtol=0, atol=0.04)
 
@@ -143,17 +147,23 @@ def test_points_of_another_dimension(mixture_prior):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("call", "message"),
     [
-        ((torch.zeros(1, 3), torch.zeros(1)), "expected (p, 2) and (p,)"),
-        ((torch.zeros(2), torch.zeros(2)), "expected (p, 2) and (p,)"),
-        ((torch.eye(2), torch.zeros(1)), "expected (p, 2) and (p,)"),
-        ((torch.eye(2), torch.zeros(2), -0.1), "sigma_y: got -0.1"),
-        ((torch.eye(2), torch.tensor([0.0, torch.inf])), "y: contains NaN or infinity"),
-        ((torch.ones(2, 2), torch.zeros(2)), "matrix: its rows are linearly dependent"),
+        (lambda p: p.posterior(torch.zeros(1, 3), torch.zeros(1)), "expected (p, 2) and (p,)"),
+        (lambda p: p.posterior(torch.zeros(2), torch.zeros(2)), "expected (p, 2) and (p,)"),
+        (lambda p: p.posterior(torch.eye(2), torch.zeros(1)), "expected (p, 2) and (p,)"),
+        (lambda p: p.posterior(torch.eye(2), torch.zeros(2), sigma_y=-0.1), "sigma_y: got -0.1"),
+        (
+            lambda p: p.posterior(torch.eye(2), torch.tensor([0.0, torch.inf])),
+            "y: contains NaN or infinity",
+        ),
+        (
+            lambda p: p.posterior(torch.ones(2, 2), torch.zeros(2)),
+            "matrix: its rows are linearly dependent",
+        ),
     ],
 )
-def test_bad_measurements(mixture_prior, arguments, message):
+def test_bad_measurements(mixture_prior, call, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (compared below)
-        mixture_prior.posterior(*arguments)
+        call(mixture_prior)
     assert message in str(error.value)

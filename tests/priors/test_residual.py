@@ -62,7 +62,7 @@ def test_a_network_that_begins_is_the_gaussian_prior(x_t):
 def test_other_sizes_and_other_schedules(make_residual, x_t):
     prior = make_residual()
     assert prior(x_t[:1, :, :8, :12], TIMES[:1]).shape == (1, 3, 8, 12)
-    gaussian = GaussianPrior(prior.gaussian.spectrum, cosine_schedule(40))
+    gaussian = GaussianPrior(prior.gaussian.spectrum, schedule=cosine_schedule(40))
     other = ResidualPrior(gaussian, prior.network, torch.ones(40))
     assert other.schedule is gaussian.schedule
     assert other(x_t, torch.arange(5) * 9).isfinite().all()
@@ -158,7 +158,7 @@ def test_saved_and_loaded_it_is_the_same_up_to_half_precision(make_residual, fol
 
 def test_another_number_of_timesteps_is_stored(make_residual, tmp_path):
     prior = make_residual()
-    gaussian = GaussianPrior(prior.gaussian.spectrum, linear_schedule(1200))
+    gaussian = GaussianPrior(prior.gaussian.spectrum, schedule=linear_schedule(1200))
     longer = ResidualPrior(gaussian, prior.network, torch.ones(1200))
     loaded = ResidualPrior.load(write(longer, tmp_path))
     assert torch.equal(loaded.schedule.alpha_bar, longer.schedule.alpha_bar)

@@ -45,7 +45,7 @@ def test_covariance_at_any_size_is_one_of_real_images(height, width, size):
 
 
 def test_power_law():
-    spectrum = power_law_spectrum(exponent=2.0, deviation=0.3, colour_correlation=0.5, size=32)
+    spectrum = power_law_spectrum(exponent=2.0, deviation=0.3, color_correlation=0.5, size=32)
     table = spectrum.covariance
     assert torch.equal(spectrum.mean, torch.zeros(3).double())
     # the variance of a pixel is the mean over all frequencies
@@ -59,7 +59,7 @@ def test_power_law():
 
 
 def test_fit_recovers_the_spectrum_that_photos_were_drawn_from():
-    true = power_law_spectrum(deviation=0.2, colour_correlation=0.6, size=8)
+    true = power_law_spectrum(deviation=0.2, color_correlation=0.6, size=8)
     true = PhotoSpectrum(torch.tensor([0.3, 0.0, -0.2]).double(), true.covariance)
     generator = torch.Generator().manual_seed(0)
     fitted = fit_spectrum(GaussianPrior(true).sample((8000, 8, 8), generator))
@@ -133,7 +133,7 @@ def test_fit_refuses(photos):
 
 @pytest.mark.parametrize(
     "argument",
-    [{"exponent": -1}, {"deviation": 0}, {"colour_correlation": 1.5}, {"size": 0}, {"size": 2.0}],
+    [{"exponent": -1}, {"deviation": 0}, {"color_correlation": 1.5}, {"size": 0}, {"size": 2.0}],
 )
 def test_power_law_refuses(argument):
     with pytest.raises(ValueError, match=rf"^{next(iter(argument))}: got"):

@@ -33,7 +33,7 @@ def save(folder, prior, step):
     spectrum = PhotoSpectrum(
         prior.gaussian.spectrum.mean + step, prior.gaussian.spectrum.covariance
     )
-    gaussian = GaussianPrior(spectrum, linear_schedule(1000 + step))
+    gaussian = GaussianPrior(spectrum, schedule=linear_schedule(1000 + step))
     scale = torch.full((1000 + step,), float(step))
     checkpoint.save_run(
         folder, state, ResidualPrior(gaussian, prior.network, scale), {"step": step}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from deqir_lite.machine import fast_in_bfloat16
+from deqir_lite.device import fast_in_bfloat16
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_gaussian
 from deqir_lite.priors.residual import ResidualPrior

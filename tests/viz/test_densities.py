@@ -36,7 +36,7 @@ def test_paths_end_at_time_zero(line_prior):
     paths = torch.tensor([[2.0, 1.0], [0.5, -0.5], [-1.0, 2.0]])
     figure, ax = new_figure()
     timesteps = torch.tensor([900, 400])
-    assert plot_density_flow(line_prior, paths, timesteps, ax=ax) is figure
+    assert plot_density_flow(line_prior, paths=paths, timesteps=timesteps, ax=ax) is figure
     first, second = ax.lines
     assert first.get_xdata().tolist() == [900, 400, 0]
     assert first.get_ydata().tolist() == [2, 0.5, -1]

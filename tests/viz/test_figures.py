@@ -38,7 +38,7 @@ def box(figure, ax):
 @pytest.mark.parametrize("titles", [None, ["a", "long " * 30, "c"]])
 def test_images_are_shown_pixel_for_pixel(size, titles):
     batch = random_images(3, 3, size, size)
-    figure = show_images(batch, titles, ncols=2)
+    figure = show_images(batch, titles=titles, ncols=2)
     assert len(figure.axes) == 3
     picture = rendered(figure)
     scale = math.ceil(150 / size)
@@ -57,7 +57,7 @@ def test_smaller_images_are_enlarged_by_whole_factors():
 
 
 def test_titles_are_drawn():
-    figure = show_images(random_images(2, 3, 8, 8), ["original", "restored"])
+    figure = show_images(random_images(2, 3, 8, 8), titles=["original", "restored"])
     assert [ax.get_title() for ax in figure.axes] == ["original", "restored"]
 
 
@@ -78,7 +78,7 @@ def test_show_images_refuses(arguments, message):
 
 def test_convergence_curves_and_thresholds():
     residuals = {"Picard": [1, 0.1, 0.01], "Anderson": torch.tensor([0.5, 0.001])}
-    figure = plot_convergence(residuals, {"stop": 1e-2}, title="t")
+    figure = plot_convergence(residuals, thresholds={"stop": 1e-2}, title="t")
     (ax,) = figure.axes
     assert ax.get_yscale() == "log"
     first, second, stop = ax.lines
@@ -136,7 +136,7 @@ def test_convergence_refuses(residuals, message):
 @pytest.mark.parametrize("value", [0, -1, math.nan])
 def test_convergence_refuses_thresholds(value):
     with pytest.raises(ValueError, match="thresholds"):
-        plot_convergence([1, 2], {"stop": value})
+        plot_convergence([1, 2], thresholds={"stop": value})
 
 
 def test_drawing_on_given_axes():
@@ -190,8 +190,8 @@ def test_staircase_refuses_floor():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: show_images(torch.zeros(1, 3, 8, 8), ["t"]),
-        lambda: plot_convergence({"a": [1, 0.1, 0]}, {"stop": 0.5}),
+        lambda: show_images(torch.zeros(1, 3, 8, 8), titles=["t"]),
+        lambda: plot_convergence({"a": [1, 0.1, 0]}, thresholds={"stop": 0.5}),
         lambda: staircase(np.ones((2, 2)), boundary=True),
     ],
 )

@@ -29,7 +29,7 @@ def test_arrows_have_the_direction_and_one_length():
     vectors = torch.tensor([[3.0, 4.0], [-1e-6, 0.0]])
     figure, ax = new_figure()
     arrows = {"gradient": vectors}
-    assert plot_landscape(BOWL, 2, points, arrows, length=0.5, ax=ax) is figure
+    assert plot_landscape(BOWL, reach=2, points=points, arrows=arrows, length=0.5, ax=ax) is figure
     first, second = arrows_of(ax)
     assert first.xyann == pytest.approx((0, 0))
     assert first.xy == pytest.approx((0.3, 0.4))

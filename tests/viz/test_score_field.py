@@ -44,7 +44,7 @@ def test_shades_have_their_maximum_where_the_density_has():
 def test_points_and_paths_are_drawn(mixture_prior):
     points, paths = torch.rand(5, 2), torch.rand(4, 5, 2)
     figure, ax = new_figure()
-    drawn = plot_score_field(mixture_prior, 10, points, paths, title="flow", ax=ax)
+    drawn = plot_score_field(mixture_prior, 10, points=points, paths=paths, title="flow", ax=ax)
     assert drawn is figure
     *lines, dots = ax.lines
     assert len(lines) == 5

@@ -42,7 +42,7 @@ def test_only_the_first_frame_is_visible_without_scripts(frames):
 
 def test_accessible_names(frames):
     captions = ["start", "18.0 dB", "24.1 dB", "25.0 dB"]
-    page = parsed(IterationSlider(frames, captions, label="Sweep", alt="Restored cat"))
+    page = parsed(IterationSlider(frames, captions=captions, label="Sweep", alt="Restored cat"))
     assert [image["alt"] for image in page.find_all("img")] == [
         f"Restored cat, Sweep {k}: {caption}" for k, caption in enumerate(captions)
     ]
@@ -128,7 +128,12 @@ def test_single_frame_and_single_series():
 def test_text_cannot_break_the_page(frames):
     nasty = '"><script>alert(1)</script>'
     slider = IterationSlider(
-        frames, [nasty] * 4, {nasty: [1, 1, 1, 1]}, nasty, nasty, series_label=nasty
+        frames,
+        captions=[nasty] * 4,
+        series={nasty: [1, 1, 1, 1]},
+        label=nasty,
+        alt=nasty,
+        series_label=nasty,
     )
     page = parsed(slider)
     assert len(page.find_all("script")) == 1

@@ -31,7 +31,7 @@ def test_all_states_can_be_solved():
 def test_the_reference_lies_under_the_states():
     figure, ax = new_figure()
     reference = STATES + 0.1
-    assert plot_trajectory(STATES, reference, title="t", ax=ax) is figure
+    assert plot_trajectory(STATES, reference=reference, title="t", ax=ax) is figure
     assert np.allclose(np.array(ax.lines[0].get_data()).T, reference)
     assert ax.lines[0].get_zorder() < ax.lines[1].get_zorder()
     assert ax.get_title() == "t"

@@ -1,0 +1,136 @@
+"""Conjugate gradients for a batch of independent systems, with the same result as one by one.
+
+Every entry of the batch has its own step sizes and stands still once it has converged. The
+stopping test makes the host wait for the device in each iteration.
+"""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Map = Callable[[Tensor], Tensor]
+
+
+def conjugate_gradients(
+    operator: Map,
+    b: Tensor,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    preconditioner: Map = lambda v: v,
+    scale: Tensor | None = None,
+) -> Tensor:
+    """Solve operator(x) = b for a symmetric positive definite map, each batch entry by itself.
+
+    ``preconditioner``: a symmetric positive definite map that is close to the inverse of
+    ``operator``. An entry stops when its residual r, in the norm of the preconditioner M, is
+    small: r^T M r at most ``tolerance``^2 times ``scale`` (B,), by default b^T M b. Raises
+    RuntimeError with the residual reached when ``max_iterations`` do not suffice.
+    """
+
+    def direction(r: Tensor) -> tuple[Tensor, Tensor]:
+        z = preconditioner(r)
+        return z, dot(r, z)
+
+    def product(p: Tensor) -> tuple[Tensor, Tensor]:
+        q = operator(p)
+        return q, dot(p, q)
+
+    x, reached = _iterate(b, direction, product, tolerance, max_iterations, scale)
+    if reached is not None:
+        raise RuntimeError(
+            f"conjugate gradients: relative residual {reached:.1e} after {max_iterations} "
+            f"iterations; wanted {tolerance:.1e}"
+        )
+    return x
+
+
+def least_squares(y: Tensor, a: Map, at: Map, *, max_iterations: int) -> Tensor:
+    """x = A^+ y, the minimiser of |a(x) - y| of smallest norm; ``at`` is the adjoint of ``a``.
+
+    Conjugate gradients on A^T A x = A^T y from x = 0 (CGLS), which stay in the range of A^T, to
+    |A^T (y - A x)| <= 1e-12 |A^T y| in float64 and 1e-5 in float32; warns where
+    ``max_iterations`` do not suffice. The gradient is exact: (A^+)^T = (A^T)^+ is the same solve
+    with the maps exchanged.
+    """
+    return _LeastSquares.apply(y, a, at, max_iterations)
+
+
+class _LeastSquares(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
+        ctx.arguments = (at, a, max_iterations)
+        return _cgls(y, a, at, max_iterations)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        return _LeastSquares.apply(grads[0], *ctx.arguments), None, None, None
+
+
+def _cgls(y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
+    # The residual that is updated is y - A x: A^T of it would lose half of the digits.
+    def direction(r: Tensor) -> tuple[Tensor, Tensor]:
+        z = at(r)
+        return z, dot(z, z)
+
+    def product(p: Tensor) -> tuple[Tensor, Tensor]:
+        q = a(p)
+        return q, dot(q, q)
+
+    tolerance = 1e-12 if y.dtype == torch.float64 else 1e-5
+    x, reached = _iterate(y, direction, product, tolerance, max_iterations)
+    if reached is not None:
+        warnings.warn(
+            f"pinv: CGLS stopped after {max_iterations} iterations at a relative residual of "
+            f"{reached:.1e}; the operator is ill-conditioned",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return x
+
+
+def _iterate(
+    r: Tensor,
+    direction: Callable[[Tensor], tuple[Tensor, Tensor]],
+    product: Callable[[Tensor], tuple[Tensor, Tensor]],
+    tolerance: float,
+    max_iterations: int,
+    scale: Tensor | None = None,
+) -> tuple[Tensor, float | None]:
+    """x, from x = 0 with the residual ``r``; and how far it came where that was not enough.
+
+    ``direction(r)``: the preconditioned residual, and its squared norm (B,), which is to shrink;
+    ``product(p)``: what a step along p takes off the residual, and the curvature along p (B,).
+    """
+    p, size = direction(r)
+    x, scale = torch.zeros_like(p), size if scale is None else scale
+    for k in range(max_iterations + 1):
+        active = size > tolerance**2 * scale
+        if not bool(active.any()):
+            return x, None
+        if k == max_iterations:
+            break
+        q, curvature = product(p)
+        step = _ratio(size, curvature, active)
+        x, r = x + _like(step, p) * p, r - _like(step, q) * q
+        z, after = direction(r)
+        p, size = z + _like(_ratio(after, size, active), p) * p, after
+    return x, float((size / scale).nan_to_num().max()) ** 0.5
+
+
+def dot(u: Tensor, v: Tensor) -> Tensor:
+    """The inner product of each batch entry of u and v (B, ...), as (B,)."""
+    return (u * v).flatten(1).sum(dim=1)
+
+
+def _ratio(a: Tensor, b: Tensor, active: Tensor) -> Tensor:
+    """a / b; 0 for entries that have converged, where both may vanish: they stand still."""
+    use = active & (b > 0)
+    return torch.where(use, a / torch.where(use, b, 1), 0)
+
+
+def _like(step: Tensor, x: Tensor) -> Tensor:
+    return step.reshape(-1, *(1 for _ in x.shape[1:]))

@@ -1,0 +1,31 @@
+"""How good is a restoration?
+
+All functions take images (B, 3, H, W) in [-1, 1] and return one value for each image; take
+``.mean()`` for the mean of per-image values, which is what the papers' tables report.
+"""
+
+from deqir_lite.metrics.fidelity import SSIM_WINDOW, measurement_consistency, psnr, ssim
+from deqir_lite.metrics.perceptual import (
+    LPIPS_BACKBONES,
+    LPIPS_SMALLEST_SIDE,
+    LPIPSUnavailable,
+    lpips,
+    lpips_network,
+    lpips_weights_path,
+)
+from deqir_lite.metrics.text import EN_DASH, format_value
+
+__all__ = [
+    "EN_DASH",
+    "LPIPS_BACKBONES",
+    "LPIPS_SMALLEST_SIDE",
+    "SSIM_WINDOW",
+    "LPIPSUnavailable",
+    "format_value",
+    "lpips",
+    "lpips_network",
+    "lpips_weights_path",
+    "measurement_consistency",
+    "psnr",
+    "ssim",
+]
