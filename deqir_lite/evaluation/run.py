@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from deqir_lite.evaluation.contributors import add_contributors
+from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.evaluation.goals import GOAL_SIZE
 from deqir_lite.evaluation.photos import Photo, check_photo_sizes, photos_of
 from deqir_lite.evaluation.pictures import Pictures
+from deqir_lite.evaluation.references import gaussian, reference_scores, score, scores
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.sampling import restore_samples
-from deqir_lite.evaluation.scoring import gaussian, reference_scores, score, scores
 from deqir_lite.evaluation.settings import MASK_SEED, SPACING, Setting, seeds_of
 from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import LinearOperator, make_task
@@ -49,6 +48,7 @@ class Evaluation:
     def run(
         self,
         plan: Sequence[Setting],
+        *,
         minutes: float | None = None,
         references_only: bool = False,
         show_progress: bool = False,
@@ -119,7 +119,7 @@ class Evaluation:
     ) -> None:
         new = [(setting, photo.name) not in self.results.samples for photo in photos]
         if any(new):  # otherwise it is for a picture, and adds no number
-            add_contributors(self.results.context, self.device)
+            self.results.add_contributor(self.device)
         operator = make_task(setting.task, (setting.size, setting.size), MASK_SEED)
         truths = torch.cat([photo.load(setting.size) for photo in photos])
         for photo, truth in zip(photos, truths, strict=True):
@@ -168,13 +168,19 @@ class Evaluation:
         """(P, S, 3, H, W), float64 on the CPU, not clamped."""
         y = operator.A(truths.to(self.device, self.dtype))
         seeds = self._seeds_of(setting)
-        eta, spacing = setting.eta, self.spacing
         with explaining_memory(
             f"batch: out of memory with {self.batch} images of {setting.size} pixels a side; "
             "results so far are saved, go on with a smaller --batch"
         ):
             chunks = restore_samples(
-                prior, operator, y, setting.timesteps, eta, spacing, seeds, self.batch
+                prior,
+                operator,
+                y,
+                timesteps=setting.timesteps,
+                eta=setting.eta,
+                spacing=self.spacing,
+                seeds=seeds,
+                batch=self.batch,
             )
             samples = torch.cat([chunk.cpu().double() for chunk in chunks])
         return samples.unflatten(0, (len(truths), seeds))
@@ -182,3 +188,47 @@ class Evaluation:
     def _shown_photo(self, size: int) -> Photo:
         large = [photo for photo in self.photos if photo.side >= size]
         return next((photo for photo in large if photo.coloured), large[0])
+
+
+def restore_samples(
+    prior: Prior,
+    operator: LinearOperator,
+    y: Tensor,
+    *,
+    timesteps: int,
+    eta: float,
+    spacing: str | float,
+    seeds: int,
+    batch: int,
+) -> Iterator[Tensor]:
+    """Posterior samples x_0 of P photos with the seeds 0, 1, ..., at most ``batch`` at a time.
+
+    ``y`` (P, ...) are the photos' measurements. Every sample has the noise that a chain of that
+    photo and seed alone would have, so the batch does not decide the numbers. The chain is
+    walked step by step; the parallel solvers find the same samples with more evaluations.
+
+    Yields (b, 3, H, W), photo by photo and within one seed by seed; not clamped.
+    """
+    for photos in y.split(max(1, batch // seeds)):
+        for first in range(0, seeds, batch):
+            several = min(batch, seeds - first)
+            chain = make_chain(
+                prior,
+                operator,
+                photos,
+                num_steps=timesteps,
+                eta=eta,
+                seed=first,
+                spacing=spacing,
+                samples=several,
+            )
+            yield _walk(chain)
+
+
+def _walk(chain: RestorationChain) -> Tensor:
+    """x_0 alone: the states on the way are not needed, and large."""
+    x = chain.x_T
+    with torch.no_grad():
+        for k in range(chain.num_steps):
+            x = chain.step(x, k)
+    return x

@@ -22,7 +22,7 @@ SMALL = Recipe.for_device(
 
 def training_data(pictures, dead_leaves=0.0):
     return TrainingData(
-        pictures, SMALL.crop, dead_leaves, device="cuda", final_size=SMALL.final_crop
+        pictures, SMALL.crop, dead_leaves=dead_leaves, device="cuda", final_size=SMALL.final_crop
     )
 
 
