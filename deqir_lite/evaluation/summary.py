@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deqir_lite.baselines import baseline_of
-from deqir_lite.evaluation.goals import Goal, shortfalls
+from deqir_lite.evaluation.goals import Goal, goals_of
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance
 from deqir_lite.operators import make_task
@@ -29,8 +29,15 @@ class Line:
 
     @property
     def verdicts(self) -> list[tuple[Goal, float]]:
-        """The goals at this size, with the dB above (or, negative, below) them."""
-        return shortfalls(self.setting.task, self.setting.size, self.psnr)
+        """The goals at this size, with the dB above (or, negative, below) them.
+
+        Goals whose numbers are not known are left out.
+        """
+        reached = self.psnr["mean"]
+        if reached is None:
+            return []
+        goals = ((goal, self.psnr[goal.method]) for goal in goals_of(*self.setting[:2]))
+        return [(goal, reached - v - goal.margin) for goal, v in goals if v is not None]
 
 
 def summarise(results: Results) -> list[Line]:

@@ -3,29 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-CONFIG_FILE = "config.json"
-"""Of every network: its kind and its shape."""
-
 SPECTRUM_FILE = "spectrum.safetensors"
 """A Gaussian photo prior: alone in its folder, or with the network for the rest."""
 
-WEIGHTS_FILE = "residual.safetensors"
-"""The weights and c(t) of a network for the rest."""
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
+"""The shape of a network, and the weights and c(t) of one for the rest."""
 
 LOG_FILE, STATE_FILE = "training_log.json", "training.pt"
 """What a training run tells of itself, and what it needs to go on."""
 
-COMPARISON_FILE = "comparison.json"
-"""A comparison of training recipes."""
-
 RESULTS_FILE, PICTURES_FILE = "evaluation.json", "evaluation-pictures.npz"
 """The numbers of an evaluation, and the images that its figure shows."""
 
-PAGE_FILE, FIGURE_FILE = "evaluation.md", "evaluation.png"
-"""What an evaluation tells its readers."""
-
-CARD_FILE = "README.md"
-"""The model card."""
+COMPARISON_FILE = "comparison.json"
+PAGE_FILE, FIGURE_FILE, CARD_FILE = "evaluation.md", "evaluation.png", "README.md"
+"""What readers see of an evaluation, and the model card."""
 
 
 def locate(source: str | Path, places: Sequence[str], *names: str) -> tuple[str, Path]:

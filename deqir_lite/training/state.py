@@ -114,12 +114,8 @@ class TrainingState:
         On another kind of device the random numbers go on from a new seed. Raises ValueError when
         the state belongs to another recipe or to other data, or does not fit its own.
         """
-        recipe, own = state["recipe"], dataclasses.asdict(self.recipe)
-        different = [
-            key
-            for key in own
-            if key != "batch" and _plain(recipe.get(key, "unset")) != _plain(own[key])
-        ]
+        there, own = state["recipe"], dataclasses.asdict(self.recipe)
+        different = [key for key in own if key != "batch" and there.get(key) != own[key]]
         if different:
             raise ValueError(
                 f"resume: the checkpoint was trained with another {', '.join(different)}; "
@@ -157,11 +153,7 @@ def check_same_network(init: ResidualPrior, recipe: Recipe) -> None:
     different = [
         f"{name} {value} there, {getattr(recipe, name)} in the recipe"
         for name, value in there.items()
-        if _plain(value) != _plain(getattr(recipe, name))
+        if value != getattr(recipe, name)
     ]
     if different:
         raise ValueError(f"init: the prior has another architecture: {'; '.join(different)}")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -58,7 +58,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
         "## Validation on the held-out photos\n",
         "| timestep | 20 | 100 |\n|:---|---:|---:|\n| PSNR | 30.0 | 25.0 |\n",
         "has seen few photos", "## What it is not good for",
-        "\ndeqir-lite train --photos PHOTOS --out FOLDER --minutes 2\n",
+        "\ndeqir-lite train --photos PHOTOS --batch 400 --seed 7 --out FOLDER --minutes 2\n",
     ):  # fmt: skip
         assert fact in card, fact
     assert "{" not in card.replace("x_{0|t}", "")
@@ -73,18 +73,18 @@ def test_card_tells_where_the_prior_comes_from(folder):
         ({"photos": {"note": ""}}, ["The photos' licence was not stated."]),
         (
             {"photos": {"dead_leaves": 0.25}},
-            ["| dead leaves | 25% of the crops", "train --photos PHOTOS --dead-leaves 0.25 --out"],
+            ["| dead leaves | 25% of the crops", "train --photos PHOTOS --dead-leaves 0.25 --batch"],
         ),
         (
             {"photos": {"dead_leaves": 1.0, "training": 0, "held_out": 0, "note": ""}},
             ["No photo was trained on", "Validation on held-out dead-leaves",
              "has seen no photo, only dead leaves",
-             " deqir-lite train --dead-leaves 1 --out FOLDER"],
+             " deqir-lite train --dead-leaves 1 --batch 400 "],
         ),
         (
             {"photos": {"dead_leaves": 1.0, "training": 0}},
             ["| photos | 0 trained on, 3 held out |", "Validation on the held-out photos",
-             "train --photos PHOTOS --dead-leaves 1 --out FOLDER"],
+             "train --photos PHOTOS --dead-leaves 1 --batch 400 "],
         ),
         ({"recipe": {"low_noise": 0.0}}, ["| timesteps | drawn uniformly |"]),
         ({"recipe": {"patch": 1}}, ["without normalisation or attention: 0.2 million"]),
@@ -99,7 +99,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
         (
             {"began_with": {"digest": "0123abcd", "crops": 12345, "minutes": 6.0}},
             ["the prior 0123abcd, which had seen 12,345 crops |",
-             "deqir-lite train --init PRIOR --photos PHOTOS --out FOLDER --minutes 2"],
+             "deqir-lite train --init PRIOR --photos PHOTOS --batch 400 --seed 7 --out FOLDER --minutes 2"],
         ),
     ],
 )  # fmt: skip
