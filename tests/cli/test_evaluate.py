@@ -285,7 +285,9 @@ def test_unreadable_photos_are_counted(evaluate, photos):
     (photos / "broken.png").write_bytes(b"nothing")
     result = evaluate()
     assert result.exit_code == 0
-    assert "warning: photos: skipped 1 unreadable files, such as broken.png" in result.stderr
+    assert (
+        "warning: photos: skipped 1 unreadable or tiny files, such as broken.png" in result.stderr
+    )
 
 
 def test_photos_that_are_too_small(evaluate, photos, folder, run):

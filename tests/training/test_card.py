@@ -73,7 +73,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
         ({"photos": {"note": ""}}, ["The photos' licence was not stated."]),
         (
             {"photos": {"dead_leaves": 0.25}},
-            ["| dead leaves | 25% of the crops", "train --photos PHOTOS --dead-leaves 0.25 --batch"],
+            ["| dead leaves | 25% of the crops", "--photos PHOTOS --dead-leaves 0.25 --batch"],
         ),
         (
             {"photos": {"dead_leaves": 1.0, "training": 0, "held_out": 0, "note": ""}},
@@ -99,7 +99,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
         (
             {"began_with": {"digest": "0123abcd", "crops": 12345, "minutes": 6.0}},
             ["the prior 0123abcd, which had seen 12,345 crops |",
-             "deqir-lite train --init PRIOR --photos PHOTOS --batch 400 --seed 7 --out FOLDER --minutes 2"],
+             "train --init PRIOR --photos PHOTOS --batch 400 --seed 7 --out FOLDER --minutes 2"],
         ),
     ],
 )  # fmt: skip

@@ -422,20 +422,6 @@ def test_another_clock_counts_the_steps(photo_folder, recipe):
     assert trainer.history[-1]["crops_per_second"] == recipe.batch
 
 
-def test_every_step_enters_the_averages(photo_folder, recipe):
-    data = TrainingData(load_photos(photo_folder, minimum=16), 16)
-    trainer = Trainer(recipe, data)
-    data.prepare(0)
-    live = trainer.network.state_dict()
-    expected = {name: value.clone() for name, value in live.items()}
-    for step in (1, 2, 3):
-        trainer.train_step(0.0)
-        decay = min(0.99, (1 + step) / (10 + step))
-        expected = {name: decay * v + (1 - decay) * live[name] for name, v in expected.items()}
-    for name, value in trainer.averages.weights[0.99].items():
-        torch.testing.assert_close(value, expected[name], rtol=1e-5, atol=1e-6)
-
-
 def test_making_a_trainer_leaves_the_global_random_numbers_alone(photo_folder, recipe):
     torch.manual_seed(5)
     expected = torch.rand(3)
