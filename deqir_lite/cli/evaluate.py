@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from deqir_lite._files import write_atomically
@@ -157,18 +156,8 @@ def evaluate(
         "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
     }
     pictures = Pictures(folder)
-    evaluation = Evaluation(
-        prior=model,
-        photos=found,
-        results=results,
-        pictures=pictures,
-        seeds=seeds,
-        batch=batch or BATCHES[place.type],
-        device=place,
-        dtype=torch.float64 if dtype == "float64" else torch.float32,
-        all_seeds=all_seeds,
-        spacing=power,
-    )
+    size = batch or BATCHES[place.type]
+    evaluation = Evaluation(model, found, results, pictures, batch=size, device=place)
     try:
         complete = evaluation.run(
             wanted,

@@ -47,16 +47,14 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
         folder.mkdir(exist_ok=True)
         photos = find_photos(photo_folder)
         known = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "all_seeds": False}
-        shared = known | {"dtype": "f", "spacing": 3.0} | shared
+        shared = known | {"dtype": "float64", "spacing": 3.0} | shared
         return Evaluation(
             prior=prior,
             photos=photos,
             results=Results.resume(folder, shared),
             pictures=Pictures(folder),
-            seeds=3,
             batch=batch,
             device=torch.device("cpu"),
-            dtype=torch.float64,
         )
 
     return make

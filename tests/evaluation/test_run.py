@@ -248,8 +248,7 @@ def test_expensive_cells_have_one_seed(make_evaluation):
 
 
 def test_the_spacing_is_that_of_the_chains(make_evaluation):
-    evaluation = make_evaluation()
-    evaluation.spacing = 1.5
+    evaluation = make_evaluation(spacing=1.5)
     setting = Setting("sr2", 16, 3, 0.5)
     evaluation.run([setting])
     truth = evaluation.photos[0].load(16)
