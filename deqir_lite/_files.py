@@ -18,10 +18,7 @@ def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path
     Raises FileNotFoundError when the folder does not exist, ValueError when ``path`` is a folder.
     """
     path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
-    if path.is_dir():
-        raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
+    check_place(path, name)
     # Not tempfile: its files are private to the user, and the finished one would stay so.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -32,6 +29,14 @@ def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_place(path: Path, name: str = "path") -> None:
+    """Raise what :func:`replacing` raises where no file ``path`` can be written."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
+    if path.is_dir():
+        raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, name: str = "path") -> Path:

@@ -16,9 +16,7 @@ class Measurement:
     operator refuses y, or sigma_y is negative, NaN or infinite.
     """
 
-    def __init__(
-        self, operator: LinearOperator, y: torch.Tensor, *, sigma_y: float = 0.0
-    ) -> None:
+    def __init__(self, operator: LinearOperator, y: torch.Tensor, *, sigma_y: float = 0.0) -> None:
         check_interval("sigma_y", sigma_y, 0.0, math.nextafter(math.inf, 0))
         self.operator, self.y, self.sigma_y = operator, y, float(sigma_y)
         self.pinv_y = operator.pinv(y)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from deqir_lite import bundled
 from deqir_lite.operators.masks import load_mask
-from deqir_lite.priors.residual import WEIGHTS_FILE
+from deqir_lite.priors.files import WEIGHTS_FILE
 
 
 def test_photos_are_enough_and_large_enough():

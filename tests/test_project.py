@@ -16,9 +16,7 @@ from packaging.utils import canonicalize_name
 
 import deqir_lite
 from deqir_lite._files import replacing
-from deqir_lite.evaluation.pictures import FILE as PICTURES_FILE
-from deqir_lite.priors.residual import WEIGHTS_FILE
-from deqir_lite.training.checkpoint import STATE_FILE
+from deqir_lite.priors.files import PICTURES_FILE, STATE_FILE, WEIGHTS_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -175,8 +173,10 @@ def is_unfinished(name: str) -> bool:
 
 def test_wheel_carries_the_package_and_its_data(wheel):
     names = set(wheel.namelist())
-    modules = {str(p.relative_to(ROOT)) for p in (ROOT / "deqir_lite").rglob("*.py")}
-    assert modules <= names
+    for kind in ("*.py", "*.md.j2"):
+        files = {str(p.relative_to(ROOT)) for p in (ROOT / "deqir_lite").rglob(kind)}
+        assert files
+        assert files <= names
     assert "deqir_lite/_data/priors/photo64/config.json" in names
     for folder in ("benchmarks", "masks", "photos", "priors"):
         files = [p for p in (ROOT / "data" / folder).rglob("*") if p.is_file()]

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from deqir_lite._files import write_atomically
+from deqir_lite._json import to_json
 from deqir_lite.certificate.claim import RELATIONS, Claim, as_number
 from deqir_lite.certificate.table import html_table, markdown_table, show, text_table
 from deqir_lite.checks import check_choice
@@ -114,20 +115,15 @@ class Certificate:
 
     def to_json(self) -> str:
         """Return the certificate as JSON; NaN and infinities as the strings "nan", "inf"."""
-        rows = []
-        for claim in self.claims:
-            row = asdict(claim) | {"passed": claim.passed}
-            if not math.isfinite(claim.measured):  # JSON has no NaN
-                row["measured"] = str(claim.measured)
-            rows.append(row)
-        content = {
-            "title": self.title,
-            "passed": self.passed,
-            "claims": rows,
-            "versions": self.versions,
-            "machine": self.machine,
-        }
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return to_json(
+            {
+                "title": self.title,
+                "passed": self.passed,
+                "claims": [asdict(claim) | {"passed": claim.passed} for claim in self.claims],
+                "versions": self.versions,
+                "machine": self.machine,
+            }
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the JSON, all or nothing; FileNotFoundError when the folder does not exist."""

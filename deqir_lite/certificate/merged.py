@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deqir_lite._json import to_json
 from deqir_lite.certificate.certificate import Certificate, assert_passed
 from deqir_lite.certificate.table import show
 
@@ -31,7 +32,7 @@ class MergedCertificates:
             "passed": self.passed,
             "certificates": [json.loads(c.to_json()) for c in self.certificates],
         }
-        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return to_json(content)
 
     def _repr_html_(self) -> str:
         return "\n".join(certificate._repr_html_() for certificate in self.certificates)

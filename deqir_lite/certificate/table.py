@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
-from deqir_lite import _markdown
+from deqir_lite import _documents
 from deqir_lite.certificate.claim import Claim
 
 _COLUMNS = ("Claim", "Equation", "Measured", "Required", "Data type", "Result")
@@ -30,19 +30,13 @@ def html_table(caption: str, claims: Sequence[Claim]) -> str:
 
 def markdown_table(caption: str, claims: Sequence[Claim]) -> str:
     """Return the table in Markdown, for PDF and for terminals that render it."""
-    table = _markdown.markdown_table(_COLUMNS, (claim.cells() for claim in claims))
+    table = _documents.table((claim.cells() for claim in claims), _COLUMNS)
     return f"{caption}\n\n{table}"
 
 
 def text_table(caption: str, claims: Sequence[Claim]) -> str:
     """Return the table as aligned plain text."""
-    rows = [_COLUMNS, *(claim.cells() for claim in claims)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([caption, *lines])
+    return f"{caption}\n{_documents.text_table((claim.cells() for claim in claims), _COLUMNS)}"
 
 
 def show(table: Any) -> None:

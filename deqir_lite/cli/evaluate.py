@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
 from deqir_lite._files import write_atomically
@@ -13,10 +12,10 @@ from deqir_lite.checks import check_choice, check_divisible, check_integer, chec
 from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, read_spacing
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.device import choose_device, fast_in_bfloat16
-from deqir_lite.evaluation.command import reproducing_command
 from deqir_lite.evaluation.goals import GOAL_SIZE
 from deqir_lite.evaluation.photos import find_photos
 from deqir_lite.evaluation.pictures import Pictures
+from deqir_lite.evaluation.report import page, terminal_report
 from deqir_lite.evaluation.results import Results
 from deqir_lite.evaluation.run import Evaluation
 from deqir_lite.evaluation.settings import (
@@ -30,17 +29,13 @@ from deqir_lite.evaluation.settings import (
     Setting,
     plan,
 )
-from deqir_lite.evaluation.table import markdown, text_table
 from deqir_lite.images import SMALLEST_SIDE
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
+from deqir_lite.priors.files import FIGURE_FILE, LOG_FILE, PAGE_FILE
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior, prior_folder
 from deqir_lite.schedule import SPACINGS, spacing_power
-
-FIGURE_FILE, TABLE_FILE = "evaluation.png", "evaluation.md"
-LOG_FILE = "training_log.json"
-"""What ``train`` leaves in the folder of a prior."""
 
 BATCHES = {"cuda": 32, "mps": 8, "cpu": 8}
 """On a processor larger batches are not faster."""
@@ -84,10 +79,7 @@ def evaluate(
     ] = False,
     eta: Annotated[
         str,
-        _option(
-            "Share of fresh noise, 0 to 1; of several, separated by commas, the best one of each "
-            "task is reported."
-        ),
+        _option("Shares of fresh noise, 0 to 1, separated by commas."),
     ] = f"{ETA:g}",
     spacing: Annotated[
         str,
@@ -164,23 +156,13 @@ def evaluate(
         "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
     }
     pictures = Pictures(folder)
-    evaluation = Evaluation(
-        prior=model,
-        photos=found,
-        results=results,
-        pictures=pictures,
-        seeds=seeds,
-        batch=batch or BATCHES[place.type],
-        device=place,
-        dtype=torch.float64 if dtype == "float64" else torch.float32,
-        all_seeds=all_seeds,
-        spacing=power,
-    )
+    size = batch or BATCHES[place.type]
+    evaluation = Evaluation(model, found, results, pictures, batch=size, device=place)
     try:
         complete = evaluation.run(
             wanted,
-            budget,
-            references_only,
+            minutes=budget,
+            references_only=references_only,
             show_progress=True,
             draw=not (folder / FIGURE_FILE).is_file(),
         )
@@ -214,24 +196,18 @@ def _check_plan(wanted: list[Setting], prior: Prior) -> None:
 
 
 def _report(results: Results, pictures: Pictures) -> None:
-    """Print the table; write it, the figure, and the model card of a trained prior."""
-    from deqir_lite.evaluation.figure import evaluation_figure  # imports matplotlib
-
-    folder, command = results.folder, reproducing_command(results)
-    typer.echo(text_table(results))
-    figure = evaluation_figure(results, pictures)
-    if figure is not None:
-        write_atomically(folder / FIGURE_FILE, figure, name="out")
+    """Print the table; write the page, the figure, and the model card of a trained prior."""
+    folder = results.folder
+    typer.echo(terminal_report(results))
+    png = pictures.figure()
+    if png is not None:
+        write_atomically(folder / FIGURE_FILE, png, name="out")
     # Without the pictures (they are not shipped) an earlier figure of these results stays.
-    text = markdown(results, command, FIGURE_FILE if (folder / FIGURE_FILE).is_file() else None)
-    write_atomically(folder / TABLE_FILE, text.encode(), name="out")
+    figure = FIGURE_FILE if (folder / FIGURE_FILE).is_file() else None
+    write_atomically(folder / PAGE_FILE, page(results, pictures, figure).encode(), name="out")
     typer.echo(f"written to {folder}")
-    if (folder / LOG_FILE).is_file():
-        _renew_card(folder)
-
-
-def _renew_card(folder: Path) -> None:
-    """The model card of a prior that was trained into ``folder`` takes the evaluation in."""
+    if not (folder / LOG_FILE).is_file():
+        return
     from deqir_lite.training.card import write_card
 
     try:

@@ -84,5 +84,5 @@ def fit_gaussian(
     check_folder("out", out)
     from deqir_lite.training.statistics import fit_photo_spectrum
 
-    fit_photo_spectrum(photos, out, crops, seed=seed, data_note=data_note)
+    fit_photo_spectrum(photos, out, crops=crops, seed=seed, data_note=data_note)
     typer.echo(f"prior written to {out}; use it with --prior {out}")

@@ -4,12 +4,11 @@ from deqir_lite.evaluation.goals import GOALS, Goal
 from deqir_lite.evaluation.photos import Photo, find_photos
 from deqir_lite.evaluation.pictures import Pictures
 from deqir_lite.evaluation.references import tv_restoration
+from deqir_lite.evaluation.report import page, reproducing_command, terminal_report
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.run import Evaluation
-from deqir_lite.evaluation.sampling import restore_samples
+from deqir_lite.evaluation.run import Evaluation, restore_samples
 from deqir_lite.evaluation.settings import Setting, plan, seeds_of
 from deqir_lite.evaluation.summary import Line, summarise
-from deqir_lite.evaluation.table import markdown, text_table
 
 __all__ = [
     "GOALS",
@@ -21,11 +20,12 @@ __all__ = [
     "Results",
     "Setting",
     "find_photos",
-    "markdown",
+    "page",
     "plan",
+    "reproducing_command",
     "restore_samples",
     "seeds_of",
     "summarise",
-    "text_table",
+    "terminal_report",
     "tv_restoration",
 ]

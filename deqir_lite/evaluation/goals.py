@@ -42,18 +42,3 @@ def goals_of(task: str, size: int) -> list[Goal]:
     named = {goal.method for goal in own}
     rivals = RIVALS if size == GOAL_SIZE else ()
     return own + [Goal(method, 0.0) for method in rivals if method not in named]
-
-
-def shortfalls(task: str, size: int, psnr: Mapping[str, float | None]) -> list[tuple[Goal, float]]:
-    """By how many dB each goal of a task is exceeded (positive) or missed (negative).
-
-    ``psnr`` holds "mean", the mean of the seeds, and the methods that goals name; goals whose
-    numbers are missing are left out.
-    """
-    reached = psnr.get("mean")
-    found = []
-    for goal in goals_of(task, size):
-        other = psnr.get(goal.method)
-        if reached is not None and other is not None:
-            found.append((goal, reached - other - goal.margin))
-    return found

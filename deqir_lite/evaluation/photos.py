@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from deqir_lite.images import PHOTO_ENDINGS, load_photo
+from deqir_lite._photo_folder import read_photos
+from deqir_lite.images import load_photo
 from deqir_lite.operators import make_task
 
 
@@ -32,30 +33,16 @@ class Photo(NamedTuple):
 
 
 def find_photos(folder: Path) -> list[Photo]:
-    """The photos in ``folder``, by name; files that cannot be read are counted in one warning.
-
-    Raises FileNotFoundError for a missing folder, ValueError when no photo is left.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"photos: no folder {str(folder)!r}")
-    found, skipped = [], []
-    for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in PHOTO_ENDINGS):
-        try:
-            image = load_photo(path)
-        except (OSError, ValueError):
-            skipped.append(path.name)
-            continue
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-        found.append(Photo(path, digest, _coloured(image), min(image.shape[-2:])))
-    if skipped:
-        warnings.warn(
-            f"photos: skipped {len(skipped)} unreadable files, such as {skipped[0]}", stacklevel=2
+    """The photos in ``folder``, by name; warnings and errors as in :func:`read_photos`."""
+    return [
+        Photo(
+            path,
+            hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+            _coloured(image),
+            min(image.shape[-2:]),
         )
-    if not found:
-        raise ValueError(
-            f"photos: {str(folder)!r} holds no readable photo ({', '.join(PHOTO_ENDINGS)})"
-        )
-    return found
+        for path, image in read_photos(folder)
+    ]
 
 
 def _coloured(image: torch.Tensor) -> bool:

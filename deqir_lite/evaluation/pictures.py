@@ -1,4 +1,4 @@
-"""The images that the figure shows, kept beside the results so that it can be drawn again."""
+"""The figure, and its images, which are kept beside the results to draw it again."""
 
 import io
 import zipfile
@@ -6,23 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from deqir_lite._files import write_atomically
 from deqir_lite.baselines import baseline_of
-from deqir_lite.evaluation.settings import Setting
+from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance
 from deqir_lite.images import to_uint8
-from deqir_lite.operators import LinearOperator
+from deqir_lite.operators import LinearOperator, make_task
+from deqir_lite.priors.files import PICTURES_FILE
 
-FILE = "evaluation-pictures.npz"
-COLUMNS = ("photo", "pinv", "baseline", "one", "mean")
+_COLOURS = 128
+"""Of the figure: few enough for a small file."""
 
 
 class Pictures:
     """Rows of images by setting, uint8 (5, H, W, 3): photo, A^+ y, baseline, one sample, mean."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.path = folder / PICTURES_FILE
         self.rows: dict[Setting, np.ndarray] = {}
         if self.path.is_file():
             try:
@@ -42,6 +44,32 @@ class Pictures:
         encoded = io.BytesIO()
         np.savez_compressed(encoded, **arrays)
         write_atomically(self.path, encoded.getvalue(), name="out")
+
+    @property
+    def shown(self) -> list[Setting]:
+        """What the figure shows: the tasks at the most important size, chain length and eta."""
+        ordered = sorted(self.rows, key=importance)
+        return [setting for setting in ordered if setting[1:] == ordered[0][1:]]
+
+    def figure(self) -> bytes | None:
+        """A PNG with a row of five images for each setting in ``shown``; None without images."""
+        from deqir_lite.viz import show_images  # imports matplotlib
+
+        if not self.rows:
+            return None
+        images = [image for setting in self.shown for image in self.rows[setting]]
+        titles = [title for setting in self.shown for title in _titles(setting.task)]
+        scale = max(1, 128 // self.shown[0].size)
+        png = show_images(images, titles=titles, ncols=5, scale=scale)._repr_png_()
+        smaller = Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS)
+        encoded = io.BytesIO()
+        smaller.save(encoded, format="PNG", optimize=True)
+        return encoded.getvalue()
+
+
+def _titles(task: str) -> list[str]:
+    baseline = baseline_of(make_task(task, (64, 64), seed=MASK_SEED)).name
+    return [task, "A⁺y", baseline, "one sample", "mean of samples"]
 
 
 def _name(setting: Setting) -> str:

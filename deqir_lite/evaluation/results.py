@@ -1,19 +1,18 @@
 """The results file: every number as soon as it is known, and what it was computed with."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deqir_lite._files import write_atomically
-from deqir_lite._json import to_json
+import torch
+
+from deqir_lite._json import read_object, write_json
+from deqir_lite.evaluation.references import Scores
 from deqir_lite.evaluation.settings import Setting
+from deqir_lite.machine import describe_device, versions
+from deqir_lite.priors.files import RESULTS_FILE
 
-FILE = "evaluation.json"
 _FORMAT = 3
-
-Scores = dict[str, float | None]
-"""``psnr`` in dB and ``ssim`` (None below 11 pixels a side) of one image."""
 
 
 @dataclass
@@ -37,11 +36,9 @@ class Results:
     @classmethod
     def load(cls, folder: Path) -> "Results":
         """The results in ``folder``; FileNotFoundError without, ValueError for a damaged file."""
-        path = folder / FILE
-        if not path.is_file():
-            raise FileNotFoundError(f"out: no {FILE} in {str(folder)!r}")
+        path = folder / RESULTS_FILE
         try:
-            stored = json.loads(path.read_text())
+            stored = read_object(path, name="out")
             if stored["format"] != _FORMAT:
                 raise ValueError(f"its format is {stored['format']!r}, not {_FORMAT}")
             results = cls(folder, stored["settings"], stored["context"])
@@ -65,17 +62,30 @@ class Results:
 
         Raises ValueError, naming the difference, when they were computed with other settings.
         """
-        if not (folder / FILE).exists():
+        if not (folder / RESULTS_FILE).exists():
             return cls(folder, settings)
         results = cls.load(folder)
         for name in results.settings | settings:
             there, here = results.settings.get(name), settings.get(name)
             if there != here:
                 raise ValueError(
-                    f"out: {str(folder / FILE)!r} holds results with another {name}: "
+                    f"out: {str(folder / RESULTS_FILE)!r} holds results with another {name}: "
                     f"{_brief(there, here)}; take another folder or delete the file"
                 )
         return results
+
+    def add_contributor(self, device: torch.device) -> None:
+        """Enter this run's ``device`` and software into ``context``, beside those of earlier runs.
+
+        ``versions`` has one text for each package: the version, or all that contributed in their
+        order, "2.12.0, 2.13.0".
+        """
+        context = self.context
+        context["devices"] = sorted({*context.get("devices", []), describe_device(device)})
+        there = context.setdefault("versions", {})
+        for name, now in versions().items():
+            known = there[name].split(", ") if name in there else []
+            there[name] = ", ".join(known if now in known else [*known, now])
 
     def save(self) -> Path:
         """Write the file, all or nothing: an interrupted or failed write keeps the old one."""
@@ -94,7 +104,7 @@ class Results:
             "references": references,
             "samples": samples,
         }
-        return write_atomically(self.folder / FILE, to_json(content).encode(), name="out")
+        return write_json(self.folder / RESULTS_FILE, content, name="out")
 
 
 def _numbers(value: Any) -> Any:

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from deqir_lite.evaluation.contributors import add_contributors
+from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.evaluation.goals import GOAL_SIZE
 from deqir_lite.evaluation.photos import Photo, check_photo_sizes, photos_of
 from deqir_lite.evaluation.pictures import Pictures
+from deqir_lite.evaluation.references import gaussian, reference_scores, score, scores
 from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.sampling import restore_samples
-from deqir_lite.evaluation.scoring import gaussian, reference_scores, score, scores
-from deqir_lite.evaluation.settings import MASK_SEED, SPACING, Setting, seeds_of
+from deqir_lite.evaluation.settings import MASK_SEED, Setting, seeds_of
 from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.base import Prior
@@ -26,29 +25,24 @@ from deqir_lite.priors.base import Prior
 class Evaluation:
     """A prior on photos: ``run`` goes through a plan and fills ``results``.
 
-    * ``seeds``: how many seeds 0, 1, ... the chains have, the same for every photo; with
-      ``all_seeds`` also where samples are expensive (see :func:`seeds_of`),
+    * ``results``: its settings say which seeds the chains have, how their timesteps are spaced,
+      and whether they are computed in float64 or, for every other dtype of the network, float32,
+    * ``pictures``: keeps the images that the figure shows,
     * ``batch``: images through the network at once,
-    * ``spacing``: of the timesteps of all chains (see :func:`deqir_lite.schedule.timestep_grid`),
-    * ``device`` and ``dtype`` (float32 or float64) of the chains; the baselines and reference
-      methods work in float64, on the CPU,
-    * ``pictures``: keeps the images that the figure shows.
+    * ``device``: of the chains; the simpler methods work in float64, on the CPU.
     """
 
     prior: Prior
     photos: Sequence[Photo]
     results: Results
     pictures: Pictures
-    seeds: int
     batch: int
     device: torch.device
-    dtype: torch.dtype = torch.float32
-    all_seeds: bool = False
-    spacing: str | float = SPACING
 
     def run(
         self,
         plan: Sequence[Setting],
+        *,
         minutes: float | None = None,
         references_only: bool = False,
         show_progress: bool = False,
@@ -69,9 +63,16 @@ class Evaluation:
         self.results.folder.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
         drawing = (draw or self.pictures.rows) and not references_only
-        shown = {setting for setting in plan if drawing and setting[1:3] == plan[0][1:3]}
-        missing = {setting: self._missing(setting, references_only, shown) for setting in plan}
-        with tqdm(total=sum(map(len, missing.values())), disable=not show_progress) as bar:
+        shown = [setting for setting in plan if drawing and setting[1:3] == plan[0][1:3]]
+        lost = [setting for setting in shown if self._has_lost_its_picture(setting)]
+        missing = {setting: self._missing(setting, references_only) for setting in plan}
+        total = len(lost) + sum(map(len, missing.values()))
+        with tqdm(total=total, disable=not show_progress) as bar:
+            for setting in lost:
+                if time.monotonic() >= deadline:
+                    return False
+                self._draw_again(setting)
+                bar.update()
             for _, stage in groupby(missing.items(), key=lambda item: item[0][1:3]):
                 for setting, photos in self._batches(dict(stage)):
                     if time.monotonic() >= deadline:
@@ -81,18 +82,14 @@ class Evaluation:
                     bar.update(len(photos))
         return True
 
-    def _missing(
-        self, setting: Setting, references_only: bool, shown: Collection[Setting]
-    ) -> list[Photo]:
-        """The photos of a setting that ``results`` lacks, or of which it lacks the picture."""
+    def _missing(self, setting: Setting, references_only: bool) -> list[Photo]:
+        """The photos of a setting that ``results`` lacks."""
         photos = photos_of(setting.task, self.photos, setting.size)
         if references_only:
             cell = (setting.task, setting.size)
             known = {photo for *found, photo in self.results.references if tuple(found) == cell}
         else:
             known = {photo for ran, photo in self.results.samples if ran == setting}
-        if setting in shown and setting not in self.pictures.rows:
-            known.discard(self._shown_photo(setting.size).name)
         return [photo for photo in photos if photo.name not in known]
 
     def _batches(
@@ -117,9 +114,7 @@ class Evaluation:
         references_only: bool,
         shown: Collection[Setting],
     ) -> None:
-        new = [(setting, photo.name) not in self.results.samples for photo in photos]
-        if any(new):  # otherwise it is for a picture, and adds no number
-            add_contributors(self.results.context, self.device)
+        self.results.add_contributor(self.device)
         operator = make_task(setting.task, (setting.size, setting.size), seed=MASK_SEED)
         truths = torch.cat([photo.load(setting.size) for photo in photos])
         for photo, truth in zip(photos, truths, strict=True):
@@ -132,19 +127,17 @@ class Evaluation:
         start = time.perf_counter()
         restored = self._restore(setting, operator, truths, self.prior)
         seconds = (time.perf_counter() - start) / len(photos)
-        for photo, truth, samples, is_new in zip(photos, truths, restored, new, strict=True):
+        for photo, truth, samples in zip(photos, truths, restored, strict=True):
             mean = samples.mean(dim=0, keepdim=True)
-            if is_new:
-                self.results.samples[setting, photo.name] = {
-                    "single": scores(samples, truth[None]),
-                    "mean": score(mean, truth[None]),
-                    "seconds": seconds,
-                }
+            self.results.samples[setting, photo.name] = {
+                "single": scores(samples, truth[None]),
+                "mean": score(mean, truth[None]),
+                "seconds": seconds,
+            }
             if setting in shown and photo == self._shown_photo(setting.size):
                 self.pictures.keep(setting, operator, truth[None], samples[:1], mean)
-        if setting.size == GOAL_SIZE and any(new):
-            added = [photo for photo, is_new in zip(photos, new, strict=True) if is_new]
-            self._walk_with_the_gaussian_prior(setting, operator, added, truths[torch.tensor(new)])
+        if setting.size == GOAL_SIZE:
+            self._walk_with_the_gaussian_prior(setting, operator, photos, truths)
         self.results.save()
 
     def _walk_with_the_gaussian_prior(
@@ -159,22 +152,41 @@ class Evaluation:
             mean = samples.mean(dim=0, keepdim=True)
             self.results.samples[setting, photo.name]["gaussian"] = score(mean, truth[None])
 
+    def _has_lost_its_picture(self, setting: Setting) -> bool:
+        photo = self._shown_photo(setting.size)
+        return setting not in self.pictures.rows and (setting, photo.name) in self.results.samples
+
+    def _draw_again(self, setting: Setting) -> None:
+        """The picture alone: the numbers stay, which may be those of another machine."""
+        operator = make_task(setting.task, (setting.size, setting.size), seed=MASK_SEED)
+        truth = self._shown_photo(setting.size).load(setting.size)
+        (samples,) = self._restore(setting, operator, truth, self.prior)
+        mean = samples.mean(dim=0, keepdim=True)
+        self.pictures.keep(setting, operator, truth, samples[:1], mean)
+
     def _seeds_of(self, setting: Setting) -> int:
-        return seeds_of(setting, self.seeds, self.all_seeds)
+        return seeds_of(setting, self.results.settings["seeds"], self.results.settings["all_seeds"])
 
     def _restore(
         self, setting: Setting, operator: LinearOperator, truths: Tensor, prior: Prior
     ) -> Tensor:
         """(P, S, 3, H, W), float64 on the CPU, not clamped."""
-        y = operator.A(truths.to(self.device, self.dtype))
+        dtype = torch.float64 if self.results.settings["dtype"] == "float64" else torch.float32
+        y = operator.A(truths.to(self.device, dtype))
         seeds = self._seeds_of(setting)
-        eta, spacing = setting.eta, self.spacing
         with explaining_memory(
             f"batch: out of memory with {self.batch} images of {setting.size} pixels a side; "
             "results so far are saved, go on with a smaller --batch"
         ):
             chunks = restore_samples(
-                prior, operator, y, setting.timesteps, eta, spacing, seeds, self.batch
+                prior,
+                operator,
+                y,
+                timesteps=setting.timesteps,
+                eta=setting.eta,
+                spacing=self.results.settings["spacing"],
+                seeds=seeds,
+                batch=self.batch,
             )
             samples = torch.cat([chunk.cpu().double() for chunk in chunks])
         return samples.unflatten(0, (len(truths), seeds))
@@ -182,3 +194,47 @@ class Evaluation:
     def _shown_photo(self, size: int) -> Photo:
         large = [photo for photo in self.photos if photo.side >= size]
         return next((photo for photo in large if photo.coloured), large[0])
+
+
+def restore_samples(
+    prior: Prior,
+    operator: LinearOperator,
+    y: Tensor,
+    *,
+    timesteps: int,
+    eta: float,
+    spacing: str | float,
+    seeds: int,
+    batch: int,
+) -> Iterator[Tensor]:
+    """Posterior samples x_0 of P photos with the seeds 0, 1, ..., at most ``batch`` at a time.
+
+    ``y`` (P, ...) are the photos' measurements. Every sample has the noise that a chain of that
+    photo and seed alone would have, so the batch does not decide the numbers. The chain is
+    walked step by step; the parallel solvers find the same samples with more evaluations.
+
+    Yields (b, 3, H, W), photo by photo and within one seed by seed; not clamped.
+    """
+    for photos in y.split(max(1, batch // seeds)):
+        for first in range(0, seeds, batch):
+            several = min(batch, seeds - first)
+            chain = make_chain(
+                prior,
+                operator,
+                photos,
+                num_steps=timesteps,
+                eta=eta,
+                seed=first,
+                spacing=spacing,
+                samples=several,
+            )
+            yield _walk(chain)
+
+
+def _walk(chain: RestorationChain) -> Tensor:
+    """x_0 alone: the states on the way are not needed, and large."""
+    x = chain.x_T
+    with torch.no_grad():
+        for k in range(chain.num_steps):
+            x = chain.step(x, k)
+    return x

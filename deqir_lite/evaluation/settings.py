@@ -1,6 +1,7 @@
 """What is run: tasks, sizes, chain lengths, eta, and the order of the work."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 from deqir_lite.chain import PICTURE
@@ -17,15 +18,12 @@ SEEDS = 8
 MASK_SEED = 0
 """Masks and subsets are the same for all photos and all seeds of the chain."""
 
-FIRST_SIZE = GOAL_SIZE
-"""The size of the goals comes first."""
-
 SHORT = 50
 """Chains with fewer steps are short."""
 
 
 class Setting(NamedTuple):
-    """One line of the table before a choice of eta: all photos and seeds of it make its numbers."""
+    """One line of the table: all its photos and seeds make its numbers."""
 
     task: str
     size: int
@@ -45,31 +43,25 @@ def seeds_of(setting: Setting, seeds: int, all_seeds: bool = False) -> int:
     return seeds if all_seeds or cheap or asked_for else 1
 
 
-def importance(size: int, timesteps: int) -> tuple[bool, int, bool, int]:
-    """Sort key: 128 pixels first, then 64, short chains before long ones, large sizes last."""
-    return size > FIRST_SIZE, timesteps, size != FIRST_SIZE, size
+def importance(setting: Setting) -> tuple[float, ...]:
+    """Sort key: photos of the size of the goals, then smaller ones, then larger; short chains
+    before long ones; tasks with goals of their own before others."""
+    task, size, timesteps, eta = setting
+    return size > GOAL_SIZE, timesteps, size != GOAL_SIZE, size, eta, _ORDER.index(task)
+
+
+_ORDER = [*dict.fromkeys((*GOALS, *TASKS))]
 
 
 def plan(
     tasks: Iterable[str],
     sizes: Iterable[int],
     timesteps: Iterable[int],
-    eta: Sequence[float] = (ETA,),
+    eta: Iterable[float] = (ETA,),
 ) -> list[Setting]:
-    """All settings, the most important ones first: see :func:`importance`; tasks with a goal first.
-
-    Every task is run with each ``eta``. Raises ValueError for an unknown task.
-    """
+    """All settings, the most important ones first. Raises ValueError for an unknown task."""
     tasks = list(tasks)
     for task in tasks:
         check_choice("tasks", task, TASKS)
-    stages = sorted(
-        ((size, steps) for size in sizes for steps in timesteps), key=lambda s: importance(*s)
-    )
-    ordered = sorted(tasks, key=[*GOALS, *TASKS].index)
-    return [
-        Setting(task, size, steps, value)
-        for size, steps in stages
-        for task in ordered
-        for value in eta
-    ]
+    combined = product(tasks, sizes, timesteps, eta)
+    return sorted((Setting(*values) for values in combined), key=importance)

@@ -1,20 +1,23 @@
-"""Where the files of a model lie, in a folder or on the hub, and what its config files say."""
+"""The files of a prior's folder: their names, and where they lie in a folder or on the hub."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+SPECTRUM_FILE = "spectrum.safetensors"
+"""A Gaussian photo prior: alone in its folder, or with the network for the rest."""
 
-def read_config(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; ValueError in one line when it holds none."""
-    try:
-        config = json.loads(path.read_text())
-    except ValueError as error:  # also bytes that are no text
-        raise ValueError(f"prior: {path} is not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"prior: {path} holds no JSON object")
-    return config
+CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
+"""The shape of a network, and the weights and c(t) of one for the rest."""
+
+LOG_FILE, STATE_FILE = "training_log.json", "training.pt"
+"""What a training run tells of itself, and what it needs to go on."""
+
+RESULTS_FILE, PICTURES_FILE = "evaluation.json", "evaluation-pictures.npz"
+"""The numbers of an evaluation, and the images that its figure shows."""
+
+COMPARISON_FILE = "comparison.json"
+PAGE_FILE, FIGURE_FILE, CARD_FILE = "evaluation.md", "evaluation.png", "README.md"
+"""What readers see of an evaluation, and the model card."""
 
 
 def locate(source: str | Path, places: Sequence[str], *names: str) -> tuple[str, Path]:

@@ -6,9 +6,6 @@ from deqir_lite.constants import Constants
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
-SPECTRUM_FILE = "spectrum.safetensors"
-"""The file of a Gaussian photo prior: alone in its folder, or with the network for the rest."""
-
 
 class GaussianPrior:
     """Photos as a stationary Gaussian: Lam is one 3x3 colour covariance per spatial frequency.

@@ -9,7 +9,8 @@ import torch
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
-from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
+from deqir_lite.priors.files import SPECTRUM_FILE
+from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule

@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from diffusers import UNet2DModel
 from diffusers.utils import logging
 
+from deqir_lite._json import read_object
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, ModelPrior
-from deqir_lite.priors.files import locate, read_config
+from deqir_lite.priors.files import CONFIG_FILE, locate
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 
@@ -134,11 +135,11 @@ def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
             f"prior: no folder {source!s}, and it is no hub id of the form owner/name"
         )
     _, path = locate(source, ("scheduler", ""), "scheduler_config.json")
-    return read_config(path)
+    return read_object(path, name="prior")
 
 
 def _load_unet(source: str | Path) -> UNet2DModel:
-    place, config = locate(source, ("unet", ""), "config.json")
+    place, config = locate(source, ("unet", ""), CONFIG_FILE)
     weights = [f"diffusion_pytorch_model.{ending}" for ending in ("safetensors", "bin")]
     locate(source, (place,), *weights)  # on the hub: the download
     folder = config.parent

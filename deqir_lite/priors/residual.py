@@ -6,18 +6,15 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save
 
-from deqir_lite._json import to_json
+from deqir_lite._json import read_object, to_json
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
-from deqir_lite.priors.files import read_config
-from deqir_lite.priors.gaussian import SPECTRUM_FILE, GaussianPrior
+from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
+from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.schedule import linear_schedule
-
-CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
-"""What the folder of such a prior holds beside the spectrum."""
 
 CLASS_NAME = "ResidualPrior"
 """How config.json says that a folder holds such a prior; diffusers has its own names there."""
@@ -175,17 +172,15 @@ def is_residual_prior(folder: Path) -> bool:
 
 
 def _read_config(root: Path) -> dict[str, Any]:
-    path = root / CONFIG_FILE
     if not root.is_dir():
         raise FileNotFoundError(f"prior: no folder {root}")
-    if not path.is_file():
-        if (root / SPECTRUM_FILE).is_file() and not (root / WEIGHTS_FILE).is_file():
-            raise ValueError(
-                f"prior: {root} holds a Gaussian photo prior, not a {CLASS_NAME}; train one with "
-                "`deqir-lite train`"
-            )
-        raise FileNotFoundError(f"prior: {root} holds no {CONFIG_FILE}")
-    return read_config(path)
+    there = {name for name in (CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE) if (root / name).is_file()}
+    if there == {SPECTRUM_FILE}:
+        raise ValueError(
+            f"prior: {root} holds a Gaussian photo prior, not a {CLASS_NAME}; train one with "
+            "`deqir-lite train`"
+        )
+    return read_object(root / CONFIG_FILE, name="prior")
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:

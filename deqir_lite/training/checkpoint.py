@@ -1,18 +1,18 @@
-"""Saving a training run so that nothing is lost: all files are written whole, or none is."""
+"""The files of a training run: all are written whole, or none is; and what they tell."""
 
 import io
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import UndefinedError
 
-from deqir_lite._files import replacing, write_atomically
-from deqir_lite._json import to_json
+from deqir_lite._files import replacing
+from deqir_lite._json import read_object, to_json
+from deqir_lite.priors.files import LOG_FILE, STATE_FILE
 from deqir_lite.priors.residual import ResidualPrior
-
-STATE_FILE = "training.pt"
-LOG_FILE = "training_log.json"
 
 STATE_KEYS = frozenset(
     (
@@ -21,11 +21,6 @@ STATE_KEYS = frozenset(
     )
 )
 """What a checkpoint holds at least; newer ones also tell of their "data"."""
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as indented JSON, atomically."""
-    write_atomically(path, to_json(value).encode())
 
 
 def write_together(folder: Path, files: dict[str, bytes]) -> None:
@@ -85,3 +80,27 @@ def check_same_data(state: dict[str, Any], data: dict[str, float]) -> None:
             f"resume: the checkpoint was trained with other data: {'; '.join(different)}; use the "
             "same photos and share of dead leaves, or another output folder"
         )
+
+
+def training_so_far(folder: str | Path) -> dict[str, float]:
+    """Crops and minutes of training that the log of a prior tells of, with those of the prior that
+    it began with; {} without a log. Raises ValueError when it is none of this trainer's."""
+    path = Path(folder) / LOG_FILE
+    if not path.is_file():
+        return {}
+    log = read_object(path, name="folder")
+    with naming(path, "log of this trainer"):
+        before = log["began_with"] or {}
+        return {
+            "crops": log["crops"] + before.get("crops", 0),
+            "minutes": log["history"][-1]["minutes"] + before.get("minutes", 0.0),
+        }
+
+
+@contextmanager
+def naming(path: Path, expected: str) -> Iterator[None]:
+    """Whatever goes wrong inside comes from what the file ``path`` of a folder holds."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, UndefinedError) as error:
+        raise ValueError(f"folder: {path} is no {expected} ({error})") from error

@@ -5,7 +5,6 @@ comparison.json``. A file of that name in the folder of a prior becomes a table 
 """
 
 import argparse
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -14,29 +13,50 @@ from typing import Any
 
 import torch
 
+from deqir_lite._files import check_place
+from deqir_lite._json import read_object, write_json
 from deqir_lite.checks import check_choice
 from deqir_lite.device import choose_device
 from deqir_lite.machine import describe_device
-from deqir_lite.training.checkpoint import write_json
-from deqir_lite.training.comparison_report import COMPARISON_FILE, comparison_table
+from deqir_lite.priors.files import COMPARISON_FILE
+from deqir_lite.training.card import recipes_compared
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
-from deqir_lite.training.variants import CHANGES, change_in_words
+
+CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "base": ("none", {}),
+    "wide": ("channels 64, 128, 144, 160", {"channels": (64, 128, 144, 160)}),
+    "deep": (
+        "3 blocks per level, channels 48, 96, 112, 160",
+        {"blocks": 3, "channels": (48, 96, 112, 160)},
+    ),
+    "full resolution": (
+        "no pixel-unshuffle, channels 16, 48, 96, 128, 224",
+        {"patch": 1, "channels": (16, 48, 96, 128, 224)},
+    ),
+    "large batch": ("batch 64, Muon's rate 0.004", {"batch": 64, "muon_lr": 4e-3}),
+    "low rate": ("Muon's rate 0.0015", {"muon_lr": 1.5e-3}),
+    "high rate": ("Muon's rate 0.006", {"muon_lr": 6e-3}),
+    "half uniform": ("50% of the timesteps towards low noise", {"low_noise": 0.5}),
+    "large crops": ("crops of 96 x 96 pixels in the decay", {"final_crop": 96}),
+}
+"""The recipes that are compared: name -> its changes of the default one, in words and as fields."""
 
 
 def named_recipes(device: torch.device | str, names: Sequence[str] = ()) -> dict[str, Recipe]:
     """The recipes ``names`` (all when empty) for a device; ValueError lists the known names."""
     for name in names:
         check_choice("recipes", name, CHANGES)
-    return {name: Recipe.for_device(device, **CHANGES[name]) for name in names or CHANGES}
+    return {name: Recipe.for_device(device, **CHANGES[name][1]) for name in names or CHANGES}
 
 
 def compare_recipes(
     photos: Sequence[torch.Tensor],
     recipes: Mapping[str, Recipe],
     minutes: float,
+    *,
     device: torch.device | str = "cpu",
     show_progress: bool = False,
     out: Path | None = None,
@@ -58,15 +78,15 @@ def compare_recipes(
         if name in rows:
             continue
         data = TrainingData(
-            photos, recipe.crop, 0.0, recipe.seed, device, final_size=recipe.final_crop
+            photos, recipe.crop, seed=recipe.seed, device=device, final_size=recipe.final_crop
         )
         trainer = Trainer(recipe, data)
         # what else a CPU computes meanwhile must not decide the comparison
         clock = time.thread_time if data.device.type == "cpu" else None
-        trainer.train(minutes, show_progress, clock)
+        trainer.train(minutes, show_progress=show_progress, clock=clock)
         last = trainer.history[-1]
         rows[name] = {
-            "change": change_in_words(name),
+            "change": CHANGES[name][0] if name in CHANGES else "",
             "steps": trainer.step,
             "crops": trainer.crops,
             "params": sum(p.numel() for p in trainer.network.parameters()),
@@ -83,7 +103,7 @@ def _rows_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, A
     if out is None or not out.exists():
         return {}
     try:
-        there = json.loads(out.read_text(encoding="utf-8"))
+        there = read_object(out, name="out")
         made, rows = (there["minutes"], there["hardware"]), dict(there["recipes"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"out: {str(out)!r} is no comparison of recipes ({error!r})") from error
@@ -110,22 +130,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         device = choose_device(options.device)
-        _check_file(options.out)
+        check_place(options.out, "out")
         recipes = named_recipes(device, options.recipes)
         largest = max(max(recipe.crop, recipe.final_crop) for recipe in recipes.values())
         photos = load_photos(options.photos, minimum=largest)
-        result = compare_recipes(photos, recipes, options.minutes, device, True, options.out)
+        result = compare_recipes(
+            photos, recipes, options.minutes, device=device, show_progress=True, out=options.out
+        )
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    print(comparison_table(result["recipes"]))
-
-
-def _check_file(path: Path) -> None:
-    """Refuse before the training what could not be written after it."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"out: no folder {str(path.parent)!r} to write {path.name!r} in")
-    if path.is_dir():
-        raise ValueError(f"out: {str(path)!r} is a folder; expected a file name")
+    print(recipes_compared(result), end="")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ class TrainingData:
         self,
         photos: Sequence[torch.Tensor],
         size: int,
+        *,
         dead_leaves: float = 0.0,
         seed: int = 0,
         device: torch.device | str = "cpu",

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import torch
 
+from deqir_lite.priors.unet import ResidualUNet
+
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """a, b, c of s -> a s + b s^3 + c s^5: five rounds bring singular values to about 1."""
 
@@ -57,3 +59,15 @@ def orthogonalise(matrix: torch.Tensor) -> torch.Tensor:
         factor = a * identity + b * gram + c * gram @ gram
         product, gram = factor @ product, factor @ gram @ factor
     return product @ matrix
+
+
+def inner_convolutions(
+    network: ResidualUNet,
+) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
+    """The weights for Muon, convolutions between hidden layers; and all other parameters."""
+    inner: list[torch.nn.Parameter] = []
+    other: list[torch.nn.Parameter] = []
+    for name, weight in network.named_parameters():
+        hidden = weight.ndim == 4 and not name.startswith(("input", "output"))
+        (inner if hidden else other).append(weight)
+    return inner, other

@@ -1,12 +1,11 @@
 """Training photos: a folder of them, read into memory and split."""
 
-import warnings
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from deqir_lite.images import PHOTO_ENDINGS, load_photo
+from deqir_lite._photo_folder import read_photos
 
 LARGEST_SHORT_SIDE = 512
 """Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""
@@ -16,32 +15,11 @@ def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
     """All photos under ``folder`` as uint8 tensors (3, H, W), in the order of their paths.
 
     A short side above 512 pixels is shrunk to 512, antialiased: crops hardly ever need more.
-    Files that cannot be read, and photos with a side below ``minimum`` pixels, are skipped with
-    one warning that counts them. Raises FileNotFoundError for a missing folder, ValueError when
-    nothing usable is left.
+    Warnings and errors as in :func:`read_photos`.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise FileNotFoundError(f"photos: no folder {root}")
-    photos, skipped = [], []
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in PHOTO_ENDINGS):
-        try:
-            photo = load_photo(path)[0]
-        except (OSError, ValueError):
-            skipped.append(path.name)
-            continue
-        if min(photo.shape[-2:]) < minimum:
-            skipped.append(path.name)
-            continue
-        photos.append(_to_bytes(photo, max(minimum, LARGEST_SHORT_SIDE)))
-    if skipped:
-        warnings.warn(
-            f"photos: skipped {len(skipped)} unreadable or tiny files, such as {skipped[0]}",
-            stacklevel=2,
-        )
-    if not photos:
-        raise ValueError(f"photos: {root} holds no usable photo of at least {minimum}x{minimum}")
-    return photos
+    largest = max(minimum, LARGEST_SHORT_SIDE)
+    found = read_photos(folder, deep=True, minimum=minimum)
+    return [_to_bytes(photo[0], largest) for _, photo in found]
 
 
 def _to_bytes(photo: torch.Tensor, largest: int) -> torch.Tensor:

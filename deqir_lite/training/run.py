@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from deqir_lite.priors.files import STATE_FILE
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training import checkpoint
-from deqir_lite.training.card import training_so_far
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
@@ -21,6 +21,7 @@ def train_prior(
     out: str | Path,
     minutes: float,
     recipe: Recipe | None = None,
+    *,
     device: torch.device | str = "cpu",
     resume: bool = False,
     dead_leaves: float = 0.0,
@@ -50,19 +51,26 @@ def train_prior(
     if resume and init is not None:
         raise ValueError("init: a resumed run goes on with its own weights; leave init out")
     folder = Path(out)
-    if not resume and (folder / checkpoint.STATE_FILE).exists():
+    if not resume and (folder / STATE_FILE).exists():
         raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
     state = checkpoint.load_state(folder) if resume else None
     recipe = _complete(recipe, device, state, batch, seed)
     prior = None if init is None else ResidualPrior.load(init)
-    earlier = None if init is None else training_so_far(init)
+    earlier = None if init is None else checkpoint.training_so_far(init)
     pictures = [] if photos is None else load_photos(photos, max(recipe.crop, recipe.final_crop))
-    data = TrainingData(pictures, recipe.crop, dead_leaves, recipe.seed, device, recipe.final_crop)
+    data = TrainingData(
+        pictures,
+        recipe.crop,
+        dead_leaves=dead_leaves,
+        seed=recipe.seed,
+        device=device,
+        final_size=recipe.final_crop,
+    )
     del pictures  # the data has its own copy
-    trainer = Trainer(recipe, data, folder, data_note, prior, earlier)
+    trainer = Trainer(recipe, data, folder=folder, data_note=data_note, init=prior, earlier=earlier)
     if state is not None:
         trainer.load_state_dict(state)
-    trainer.train(minutes, show_progress)
+    trainer.train(minutes, show_progress=show_progress)
     return folder
 
 

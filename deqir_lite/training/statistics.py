@@ -6,7 +6,7 @@ import torch
 
 from deqir_lite._files import write_atomically
 from deqir_lite.checks import check_integer
-from deqir_lite.priors.gaussian import SPECTRUM_FILE
+from deqir_lite.priors.files import CARD_FILE, SPECTRUM_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.crops import CropSampler
 from deqir_lite.training.photos import load_photos
@@ -25,6 +25,7 @@ objects: it knows only that photos are smooth and that their colours go together
 def fit_photo_spectrum(
     photos: str | Path,
     out: str | Path,
+    *,
     crops: int = 20000,
     size: int = 64,
     seed: int = 0,
@@ -47,5 +48,5 @@ def fit_photo_spectrum(
     card = _CARD.format(
         crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
     )
-    write_atomically(folder / "README.md", card.encode())
+    write_atomically(folder / CARD_FILE, card.encode())
     return spectrum

@@ -1,10 +1,11 @@
 """The training loop of a photo prior, measured in minutes, resumable at any time."""
 
-import dataclasses
 import math
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,14 @@ import torch.nn.functional as F
 from tqdm.auto import tqdm
 
 from deqir_lite.device import fast_in_bfloat16
-from deqir_lite.machine import describe_device
 from deqir_lite.memory import explaining_memory
-from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.identity import prior_digest
-from deqir_lite.priors.load import load_gaussian
 from deqir_lite.priors.residual import ResidualPrior
-from deqir_lite.priors.spectrum import PhotoSpectrum
-from deqir_lite.priors.unet import ResidualUNet
-from deqir_lite.training import checkpoint
-from deqir_lite.training.averages import WeightAverages
 from deqir_lite.training.card import write_card
+from deqir_lite.training.checkpoint import save_run
 from deqir_lite.training.compilation import compiled_network
 from deqir_lite.training.data import TrainingData
-from deqir_lite.training.interrupts import postponed_interrupt
-from deqir_lite.training.muon import Muon
 from deqir_lite.training.recipe import Recipe, sample_timesteps
-from deqir_lite.training.scale import gaussian_error
+from deqir_lite.training.state import TrainingState
 from deqir_lite.training.validation import validate
 
 SAVE_EVERY = 300.0
@@ -38,60 +30,34 @@ SAVE_EVERY = 300.0
 LOOK_EVERY = 20
 """Steps between two looks at the loss on an accelerator: each look waits for the device."""
 
-SCALE_CROPS = 2048
-"""Training crops on which c(t) is measured."""
 
+class Trainer(TrainingState):
+    """The loop: one step after the other until the time is used up, validated and saved.
 
-class Trainer:
-    """One training run: weights, their moving averages, the optimisers and the time already used.
-
-    It runs on the device of ``data``. ``folder`` receives the checkpoint, the exported prior, a
-    log and the model card; with None nothing is written. ``init`` is a prior whose weights,
-    Gaussian part and c(t) the run begins with, ``earlier`` what its log tells of its training.
-    Without one the Gaussian part is the bundled one, and c(t) is measured on training crops. Raises
-    ValueError when the network or the schedule of ``init`` is not that of the recipe.
+    ``folder`` receives the checkpoint, the exported prior, a log and the model card; with None
+    nothing is written. The rest as in :class:`TrainingState`.
     """
 
     def __init__(
         self,
         recipe: Recipe,
         data: TrainingData,
+        *,
         folder: Path | None = None,
         data_note: str = "",
         init: ResidualPrior | None = None,
         earlier: Mapping[str, float] | None = None,
     ) -> None:
-        self.recipe, self.data, self.folder, self.data_note = recipe, data, folder, data_note
-        self.device = data.device
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.network = recipe.build_network()
-        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
-        self.began_with: dict[str, Any] | None = None
-        if init is None:
-            self.gaussian = load_gaussian(recipe.schedule)
-            crops = data.draw(SCALE_CROPS, 0, self.generator, recipe.crop)
-            scale = gaussian_error(self.gaussian, crops.cpu())
-        else:
-            check_same_network(init, recipe)
-            self.network.load_state_dict(init.network.state_dict())
-            self.gaussian, scale = init.gaussian, init.scale
-            self.began_with = {"digest": prior_digest(init, ""), **(earlier or {})}
-        self.scale = scale.float().to(self.device)
-        self.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averages = WeightAverages(self.network, recipe.ema_decays)
-        inner, other = inner_convolutions(self.network)
-        self.optimizers = [Muon(inner, recipe.muon_lr), torch.optim.AdamW(other, recipe.adam_lr)]
-        self.peak_rates = [recipe.muon_lr, recipe.adam_lr]
+        super().__init__(recipe, data, data_note=data_note, init=init, earlier=earlier)
+        self.folder = folder
         with self._naming_the_batch():
             self.forward = compiled_network(self.network, recipe, self.device)
         self.loss = torch.zeros((), device=self.device)
-        self.step, self.crops, self.seconds = 0, 0, 0.0
-        self.history: list[dict[str, Any]] = []
 
     def train(
         self,
         minutes: float,
+        *,
         show_progress: bool = True,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -192,16 +158,6 @@ class Trainer:
             f"batch, such as {max(1, batch // 2)}"
         )
 
-    def averaged_prior(self, decay: float) -> ResidualPrior:
-        """The prior with one moving average of the weights, as it would be saved.
-
-        It takes no more crops at once than a training step does.
-        """
-        network = self.recipe.build_network()
-        network.load_state_dict(self.averages.weights[decay])
-        prior = ResidualPrior(self.gaussian, network, self.scale, max_batch=self.recipe.batch)
-        return prior.to(self.device)
-
     def judge(self) -> dict[str, Any]:
         """Validate all averages; the best one's entry for the history: decay, loss, PSNR.
 
@@ -229,110 +185,8 @@ class Trainer:
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
             prior = self.averaged_prior(best["ema_decay"])
-            checkpoint.save_run(self.folder, self.state_dict(), prior, self.log())
+            save_run(self.folder, self.state_dict(), prior, self.log())
             write_card(self.folder)
-
-    def log(self) -> dict[str, Any]:
-        """training_log.json: all that the model card tells of the run."""
-        return {
-            "recipe": dataclasses.asdict(self.recipe),
-            "photos": self.data.describe() | {"note": self.data_note},
-            "hardware": describe_device(self.device),
-            "parameters": sum(p.numel() for p in self.network.parameters()),
-            "began_with": self.began_with,
-            "crops": self.crops,
-            "history": self.history,
-        }
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on as if nothing had happened."""
-        return {
-            "recipe": dataclasses.asdict(self.recipe),
-            "network": self.network.state_dict(),
-            "scale": self.scale,
-            "averages": self.averages.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "generator": self.generator.get_state(),
-            "device": self.device.type,
-            "step": self.step,
-            "crops": self.crops,
-            "seconds": self.seconds,
-            "history": self.history,
-            "data_note": self.data_note,
-            "data": self.data.describe(),
-            "began_with": self.began_with,
-            "spectrum": dataclasses.asdict(self.gaussian.spectrum),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from :meth:`state_dict`; only the batch of the recipe may have changed.
-
-        On another kind of device the random numbers go on from a new seed. Raises ValueError when
-        the state belongs to another recipe or to other data, or does not fit its own.
-        """
-        recipe, own = state["recipe"], dataclasses.asdict(self.recipe)
-        different = [
-            key
-            for key in own
-            if key != "batch" and _plain(recipe.get(key, "unset")) != _plain(own[key])
-        ]
-        if different:
-            raise ValueError(
-                f"resume: the checkpoint was trained with another {', '.join(different)}; "
-                "use the same settings or another output folder"
-            )
-        checkpoint.check_same_data(state, self.data.describe())
-        try:
-            self.network.load_state_dict(state["network"])
-            for optimizer, stored in zip(self.optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(stored)
-            self.averages.load_state_dict(state["averages"])
-            if state["device"] == self.device.type:
-                self.generator.set_state(state["generator"])
-            else:
-                self.generator.manual_seed(self.recipe.seed + state["step"])
-            self.scale = state["scale"].float().to(self.device)
-            if "spectrum" in state:  # before, all runs had the bundled one
-                spectrum = PhotoSpectrum(**state["spectrum"])
-                self.gaussian = GaussianPrior(spectrum, schedule=self.recipe.schedule)
-        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"resume: the checkpoint is of another architecture than its recipe ({reason})"
-            ) from error
-        self.began_with = state["began_with"]
-        self.step, self.crops, self.seconds = state["step"], state["crops"], state["seconds"]
-        self.history = list(state["history"])
-        self.data_note = self.data_note or state["data_note"]
-
-
-def inner_convolutions(
-    network: ResidualUNet,
-) -> tuple[list[torch.nn.Parameter], list[torch.nn.Parameter]]:
-    """The weights for Muon, convolutions between hidden layers; and all other parameters."""
-    inner: list[torch.nn.Parameter] = []
-    other: list[torch.nn.Parameter] = []
-    for name, weight in network.named_parameters():
-        hidden = weight.ndim == 4 and not name.startswith(("input", "output"))
-        (inner if hidden else other).append(weight)
-    return inner, other
-
-
-def check_same_network(init: ResidualPrior, recipe: Recipe) -> None:
-    """Refuse to begin with the weights of a network of another shape, or of another schedule."""
-    there = {name: getattr(init.network, name) for name in ("channels", "blocks", "patch")}
-    there["num_train_timesteps"] = init.schedule.num_train_timesteps
-    different = [
-        f"{name} {value} there, {getattr(recipe, name)} in the recipe"
-        for name, value in there.items()
-        if _plain(value) != _plain(getattr(recipe, name))
-    ]
-    if different:
-        raise ValueError(f"init: the prior has another architecture: {'; '.join(different)}")
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _fast_convolutions(device: torch.device) -> AbstractContextManager[Any]:
@@ -340,3 +194,22 @@ def _fast_convolutions(device: torch.device) -> AbstractContextManager[Any]:
     if device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=True)
+
+
+@contextmanager
+def postponed_interrupt() -> Iterator[None]:
+    """Hold back a Ctrl-C that comes inside, and raise its KeyboardInterrupt at the end.
+
+    Python delivers signals to the main thread only; in other threads there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[tuple[Any, ...]] = []
+    usual = signal.signal(signal.SIGINT, lambda *arguments: received.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if received and callable(usual):
+        usual(*received[0])

@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from deqir_lite import load_bundled_photo, save_image
+from deqir_lite._json import write_json
 from deqir_lite.cli import app
-from deqir_lite.training.checkpoint import write_json
 
 
 @pytest.fixture

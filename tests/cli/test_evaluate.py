@@ -7,14 +7,14 @@ from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.device import fast_in_bfloat16
+from deqir_lite.evaluation import references
 from deqir_lite.evaluation import run as run_module
-from deqir_lite.evaluation import scoring
 
 
 @pytest.fixture(autouse=True)
 def quick_tv(monkeypatch):
     """Total variation has tests of its own, and is slow."""
-    monkeypatch.setattr(scoring, "tv_restoration", lambda operator, y: operator.pinv(y))
+    monkeypatch.setattr(references, "tv_restoration", lambda operator, y: operator.pinv(y))
 
 
 @pytest.fixture
@@ -177,9 +177,11 @@ def test_references_only(evaluate, folder):
     assert stored["samples"] == []
 
 
-def test_several_etas(evaluate):
+def test_several_etas(evaluate, folder):
     result = evaluate("--eta", "0.3, 0.9")
-    assert "(best of 0.3, 0.9)" in result.stdout
+    titles = [line for line in result.stdout.splitlines() if "pixels" in line]
+    assert titles == [f"16 × 16 pixels, T = 3, eta = {eta}" for eta in (0.3, 0.9)]
+    assert " --eta 0.3,0.9 " in printed_command(folder)
 
 
 def test_a_spacing_by_name_or_exponent(evaluate, folder):
@@ -244,7 +246,7 @@ def test_refused(evaluate, folder, options, message):
         (("--budget", -1), "budget: got -1"),
         (("--device", "tpu"), "device: unknown value 'tpu'"),
         (("--photos", "nowhere"), "photos: no folder 'nowhere'"),
-        (("--only-table",), "out: no evaluation.json"),
+        (("--only-table",), "holds no evaluation.json"),
     ],
 )
 def test_refused_options(evaluate, folder, options, message):
@@ -283,7 +285,9 @@ def test_unreadable_photos_are_counted(evaluate, photos):
     (photos / "broken.png").write_bytes(b"nothing")
     result = evaluate()
     assert result.exit_code == 0
-    assert "warning: photos: skipped 1 unreadable files, such as broken.png" in result.stderr
+    assert (
+        "warning: photos: skipped 1 unreadable or tiny files, such as broken.png" in result.stderr
+    )
 
 
 def test_photos_that_are_too_small(evaluate, photos, folder, run):
@@ -310,7 +314,7 @@ def test_photos_that_are_all_too_small(evaluate, folder):
 
 
 def test_out_of_memory_names_the_batch(evaluate, monkeypatch):
-    def full(*arguments):
+    def full(*arguments, **options):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
 
     monkeypatch.setattr(run_module, "restore_samples", full)

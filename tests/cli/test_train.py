@@ -47,7 +47,7 @@ def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
     }
     card = (prior / "README.md").read_text()
     assert "Three gradients, CC0." in card
-    assert "2 photos" in card
+    assert "| photos | 2 trained on, 1 held out |" in card
 
     again = run(*options, "--minutes", 0.03)
     assert again.exit_code == 2

@@ -11,7 +11,7 @@ from deqir_lite.evaluation import (
     Setting,
     find_photos,
     plan,
-    scoring,
+    references,
     tv_restoration,
 )
 
@@ -40,23 +40,21 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
 
     TV takes 2 steps instead of 60: here only its place in the results counts.
     """
-    monkeypatch.setattr(scoring, "tv_restoration", lambda op, y: tv_restoration(op, y, (0.1, 0.1)))
+    monkeypatch.setattr(references, "tv_restoration", lambda *y: tv_restoration(*y, (0.1, 0.1)))
 
     def make(name="results", prior=gaussian_prior, batch=4, **shared):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         photos = find_photos(photo_folder)
         known = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "all_seeds": False}
-        shared = known | {"dtype": "f", "spacing": 3.0} | shared
+        shared = known | {"dtype": "float64", "spacing": 3.0} | shared
         return Evaluation(
             prior=prior,
             photos=photos,
             results=Results.resume(folder, shared),
             pictures=Pictures(folder),
-            seeds=3,
             batch=batch,
             device=torch.device("cpu"),
-            dtype=torch.float64,
         )
 
     return make

@@ -12,7 +12,9 @@ from deqir_lite.operators import make_task
 def test_photos(photo_folder):
     (photo_folder / "broken.png").write_bytes(b"no photo")
     (photo_folder / "notes.txt").write_text("no photo either")
-    with pytest.warns(UserWarning, match="photos: skipped 1 unreadable files, such as broken.png"):
+    with pytest.warns(
+        UserWarning, match="photos: skipped 1 unreadable or tiny files, such as broken.png"
+    ):
         photos = find_photos(photo_folder)
     assert [(p.name, p.coloured) for p in photos] == [
         *(("a.png", True), ("b.jpg", True), ("grey.png", False)),
@@ -25,7 +27,7 @@ def test_photos(photo_folder):
 def test_no_photos(tmp_path):
     with pytest.raises(FileNotFoundError, match="photos: no folder"):
         find_photos(tmp_path / "none")
-    with pytest.raises(ValueError, match="photos: .* holds no readable photo"):
+    with pytest.raises(ValueError, match="photos: .* holds no usable photo of at least 8x8"):
         find_photos(tmp_path)
 
 

@@ -5,6 +5,7 @@ import json
 import math
 
 import pytest
+import torch
 
 from deqir_lite.evaluation import Results, Setting, results
 
@@ -33,7 +34,7 @@ def test_round_trip(filled):
 
 def test_new_results(tmp_path):
     assert Results.resume(tmp_path, {"seeds": 2}) == Results(tmp_path, {"seeds": 2})
-    with pytest.raises(FileNotFoundError, match="out: no evaluation.json"):
+    with pytest.raises(FileNotFoundError, match="^out: .* holds no evaluation.json"):
         Results.load(tmp_path)
 
 
@@ -83,4 +84,18 @@ def test_a_full_disk_keeps_what_was_written(filled, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         filled.save()
     assert (filled.folder / "evaluation.json").read_bytes() == kept
-    assert [path.name for path in filled.folder.iterdir()] == [results.FILE]
+    assert [path.name for path in filled.folder.iterdir()] == [results.RESULTS_FILE]
+
+
+def test_versions_and_devices_of_several_runs_stand_side_by_side(filled, monkeypatch):
+    filled.context = {"prior": "mine", "versions": {"lpips": "0.1"}}
+    for version, device in [("2.13.0", "B"), ("2.9.0", "A"), ("2.13.0", "B"), ("2.9.0", "A")]:
+        now = {"python": "3.11", "torch": version}
+        monkeypatch.setattr(results, "versions", lambda now=now: now)
+        monkeypatch.setattr(results, "describe_device", lambda _, device=device: device)
+        filled.add_contributor(torch.device("cpu"))
+    assert filled.context == {
+        "prior": "mine",
+        "versions": {"lpips": "0.1", "python": "3.11", "torch": "2.13.0, 2.9.0"},
+        "devices": ["A", "B"],
+    }

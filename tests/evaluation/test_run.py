@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from deqir_lite import make_chain, restore_sequential, save_image
-from deqir_lite.evaluation import restore_samples, summarise, text_table
+from deqir_lite.evaluation import restore_samples, summarise
 from deqir_lite.evaluation import run as run_module
-from deqir_lite.evaluation.settings import FIRST_SIZE, Setting, plan, seeds_of
+from deqir_lite.evaluation.settings import GOAL_SIZE, Setting, plan, seeds_of
 from deqir_lite.images import to_uint8
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.metrics import psnr
@@ -23,7 +23,8 @@ from deqir_lite.operators import TASKS, make_task
 def test_batches_are_single_chains(nonlinear_prior, gaussian_prior, task, batch):
     operator = make_task(task, (8, 8))
     y = operator.A(gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(0)))
-    chunks = restore_samples(nonlinear_prior, operator, y, 4, 0.5, "quadratic", 3, batch)
+    options = {"timesteps": 4, "eta": 0.5, "spacing": "quadratic", "seeds": 3, "batch": batch}
+    chunks = restore_samples(nonlinear_prior, operator, y, **options)
     together = torch.cat(list(chunks))
     alone = [
         make_chain(
@@ -45,7 +46,8 @@ def test_batch_limit(gaussian_prior):
     operator = make_task("sr2", (8, 8))
     y = operator.A(torch.zeros(3, 3, 8, 8))
     for batch, expected in ((7, [6, 3]), (4, [3, 3, 3]), (2, [2, 1, 2, 1, 2, 1])):
-        chunks = restore_samples(gaussian_prior, operator, y, 2, 0.5, "cubic", 3, batch)
+        options = {"timesteps": 2, "eta": 0.5, "spacing": "cubic", "seeds": 3, "batch": batch}
+        chunks = restore_samples(gaussian_prior, operator, y, **options)
         assert [len(chunk) for chunk in chunks] == expected
 
 
@@ -147,7 +149,7 @@ def test_an_interrupted_run_goes_on(make_evaluation, settings, gaussian_prior, c
     assert len(before) < len(whole.results.samples)
     again.run(settings)
     assert before.items() <= again.results.samples.items()
-    assert text_table(again.results) == text_table(whole.results)
+    assert summarise(again.results) == summarise(whole.results)
     assert sorted(again.results.references) == sorted(whole.results.references)
 
 
@@ -203,7 +205,7 @@ def test_references_first(make_evaluation, settings):
     assert evaluation.run(settings, references_only=True)
     assert not evaluation.results.samples
     lines = summarise(evaluation.results)
-    assert [line.task for line in lines] == ["sr2", "colorization"]
+    assert [line.setting.task for line in lines] == ["sr2", "colorization"]
     assert lines[0].psnr["tv"] is not None
     assert lines[0].psnr["mean"] is None
     references = dict(evaluation.results.references)
@@ -219,7 +221,7 @@ def test_the_most_important_comes_first():
     wanted = plan(TASKS, [64, 256, 128], [100, 20])
     stages = list(dict.fromkeys((s.size, s.timesteps) for s in wanted))
     assert stages == [(128, 20), (64, 20), (128, 100), (64, 100), (256, 20), (256, 100)]
-    assert wanted[0][:2] == ("sr2", FIRST_SIZE)
+    assert wanted[0][:2] == ("sr2", GOAL_SIZE)
     assert len(wanted) == len(TASKS) * 6
     assert [s.task for s in plan(["sr8", "sensing", "colorization"], [64], [20])] == [
         "colorization",
@@ -254,8 +256,7 @@ def test_expensive_cells_have_one_seed(make_evaluation):
 
 
 def test_the_spacing_is_that_of_the_chains(make_evaluation):
-    evaluation = make_evaluation()
-    evaluation.spacing = 1.5
+    evaluation = make_evaluation(spacing=1.5)
     setting = Setting("sr2", 16, 3, 0.5)
     evaluation.run([setting])
     truth = evaluation.photos[0].load(16)

@@ -22,7 +22,7 @@ SMALL = Recipe.for_device(
 
 def training_data(pictures, dead_leaves=0.0):
     return TrainingData(
-        pictures, SMALL.crop, dead_leaves, device="cuda", final_size=SMALL.final_crop
+        pictures, SMALL.crop, dead_leaves=dead_leaves, device="cuda", final_size=SMALL.final_crop
     )
 
 
@@ -101,14 +101,14 @@ def test_a_step_waits_for_nothing(pictures, progress):
 @pytest.mark.parametrize("dead_leaves", [0.0, 0.5])
 def test_a_run_of_twenty_seconds_learns_and_resumes(pictures, tmp_path, dead_leaves):
     data = training_data(pictures, dead_leaves)
-    trainer = Trainer(SMALL, data, tmp_path)
+    trainer = Trainer(SMALL, data, folder=tmp_path)
     before = trainer.judge()["loss"]
     trainer.train(20 / 60, show_progress=False)
     assert trainer.history[-1]["loss"] < 0.8 * before
     state = load_state(tmp_path)
     assert state["device"] == "cuda"
 
-    resumed = Trainer(SMALL, data, tmp_path)
+    resumed = Trainer(SMALL, data, folder=tmp_path)
     resumed.load_state_dict(state)
     assert torch.equal(resumed.generator.get_state(), state["generator"])
     assert torch.equal(resumed.scale, trainer.scale)

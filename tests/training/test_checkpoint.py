@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 
 from deqir_lite.priors import GaussianPrior, PhotoSpectrum
+from deqir_lite.priors.files import STATE_FILE
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.schedule import linear_schedule
 from deqir_lite.training import checkpoint
@@ -93,7 +94,7 @@ def test_missing_and_corrupt_checkpoints(tmp_path, prior):
     with pytest.raises(FileNotFoundError, match=r"^resume: .* holds no training\.pt$"):
         checkpoint.load_state(tmp_path)
     save(tmp_path, prior, 1)
-    path = tmp_path / checkpoint.STATE_FILE
+    path = tmp_path / STATE_FILE
     whole = path.read_bytes()
     for content in (b"", b"garbage", whole[:-200]):
         path.write_bytes(content)

@@ -37,16 +37,16 @@ def test_photos_only_by_default_and_the_held_out_one_only_in_validation():
 
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_the_share_of_dead_leaves(share):
-    data = TrainingData(FLAT, 16, share)
+    data = TrainingData(FLAT, 16, dead_leaves=share)
     assert abs(1 - flat_share(data.draw(1000, 0, generator(), 16)) - share) < 0.05
     assert data.describe() == {"training": 2, "held_out": 1, "dead_leaves": share, "pixels": 1440}
 
 
 def test_leaves_alone_need_no_photos_and_are_judged_on_pictures_of_their_own():
-    data = TrainingData([], 16, 1.0)
+    data = TrainingData([], 16, dead_leaves=1.0)
     assert flat_share(data.draw(50, 0, generator(), 16)) < 0.2
     assert data.describe() == {"training": 0, "held_out": 0, "dead_leaves": 1.0, "pixels": 0}
-    assert torch.equal(data.validation, TrainingData([], 16, 1.0).validation)
+    assert torch.equal(data.validation, TrainingData([], 16, dead_leaves=1.0).validation)
     assert data.validation.shape == (64, 3, 16, 16)
     first = module.DeadLeaves(module.load_gaussian().spectrum, 64, 0)
     shown = data._samplers[16]._pixels.reshape(6, -1, 3)[:, : 64 * 64]
@@ -56,26 +56,26 @@ def test_leaves_alone_need_no_photos_and_are_judged_on_pictures_of_their_own():
 
 
 def test_with_photos_and_leaves_alone_the_photos_only_judge():
-    data = TrainingData(FLAT, 16, 1.0)
+    data = TrainingData(FLAT, 16, dead_leaves=1.0)
     assert flat_share(data.draw(50, 0, generator(), 16)) < 0.2
     assert len(data.validation.unique()) == 1
     assert data.describe() == {"training": 0, "held_out": 1, "dead_leaves": 1.0, "pixels": 1440}
 
 
 def test_the_stream_goes_on_and_a_resumed_run_joins_it_where_it_is():
-    data = TrainingData(FLAT, 16, 0.5)
+    data = TrainingData(FLAT, 16, dead_leaves=0.5)
     early = data.draw(40, 0, generator(), 16)
     assert torch.equal(data.draw(40, module.STEPS_PER_PICTURE - 1, generator(), 16), early)
     later = data.draw(40, 9 * module.STEPS_PER_PICTURE, generator(), 16)
     assert not torch.equal(later, early)
-    resumed = TrainingData(FLAT, 16, 0.5)
+    resumed = TrainingData(FLAT, 16, dead_leaves=0.5)
     assert torch.equal(resumed.draw(40, 9 * module.STEPS_PER_PICTURE, generator(), 16), later)
-    other = TrainingData(FLAT, 16, 0.5, seed=1)
+    other = TrainingData(FLAT, 16, dead_leaves=0.5, seed=1)
     assert not torch.equal(other.draw(40, 0, generator(), 16), early)
 
 
 def test_larger_crops_of_the_same_pictures_for_the_end_of_a_run():
-    data = TrainingData([*FLAT, *FLAT], 16, 0.5, final_size=20)
+    data = TrainingData([*FLAT, *FLAT], 16, dead_leaves=0.5, final_size=20)
     assert data.draw(3, 0, generator(), 16).shape == (3, 3, 16, 16)
     crops = data.draw(200, 5 * module.STEPS_PER_PICTURE, generator(), 20)
     assert crops.shape == (200, 3, 20, 20)
@@ -85,6 +85,6 @@ def test_larger_crops_of_the_same_pictures_for_the_end_of_a_run():
 
 def test_refusals():
     with pytest.raises(ValueError, match=r"dead_leaves: got 1.5; expected a number in \[0, 1\]"):
-        TrainingData(FLAT, 16, 1.5)
+        TrainingData(FLAT, 16, dead_leaves=1.5)
     with pytest.raises(ValueError, match="photos: got 0; training needs at least 2"):
-        TrainingData([], 16, 0.5)
+        TrainingData([], 16, dead_leaves=0.5)

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from deqir_lite.training.muon import Muon, orthogonalise
+from deqir_lite.training.muon import Muon, inner_convolutions, orthogonalise
 
 SHAPES = [(24, 24), (16, 144), (144, 16), (7, 5), (64, 65), (1, 9), (9, 1)]
 
@@ -94,3 +94,15 @@ def test_weights_without_a_gradient_stay_and_the_state_is_restored():
     for one in (optimizer, other):
         one.step()
     assert torch.equal(again, weights[0])
+
+
+def test_muon_has_the_inner_convolutions_and_adam_all_the_rest(recipe):
+    network = recipe.build_network()
+    inner, other = inner_convolutions(network)
+    names = {id(weight): name for name, weight in network.named_parameters()}
+    assert sorted(map(id, inner + other)) == sorted(names)
+    assert {names[id(weight)] for weight in inner} == {
+        *(f"{side}.0.0.{part}.weight" for side in ("down", "up") for part in ("first", "second")),
+        *(f"down.1.0.{part}.weight" for part in ("first", "second")),
+        *("shrink.0.weight", "grow.0.weight"),
+    }

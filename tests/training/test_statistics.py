@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from deqir_lite.priors import GaussianPrior, PhotoSpectrum
-from deqir_lite.training.statistics import SPECTRUM_FILE, fit_photo_spectrum
+from deqir_lite.priors.files import SPECTRUM_FILE
+from deqir_lite.training.statistics import fit_photo_spectrum
 
 
 def test_fit_writes_a_spectrum_that_loads_and_a_card(photo_folder, tmp_path):
