@@ -9,7 +9,8 @@ from typing import Any
 
 import typer
 
-from deqir_lite.checks import check_integer
+from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.images import PICTURE_ENDINGS
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.schedule import spacing_power
 
@@ -100,3 +101,15 @@ def check_folder(name: str, path: Path) -> None:
             if not place.is_dir():
                 raise NotADirectoryError(f"{name}: {str(place)!r} is a file; expected a folder")
             return
+
+
+def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
+    """Refuse, before the work, what could not be written or would overwrite the photo."""
+    check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
+    taken = {photo.resolve(): "the photo"}
+    for path in files:
+        name = "report" if path is report else "out"
+        check_writable(name, path)
+        if path.resolve() in taken:
+            raise ValueError(f"{name}: {str(path)!r} is {taken[path.resolve()]}; take another name")
+        taken[path.resolve()] = "another output of this command"

@@ -1,6 +1,5 @@
-"""The numbers of a restoration, a few lines on the terminal, and a sheet of its samples."""
+"""What ``restore`` says: its numbers in a few lines, a sheet of samples, help against memory."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,18 +7,9 @@ import typer
 from PIL import Image
 
 from deqir_lite.images import side_by_side
-from deqir_lite.metrics import SSIM_WINDOW, format_value, psnr, ssim
+from deqir_lite.metrics import format_value
 
 _IN_A_ROW = 8
-
-
-def quality(truth: torch.Tensor, images: Mapping[str, torch.Tensor]) -> dict[str, float | None]:
-    """psnr_NAME and ssim_NAME of named images, averaged over a batch; SSIM None where too small."""
-    large = min(truth.shape[-2:]) >= SSIM_WINDOW
-    return {f"psnr_{name}": float(psnr(x, truth).mean()) for name, x in images.items()} | {
-        f"ssim_{name}": float(ssim(x, truth).mean()) if large else None
-        for name, x in images.items()
-    }
 
 
 def print_report(numbers: dict[str, Any]) -> None:
@@ -38,7 +28,7 @@ def print_report(numbers: dict[str, Any]) -> None:
             f"standard deviation of the {samples} samples: white is "
             f"{numbers['deviation_white']:.1f} of 255 levels"
         )
-    done = "sweeps" if numbers["method"] == "deqir" else "steps"
+    done = "sweeps" if numbers["sampler"] == "parallel" else "steps"
     typer.echo(
         f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
         f"{numbers['nfe']} network evaluations (nfe), {numbers['seconds']:.2f} s, "
@@ -72,3 +62,25 @@ def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
     for k, row in enumerate(rows):
         sheet.paste(row, (0, k * height))
     return sheet
+
+
+def memory_advice(
+    picture: torch.Tensor,
+    timesteps: int,
+    samples: int,
+    measured: bool,
+    sampler: str,
+    max_batch: int | None,
+) -> str:
+    """What to say when memory runs out: the size of the work, and what makes it smaller."""
+    height, width = picture.shape[-2:]
+    helps = ["a smaller photo" if measured else f"a --size below {min(height, width)}"]
+    helps += ["--max-batch 1"] if (sampler == "parallel" or samples > 1) and max_batch != 1 else []
+    helps += ["fewer --samples"] if samples > 1 else []
+    helps += ["fewer --timesteps"] if timesteps > 1 else []
+    helps += ["--sampler sequential"] if sampler == "parallel" else []
+    return (
+        f"out of memory with {f'{samples} samples of ' if samples > 1 else ''}a photo of "
+        f"{width}x{height} pixels and T = {timesteps}; "
+        f"less is needed with {', '.join(helps)}"
+    )

@@ -1,5 +1,7 @@
-"""From a chain to a restored photo."""
+"""From a photo, a task and settings to a restored photo and what is said of it."""
 
+from deqir_lite.restoration.problem import Problem, pose_problem
+from deqir_lite.restoration.report import SAMPLERS, RestorationReport, restore_problem
 from deqir_lite.restoration.sampling import (
     SolveOptions,
     restore_parallel,
@@ -7,4 +9,14 @@ from deqir_lite.restoration.sampling import (
     solve_chain,
 )
 
-__all__ = ["SolveOptions", "restore_parallel", "restore_sequential", "solve_chain"]
+__all__ = [
+    "SAMPLERS",
+    "Problem",
+    "RestorationReport",
+    "SolveOptions",
+    "pose_problem",
+    "restore_parallel",
+    "restore_problem",
+    "restore_sequential",
+    "solve_chain",
+]

@@ -10,14 +10,13 @@ from typing import Any
 import ipywidgets
 import torch
 
-from deqir_lite.baselines import simple_answer
-from deqir_lite.chain import make_chain
+from deqir_lite.chain import PICTURE, ChainSettings
 from deqir_lite.checks import check_choice, check_images
 from deqir_lite.fixedpoint.models import FORMS
 from deqir_lite.metrics import psnr
-from deqir_lite.operators import TASKS, make_task
+from deqir_lite.operators import TASKS
 from deqir_lite.priors.base import Prior
-from deqir_lite.restoration import restore_parallel, restore_sequential
+from deqir_lite.restoration import SolveOptions, pose_problem, restore_problem
 from deqir_lite.solvers import SOLVERS
 from deqir_lite.viz.gallery import show_images
 from deqir_lite.viz.style import BookFigure
@@ -168,27 +167,37 @@ def _restored(
     check_images("photo", photo, in_range=True)
     if len(photo) != 1:
         raise ValueError(f"photo: got {len(photo)} photos; expected one")
-    operator = make_task(task, (photo.shape[-2], photo.shape[-1]))
-    y = operator.A(photo)
-    chain = make_chain(prior, operator, y, num_steps=num_steps, eta=eta, seed=seed)
-    step_by_step = restore_sequential(chain)
-    at_once = restore_parallel(chain, form=form, solver=solver)
-    pinv, (name, simple) = operator.pinv(y), simple_answer(operator, y)
-    before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, at_once.x0))
-    agreement = psnr(at_once.x0, step_by_step.x0).item()
+    problem = pose_problem(photo, task)
+    settings: ChainSettings = {"num_steps": num_steps, "eta": eta, "spacing": PICTURE["spacing"]}
+    step_by_step, at_once = (
+        restore_problem(
+            problem,
+            prior,
+            settings=settings,
+            seed=seed,
+            sampler=sampler,
+            solve=SolveOptions(form=form, solver=solver),
+        )
+        for sampler in ("sequential", "parallel")
+    )
+    name, simple = at_once.simple_name, at_once.simple
+    pinv, x0 = problem.operator.pinv(problem.y), at_once.solution.x0
+    sweeps = at_once.solution.sweeps
+    before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, x0))
+    agreement = psnr(x0, step_by_step.solution.x0).item()
     titles = [
         f"measured: {before:.1f} dB",
         f"without a prior, {name}: {without:.1f} dB",
-        f"step by step: {step_by_step.nfe} evaluations, one by one",
-        f"all at once: {at_once.sweeps} sweeps, {at_once.nfe} evaluations, {after:.1f} dB",
+        f"step by step: {step_by_step.solution.nfe} evaluations, one by one",
+        f"all at once: {sweeps} sweeps, {at_once.solution.nfe} evaluations, {after:.1f} dB",
         "photo",
     ]
-    pictures = [pinv[0], simple[0], step_by_step.x0[0], at_once.x0[0], photo[0]]
+    pictures = [pinv[0], simple[0], step_by_step.solution.x0[0], x0[0], photo[0]]
     alt = (
         f"Five pictures for the task {task}, eta {eta:g}, T = {num_steps}, {form} form, {solver}: "
         f"the measurement at {before:.1f} dB, the usual answer without a prior ({name}) at "
         f"{without:.1f} dB, the step-by-step restoration, the restoration "
-        f"all at once after {at_once.sweeps} sweeps at {after:.1f} dB, and the photo."
+        f"all at once after {sweeps} sweeps at {after:.1f} dB, and the photo."
     )
     caption = f"The two restorations agree to {agreement:.0f} dB."
     return _Shown(show_images(pictures, titles=titles), alt, caption)

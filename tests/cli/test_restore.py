@@ -22,6 +22,7 @@ from deqir_lite import (
     simple_answer,
     ssim,
 )
+from deqir_lite.restoration import report as report_module
 from deqir_lite.schedule import timestep_grid
 
 module = importlib.import_module("deqir_lite.cli.restore")  # the package's name is the function
@@ -45,6 +46,18 @@ def no_work(monkeypatch):
         raise AssertionError("a prior was loaded")
 
     monkeypatch.setattr(module, "load_prior", fail)
+
+
+@pytest.fixture
+def bent_file(tmp_path):
+    """A prior in a file, for which the Gaussian start is not yet the answer."""
+    path = tmp_path / "bent.py"
+    path.write_text(
+        "from deqir_lite import load_gaussian\n"
+        "from deqir_lite.verification import bent_prior\n"
+        "def prior():\n    return bent_prior(load_gaussian())\n"
+    )
+    return f"{path}:prior"
 
 
 def pixels(path):
@@ -75,7 +88,7 @@ def test_every_task(restore, folder, photo, task):
             "mask_seed",
             "seed",
             "samples",
-            "method",
+            "sampler",
             "timesteps",
         ),
         *("eta", "spacing", "prior", "device", "dtype", "form", "solver", "tolerance", "sweeps"),
@@ -128,13 +141,13 @@ def test_inpainting_improves_the_photo(restore, folder):
 
 @pytest.mark.parametrize("task", ["sr2", "deblur-gaussian", "inpaint-text", "old-photo"])
 @pytest.mark.parametrize("solver", ["picard", "anderson-triangular", "anderson-joint"])
-def test_both_methods_give_the_same_picture(restore, folder, task, solver):
+def test_both_samplers_give_the_same_picture(restore, folder, task, solver):
     options = ("--task", task, "--eta", 0.15, "--seed", 3)
     parallel, sequential = folder / "parallel.png", folder / "sequential.png"
     result = restore(*options, "--form", "noise", "--solver", solver, "--sweeps", 40,
                      "--tolerance", 1e-5, out=parallel)  # fmt: skip
     assert result.exit_code == 0, result.output
-    result = restore(*options, "--method", "sequential", out=sequential)
+    result = restore(*options, "--sampler", "sequential", out=sequential)
     assert "5 steps, 5 network evaluations (nfe), " in result.stdout
     assert abs(pixels(parallel) - pixels(sequential)).max() <= 1
 
@@ -146,7 +159,7 @@ def test_defaults():
     assert (values["preset"], values["samples"]) == ("picture", 1)
     assert values["timesteps"] is values["eta"] is values["spacing"] is None
     assert (values["form"], values["solver"]) == ("gaussian", "anderson-triangular")
-    assert (values["method"], values["prior"]) == ("deqir", "photo64")
+    assert (values["sampler"], values["prior"]) == ("parallel", "photo64")
 
 
 @pytest.mark.parametrize(
@@ -159,8 +172,13 @@ def test_defaults():
     ],
 )
 def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, options, chain):
-    made, make = [], module.make_chain
-    monkeypatch.setattr(module, "make_chain", lambda *a, **k: made.append(make(*a, **k)) or made[0])
+    made, make = [], report_module.make_chain
+
+    def making(*arguments, **options):
+        made.append(make(*arguments, **options))
+        return made[0]
+
+    monkeypatch.setattr(report_module, "make_chain", making)
     report = folder / "report.json"
     result = run("restore", photo, "-o", folder / "out.png", "--prior", "gaussian",
                  "--report", report, *options)  # fmt: skip
@@ -174,10 +192,10 @@ def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, option
 
 
 @pytest.mark.parametrize("task", ["pool4", "inpaint-random"])
-@pytest.mark.parametrize("method", ["deqir", "sequential"])
-def test_samples_are_the_runs_with_their_seeds(restore, folder, method, task):
+@pytest.mark.parametrize("sampler", ["parallel", "sequential"])
+def test_samples_are_the_runs_with_their_seeds(restore, folder, sampler, task):
     """The sheet shows every single run to rounding, OUT is their mean, and white the scale."""
-    options = ("--task", task, "--method", method, "--form", "noise")
+    options = ("--task", task, "--sampler", sampler, "--form", "noise")
     report = folder / "report.json"
     result = restore(*options, "--samples", 3, "--seed", 4, "--report", report)
     assert result.exit_code == 0, result.output
@@ -293,9 +311,9 @@ def test_endings(restore, folder, ending):
     assert (folder / "out-side-by-side.png").is_file()
 
 
-def test_a_run_that_does_not_converge_says_so(restore, folder):
+def test_a_run_that_does_not_converge_says_so(restore, folder, bent_file):
     result = restore("--task", "inpaint-box", "--form", "noise", "--sweeps", 1,
-                     "--report", folder / "report.json")  # fmt: skip
+                     "--report", folder / "report.json", prior=bent_file)  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "warning: not converged after 1 sweeps: largest relative residual" in result.stderr
     assert "1 sweep, 5 network evaluations" in result.stdout
@@ -305,21 +323,22 @@ def test_a_run_that_does_not_converge_says_so(restore, folder):
 
 
 def test_another_architecture_is_a_drop_in(restore, folder, unet_folder):
-    for method in ("deqir", "sequential"):
-        options = ("--task", "inpaint-random", "--method", method, "--dtype", "float64")
+    for sampler in ("parallel", "sequential"):
+        options = ("--task", "inpaint-random", "--sampler", sampler, "--dtype", "float64")
         result = restore(
-            *options, "--max-batch", 2, prior=unet_folder, out=folder / f"{method}.png"
+            *options, "--max-batch", 2, prior=unet_folder, out=folder / f"{sampler}.png"
         )
         assert result.exit_code == 0, result.output
-    difference = pixels(folder / "deqir.png") - pixels(folder / "sequential.png")
+    difference = pixels(folder / "parallel.png") - pixels(folder / "sequential.png")
     assert abs(difference).max() <= 1
 
 
-def test_the_tolerance_decides_when_to_stop(restore, folder):
+def test_the_tolerance_decides_when_to_stop(restore, folder, bent_file):
     sweeps = []
     options = ("--form", "noise", "--timesteps", 12, "--report", folder / "report.json")
     for tolerance in (0.5, 1e-2):
-        assert restore("--task", "pool2", *options, "--tolerance", tolerance).exit_code == 0
+        bent = {"prior": bent_file}
+        assert restore("--task", "pool2", *options, "--tolerance", tolerance, **bent).exit_code == 0
         numbers = json.loads((folder / "report.json").read_text())
         assert numbers["tolerance"] == tolerance
         sweeps.append(numbers["sweeps"])
@@ -445,7 +464,7 @@ def test_a_measured_photo_that_the_prior_cannot_take(refuses, unet_folder, tmp_p
     ("option", "known"),
     [
         ("task", "sr2, sr4"),
-        ("method", "deqir, sequential"),
+        ("sampler", "parallel, sequential"),
         ("form", "noise, data, gaussian"),
         ("solver", "picard, anderson-joint"),
         ("device", "auto, cpu, cuda, mps"),
@@ -604,14 +623,14 @@ def greedy_prior(monkeypatch, gaussian_prior):
 def test_out_of_memory_names_what_helps(restore, folder, greedy_prior, error):
     greedy_prior(error)
     size, one, steps = "a --size below 32", "--max-batch 1", "fewer --timesteps"
-    walk = "--method sequential"
+    walk = "--sampler sequential"
     for options, helps in (
         ([], [size, one, steps, walk]),
         (["--max-batch", 1], [size, steps, walk]),
-        (["--method", "sequential"], [size, steps]),
+        (["--sampler", "sequential"], [size, steps]),
         (["--task", "inpaint-box", "--measured"], ["a smaller photo", one, steps, walk]),
         (["--samples", 4], [size, one, "fewer --samples", steps, walk]),
-        (["--samples", 4, "--method", "sequential"], [size, one, "fewer --samples", steps]),
+        (["--samples", 4, "--sampler", "sequential"], [size, one, "fewer --samples", steps]),
     ):
         several = "4 samples of " if "--samples" in options else ""
         result = restore(*options)
@@ -633,5 +652,5 @@ def test_a_failure_in_the_middle_leaves_no_file(refuses, monkeypatch):
     def fail(*arguments, **options):
         raise ValueError("two\nlines")
 
-    monkeypatch.setattr(module, "restore_parallel", fail)
+    monkeypatch.setattr(module, "restore_problem", fail)
     refuses(message="error: two lines")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
@@ -98,12 +99,12 @@ def test_an_error_is_shown_and_goes_with_the_next_good_choice(photo, nonlinear_p
 
 def test_a_warning_is_shown(photo, nonlinear_prior, settings, monkeypatch):
     explorer = explore_restoration(photo, nonlinear_prior, **settings)
-    solve = module.restore_parallel
+    restore = module.restore_problem
 
-    def stopped_early(chain, **options):
-        return solve(chain, **options, max_sweeps=1)
+    def stopped_early(*problem, solve, **options):
+        return restore(*problem, solve=replace(solve, max_sweeps=1), **options)
 
-    monkeypatch.setattr(module, "restore_parallel", stopped_early)
+    monkeypatch.setattr(module, "restore_problem", stopped_early)
     explorer.controls["eta"].value = 0.5
     assert "ConvergenceWarning" in explorer.message.value
 

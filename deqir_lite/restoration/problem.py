@@ -1,56 +1,67 @@
-"""From a picture and the name of a task to an operator and its measurement."""
+"""From a picture and the name of a task to what is to be restored."""
 
 import math
 import warnings
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 
-from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_divisible
-from deqir_lite.operators import SpectralOperator, make_task
+from deqir_lite.operators import LinearOperator, make_task
+from deqir_lite.operators.spectral import SpectralOperator
 
 
-def mask_file(name: str) -> str | Path:
-    """The bundled mask of that name, else the file."""
-    return mask_path(name) if name in mask_names() else name
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A ``task`` by name: its ``operator``, the measurement ``y`` (1, ...), and the photo ``truth``
+    (1, 3, H, W) where it is known."""
+
+    task: str
+    operator: LinearOperator
+    y: torch.Tensor
+    truth: torch.Tensor | None
 
 
-def measure(
+def pose_problem(
     picture: torch.Tensor,
     task: str,
-    seed: int,
-    measured: bool,
-    divisor: int,
-    mask: torch.Tensor | None,
-) -> tuple[SpectralOperator, torch.Tensor]:
-    """The operator and y: the degraded photo, or the photo itself read as a measurement.
+    *,
+    measured: bool = False,
+    mask: torch.Tensor | None = None,
+    mask_seed: int = 0,
+    divisor: int = 1,
+) -> Problem:
+    """Degrade the photo ``picture`` (1, 3, H, W), or, ``measured``, read it as the measurement.
 
-    ``divisor`` is what the prior needs the sides of the restored picture to be multiples of.
+    ``mask`` and ``mask_seed`` are those of the task; ``divisor`` is what the prior needs the sides
+    of the restored photo to be multiples of. Raises ValueError for a size that operator or prior
+    cannot take, and for a measurement that no picture holds.
     """
     height, width = (int(n) for n in picture.shape[-2:])
-    factor = 1
+    factor, y = 1, picture
     if measured:
-        channels, *grid = make_task(task, (64, 64), seed=seed).measurement_shape((64, 64))
+        shape = make_task(task, (64, 64), seed=mask_seed).measurement_shape((64, 64))
+        channels, *grid = shape
         if len(grid) != 2:
             raise ValueError(f"measured: no picture file can hold what {task} measures")
         factor = 64 // grid[0]
         if channels == 1:
-            picture = picture.mean(dim=1, keepdim=True)
+            y = picture.mean(dim=1, keepdim=True)
         advice = "crop the file, or take --prior gaussian, which restores any size"
     else:
         fitting = max(2 ** int(math.log2(min(height, width))), divisor)
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
     size = (height * factor, width * factor)
     try:
-        operator = make_task(task, size, seed=seed, mask=mask)
+        operator = make_task(task, size, seed=mask_seed, mask=mask)
         check_divisible("size of the restored picture", size, divisor)
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error
     if not measured:
-        return operator, operator.A(picture)
+        return Problem(task, operator, operator.A(picture), picture)
     _warn_of_rounding(operator, task, size)
-    return operator, operator.A(operator.pinv(picture))  # only what A can produce is a measurement
+    # only what A can produce is a measurement
+    return Problem(task, operator, operator.A(operator.pinv(y)), None)
 
 
 def _warn_of_rounding(operator: SpectralOperator, task: str, size: tuple[int, int]) -> None:
