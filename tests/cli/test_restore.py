@@ -55,7 +55,7 @@ def bent_file(tmp_path):
     path.write_text(
         "from deqir_lite import load_gaussian\n"
         "from deqir_lite.verification import bent_prior\n"
-        "def prior():\n    return bent_prior(load_gaussian())\n"
+        "def prior():\n    return bent_prior(load_gaussian(), 0.05)\n"
     )
     return f"{path}:prior"
 
