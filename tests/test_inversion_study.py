@@ -69,7 +69,9 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
         assert photo.abs().max() <= 1
     # The same y from another photo gives the same teachers: only y counts.
     other = operator.pinv(y)
-    monkeypatch.setattr("deqir_lite.inversion_study.load_bundled_photo", lambda *_, **options: other)
+    monkeypatch.setattr(
+        "deqir_lite.inversion_study.load_bundled_photo", lambda *_, **options: other
+    )
     for name, photo in expected.items():
         assert teacher_photo(replace(RUN, teacher=name), photos).allclose(photo, atol=1e-4)
 
