@@ -75,10 +75,13 @@ def check_size(name: str, size: Any) -> None:
         raise ValueError(f"{name}: got {size!r}; expected two positive integers (H, W)")
 
 
-def check_exact_size(name: str, size: Sequence[int], expected: tuple[int, int]) -> None:
-    """Raise ValueError unless ``size`` is the size (H, W) that was ``expected``."""
+def check_exact_size(
+    name: str, size: Sequence[int], expected: Sequence[int], of: str | None = None
+) -> None:
+    """Raise ValueError unless ``size`` is the ``expected`` size (H, W), that ``of`` something."""
     check_size(name, size)
-    if tuple(size) != expected:
+    if tuple(size) != tuple(expected):
+        what = f", the size of {of}" if of else ""
         raise ValueError(
-            f"{name}: got size {size[0]}x{size[1]}; expected {expected[0]}x{expected[1]}"
+            f"{name}: got size {size[0]}x{size[1]}; expected {expected[0]}x{expected[1]}{what}"
         )

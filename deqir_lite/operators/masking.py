@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from deqir_lite.checks import check_size
+from deqir_lite.checks import check_exact_size
 from deqir_lite.operators.base import Size, match_batch
 from deqir_lite.operators.spectral import SpectralOperator
 
@@ -26,13 +26,7 @@ class MaskedOperator(SpectralOperator):
         return match_batch(self._constants.like("mask", x, lambda: self.mask), x)
 
     def _check_size(self, name: str, size: Size) -> None:
-        check_size(name, size)
-        expected = tuple(self.mask.shape[-2:])
-        if tuple(size) != expected:
-            raise ValueError(
-                f"{name}: got size {size[0]}x{size[1]}; "
-                f"expected {expected[0]}x{expected[1]}, the size of the mask"
-            )
+        check_exact_size(name, size, self.mask.shape[-2:], of="the mask")
 
     def _mask_repr(self) -> str:
         b, _, h, w = self.mask.shape

@@ -123,13 +123,6 @@ class GaussianMixturePrior:
         means = self.means + (gain @ surprise[..., None])[..., 0]
         return torch.softmax(log_weights, 0), means, prior - gain @ cross.mT
 
-    def posterior_mean(
-        self, matrix: torch.Tensor, y: torch.Tensor, *, sigma_y: float = 0.0
-    ) -> torch.Tensor:
-        """E[x_0 | y] (d,), exact."""
-        weights, means, _ = self.posterior(matrix, y, sigma_y=sigma_y)
-        return weights @ means
-
     def posterior_sample(
         self,
         matrix: torch.Tensor,

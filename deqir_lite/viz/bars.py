@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, INK, drawing, figure_of
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "++", "oo")
 
@@ -45,11 +45,9 @@ def plot_bars(
     if not series:
         raise ValueError("series: got none; expected at least one")
     rows = {name: _row(name, values, len(labels)) for name, values in series.items()}
-    if ax is None:
-        _, ax = new_figure(max(6.4, 0.8 * len(labels)))
     width = 0.8 / len(rows)
     places = np.arange(len(labels))
-    with book_style():
+    with drawing(ax, max(6.4, 0.8 * len(labels)), title=title) as ax:
         for k, (name, values) in enumerate(rows.items()):
             ax.bar(
                 places + (k - (len(rows) - 1) / 2) * width, values - bottom, width, bottom,
@@ -61,8 +59,6 @@ def plot_bars(
                       if len(labels) > 4 else "center")  # fmt: skip
         ax.grid(visible=False, axis="x")
         ax.set_ylabel(ylabel)
-        if title:
-            ax.set_title(title)
         if legend:
             ax.legend(ncols=min(4, len(rows)), loc="lower center", bbox_to_anchor=(0.5, 1.08))
     return figure_of(ax)

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from deqir_lite.checks import check_integer, check_interval
 from deqir_lite.viz._values import to_array
-from deqir_lite.viz.style import GRID, book_style, figure_of, new_figure
+from deqir_lite.viz.style import GRID, drawing, figure_of
 
 
 def plot_blocks(
@@ -45,12 +45,10 @@ def plot_blocks(
     if size % block:
         raise ValueError(f"block: got {block}; expected a divisor of {size}")
     check_interval("decades", decades, 0.1, 300.0)
-    if ax is None:
-        _, ax = new_figure(4.8, 4.0)
     top = np.log10(values.max()) if values.any() else 0.0
     logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
     count = size // block
-    with book_style():
+    with drawing(ax, 4.8, 4.0, title=title) as ax:
         picture = ax.imshow(
             np.ma.masked_where(values == 0, logs),
             cmap="cividis",  # even in lightness, and the same for all kinds of colour vision
@@ -66,8 +64,6 @@ def plot_blocks(
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="changed state $j$", ylabel="answering state $k$")
-        if title:
-            ax.set_title(title)
         figure = figure_of(ax)
         bar = figure.colorbar(picture, ax=ax)
         bar.set_label(r"$\log_{10}$ magnitude (white: exactly 0)")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deqir_lite.viz._values import log_floor, to_array
-from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, book_style, figure_of, new_figure
+from deqir_lite.viz.style import INK, drawing, figure_of, series_look
 
 
 def plot_convergence(
@@ -44,23 +44,17 @@ def plot_convergence(
         if not value > 0:
             raise ValueError(f"thresholds[{name!r}]: got {value}; expected a number > 0")
     floor = log_floor(list(series.values()))
-    if ax is None:
-        _, ax = new_figure()
-    with book_style():
+    with drawing(ax, title=title) as ax:
         for k, (name, values) in enumerate(series.items()):
             sweeps = first_sweep + np.arange(len(values))
-            look: dict[str, Any] = {
-                "color": COLORS[k % len(COLORS)],
-                "marker": MARKERS[k % len(MARKERS)],
-            }
+            look = series_look(k)
             zero = values == 0
             drawn = np.where(np.isfinite(values), np.where(zero, floor, values), np.nan)
-            dashes = DASHES[k % len(DASHES)]
-            ax.plot(sweeps, drawn, linestyle=dashes, label=name or None, **look)
+            ax.plot(sweeps, drawn, label=name or None, **look)
             if zero.any():
                 ax.plot(
-                    sweeps[zero], drawn[zero], linestyle="none", markerfacecolor="white",
-                    markersize=7, label="_zero", zorder=3, **look,
+                    sweeps[zero], drawn[zero], markerfacecolor="white", markersize=7,
+                    label="_zero", zorder=3, **look | {"linestyle": "none"},
                 )  # fmt: skip
         for name, value in (thresholds or {}).items():
             ax.axhline(value, color=INK, linestyle=(0, (2, 2)), linewidth=1)
@@ -77,8 +71,6 @@ def plot_convergence(
                 "exactly 0", (0, floor), xycoords=("axes fraction", "data"), xytext=(3, 3),
                 textcoords="offset points", fontsize=9,
             )  # fmt: skip
-        if title:
-            ax.set_title(title)
         if any(named):
             ax.legend()
     return figure_of(ax)

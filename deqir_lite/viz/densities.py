@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_finite, check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
-from deqir_lite.viz.style import COLORS, DASHES, INK, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, DASHES, INK, drawing, figure_of
 
 
 def plot_density_flow(
@@ -46,9 +46,7 @@ def plot_density_flow(
     shown = torch.linspace(0, count - 1, min(count, 200)).round().long()
     x = torch.linspace(-reach, reach, 241, dtype=torch.float64)
     columns = torch.stack([density(prior, x, int(t)) for t in shown], dim=1)
-    if ax is None:
-        _, ax = new_figure()
-    with book_style():
+    with drawing(ax, title=title) as ax:
         ax.imshow(
             (columns / columns.amax(0)).numpy(),
             cmap="Greys",
@@ -63,8 +61,6 @@ def plot_density_flow(
                 ax.plot(times, path, color=COLORS[k % 4], marker=".", linestyle="-", linewidth=1)
         ax.grid(False)
         ax.set(xlabel="timestep t", ylabel="x", xlim=(0, count - 1), ylim=(-reach, reach))
-        if title:
-            ax.set_title(title)
     return figure_of(ax)
 
 
@@ -96,9 +92,7 @@ def plot_samples(
     edges = np.linspace(-reach, reach, bins + 1)
     x = torch.linspace(-reach, reach, 401, dtype=torch.float64)
     curve = density(prior, x, t)
-    if ax is None:
-        _, ax = new_figure()
-    with book_style():
+    with drawing(ax) as ax:
         ax.plot(x, curve, color=INK, marker="", linestyle="-", label="density")
         for k, (name, values) in enumerate(samples.items()):
             check_finite(f"samples[{name!r}]", values)

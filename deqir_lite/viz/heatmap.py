@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deqir_lite.viz._values import to_array
-from deqir_lite.viz.style import book_style, figure_of, new_figure
+from deqir_lite.viz.style import drawing, figure_of
 
 
 def staircase(
@@ -38,13 +38,11 @@ def staircase(
     values = to_array("errors", errors, ndim=2)
     if not floor > 0:
         raise ValueError(f"floor: got {floor}; expected a number > 0")
-    if ax is None:
-        _, ax = new_figure()
     sweeps, steps = values.shape
     finite = np.where(np.isfinite(values), values, np.nan)
     logs = np.log10(np.maximum(finite, floor))
     lowest = np.log10(floor)
-    with book_style():
+    with drawing(ax, title=title) as ax:
         picture = ax.imshow(
             np.ma.masked_invalid(logs),
             cmap="cividis",  # even in lightness, and the same for all kinds of colour vision
@@ -70,8 +68,6 @@ def staircase(
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel="state k, that is $x_{T-k}$", ylabel="sweep")
-        if title:
-            ax.set_title(title)
         figure = figure_of(ax)
         bar = figure.colorbar(picture, ax=ax)
         bar.set_label(r"$\log_{10}$ error")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_finite, check_interval
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import COLORS, DASHES, INK, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, DASHES, INK, drawing, figure_of
 
 
 def plot_landscape(
@@ -52,11 +52,9 @@ def plot_landscape(
         if dots is None or len(vectors) != len(dots):
             count = 0 if dots is None else len(dots)
             raise ValueError(f"arrows[{name!r}]: got {len(vectors)} for {count} points")
-    if ax is None:
-        _, ax = new_figure(4.4, 4.4)
     height = values.detach().double().cpu().numpy()
     axis = np.linspace(-reach, reach, len(height))
-    with book_style():
+    with drawing(ax, 4.4, 4.4, title=title) as ax:
         # Even steps of the square root: a squared distance gets evenly spaced lines.
         low = height.min()
         levels = low + np.linspace(0, float(height.max() - low) ** 0.5 or 1.0, 11) ** 2
@@ -71,8 +69,6 @@ def plot_landscape(
         ax.grid(False)
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
         ax.set_aspect("equal")
-        if title:
-            ax.set_title(title)
         if directions and legend:
             ax.legend(loc="upper left", frameon=True, framealpha=0.9)
     return figure_of(ax)

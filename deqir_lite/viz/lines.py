@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
-from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, book_style, figure_of, new_figure
+from deqir_lite.viz.style import INK, drawing, figure_of, series_look
 
 
 def plot_lines(
@@ -51,15 +51,10 @@ def plot_lines(
     rows = {name: _row(name, values, len(places), ceiling) for name, values in series.items()}
     if log_y and any((values <= 0).any() for values in rows.values()):
         raise ValueError("series: holds values <= 0; a logarithmic axis needs numbers > 0")
-    if ax is None:
-        _, ax = new_figure()
-    with book_style():
+    with drawing(ax, title=title) as ax:
         for k, (name, values) in enumerate(rows.items()):
-            color = COLORS[k % len(COLORS)]
-            ax.plot(
-                places, values, label=name, color=color, marker=MARKERS[k % len(MARKERS)],
-                linestyle=DASHES[k % len(DASHES)],
-            )  # fmt: skip
+            look = series_look(k)
+            ax.plot(places, values, label=name, **look)
             beyond = np.isnan(values)
             if beyond.any() and ceiling is not None:
                 # side by side: several series may end at the same x
@@ -67,7 +62,7 @@ def plot_lines(
                 aside = offset_copy(ax.transData, figure_of(ax), points, 0, units="points")
                 ax.plot(
                     places[beyond], np.full(int(beyond.sum()), ceiling), linestyle="none",
-                    marker="^", markersize=6, markerfacecolor="white", markeredgecolor=color,
+                    marker="^", markersize=6, color=look["color"], markerfacecolor="white",
                     label=f"_beyond {name}", clip_on=False, transform=aside, zorder=3,
                 )  # fmt: skip
         if any(np.isnan(values).any() for values in rows.values()) and ceiling is not None:
@@ -92,8 +87,6 @@ def plot_lines(
         elif all(_whole(values[np.isfinite(values)]) for values in rows.values()):
             ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel=xlabel, ylabel=ylabel)
-        if title:
-            ax.set_title(title)
         if legend:
             ax.legend()
     return figure_of(ax)

@@ -8,16 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import (
-    COLORS,
-    DASHES,
-    GRID,
-    INK,
-    MARKERS,
-    book_style,
-    figure_of,
-    new_figure,
-)
+from deqir_lite.viz.style import COLORS, GRID, INK, drawing, figure_of, series_look
 
 
 def plot_paths(
@@ -44,19 +35,14 @@ def plot_paths(
         raise ValueError("paths: got none; expected at least one")
     walks = {name: to_points(f"paths[{name!r}]", path) for name, path in paths.items()}
     end = None if target is None else to_points("target", [target])[0]
-    if ax is None:
-        _, ax = new_figure(5.2, 4.4)
-    with book_style():
+    with drawing(ax, 5.2, 4.4, title=title) as ax:
         for k, (name, points) in enumerate(walks.items()):
-            color = COLORS[k % len(COLORS)]
-            ax.plot(
-                *points.T, label=name, color=color, marker=MARKERS[k % len(MARKERS)],
-                linestyle=DASHES[k % len(DASHES)],
-            )  # fmt: skip
+            look = series_look(k)
+            ax.plot(*points.T, label=name, **look)
             for number, point in enumerate(points if numbered else ()):
                 ax.annotate(
                     str(number), point, xytext=(5, 4), textcoords="offset points", fontsize=8,
-                    color=color,
+                    color=look["color"],
                 )  # fmt: skip
         if end is not None:
             ax.plot(
@@ -66,6 +52,4 @@ def plot_paths(
         ax.set(xlabel="$x_1$", ylabel="$x_2$")
         ax.set_aspect("equal", adjustable="datalim")
         ax.legend(frameon=True, framealpha=0.9, edgecolor=GRID)  # a path may run under it
-        if title:
-            ax.set_title(title)
     return figure_of(ax)

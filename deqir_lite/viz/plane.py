@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_interval
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import COLORS, INK, MARKERS, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, INK, MARKERS, drawing, figure_of
 
 
 def plot_solution_line(
@@ -44,12 +44,10 @@ def plot_solution_line(
     for pair in arrows:
         if len(pair) != 2 or not set(pair) <= set(places):
             raise ValueError(f"arrows: got {pair!r}; expected two of {', '.join(places)}")
-    if ax is None:
-        _, ax = new_figure(4.4, 4.4)
     unit = a / length
     along = 3 * reach * np.array([[-1.0], [1.0]])
     solutions = y / length * unit + along * np.array([-unit[1], unit[0]])
-    with book_style():
+    with drawing(ax, 4.4, 4.4) as ax:
         for ends, k, label in ((solutions, 0, "all x with A x = y"), (along * unit, 1, "range")):
             look: Any = {"color": COLORS[k], "linestyle": ("-", "--")[k], "marker": ""}
             ax.plot(ends[:, 0], ends[:, 1], label=label, **look)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from deqir_lite.checks import check_finite, check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
 from deqir_lite.viz.densities import check_dimension, density
-from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, INK, drawing, figure_of
 
 
 def plot_score_field(
@@ -53,10 +53,9 @@ def plot_score_field(
     fine, coarse = _grid(reach, 101), _grid(reach * (1 - 1 / arrows), arrows)
     shades = density(prior, fine, t).reshape(101, 101)
     field = -prior(coarse, torch.full((len(coarse),), t))
-    if ax is None:
-        _, ax = new_figure(4.4, 4.4)
     plain: Any = {"marker": "", "linestyle": "-"}
-    with book_style():
+    title = f"t = {t}" if title is None else title
+    with drawing(ax, 4.4, 4.4, title=title) as ax:
         ax.imshow(
             shades.numpy(),
             cmap="Greys",
@@ -79,7 +78,6 @@ def plot_score_field(
             )  # fmt: skip
         ax.grid(False)
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
-        ax.set_title(f"t = {t}" if title is None else title)
     return figure_of(ax)
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deqir_lite.viz._values import to_array
-from deqir_lite.viz.style import COLORS, DASHES, MARKERS, book_style, figure_of, new_figure
+from deqir_lite.viz.style import drawing, figure_of, series_look
 
 
 def plot_singular_values(
@@ -32,25 +32,19 @@ def plot_singular_values(
     if not spectra:
         raise ValueError("spectra: got none; expected at least one operator")
     curves = {name: _positive(f"spectra[{name!r}]", values) for name, values in spectra.items()}
-    if ax is None:
-        _, ax = new_figure()
-    with book_style():
+    with drawing(ax, title=title) as ax:
         for k, (name, (values, unknowns)) in enumerate(curves.items()):
             percent = 100 * np.arange(1, len(values) + 1) / unknowns
             ax.plot(
                 np.concatenate([[0], percent]),
                 np.concatenate([values[:1], values]),
-                color=COLORS[k % len(COLORS)],
-                linestyle=DASHES[k % len(DASHES)],
-                marker=MARKERS[k % len(MARKERS)],
                 markevery=[len(values)],
                 label=name,
+                **series_look(k),
             )
         ax.set_yscale("log")
         ax.set_xlim(0, 102)
         ax.set(xlabel="per cent of the unknowns", ylabel="singular value")
-        if title:
-            ax.set_title(title)
         ax.legend()
     return figure_of(ax)
 

@@ -94,6 +94,28 @@ def new_figure(
         return figure, figure.subplots(nrows, ncols)
 
 
+@contextlib.contextmanager
+def drawing(
+    ax: Axes | None, width: float = 6.4, height: float = 3.6, *, title: str | None = None
+) -> Iterator[Axes]:
+    """Draw on ``ax``, or on those of a new figure, in the book's style; the title comes last."""
+    if ax is None:
+        _, ax = new_figure(width, height)
+    with book_style():
+        yield ax
+        if title:
+            ax.set_title(title)
+
+
+def series_look(k: int) -> dict[str, Any]:
+    """Color, marker and line of the k-th series."""
+    return {
+        "color": COLORS[k % len(COLORS)],
+        "marker": MARKERS[k % len(MARKERS)],
+        "linestyle": DASHES[k % len(DASHES)],
+    }
+
+
 def figure_picture(figure: BookFigure) -> Image.Image:
     """Return the figure as an RGB image, pixel for pixel as a notebook shows it.
 

@@ -11,7 +11,7 @@ from deqir_lite.checks import check_integer, check_interval
 from deqir_lite.priors.mixture import GaussianMixturePrior
 from deqir_lite.viz._values import to_points
 from deqir_lite.viz.densities import check_dimension, density
-from deqir_lite.viz.style import COLORS, INK, book_style, figure_of, new_figure
+from deqir_lite.viz.style import COLORS, INK, drawing, figure_of
 
 
 def plot_trajectory(
@@ -50,10 +50,8 @@ def plot_trajectory(
     under = None if reference is None else to_points("reference", reference)
     if under is not None and under.shape != points.shape:
         raise ValueError(f"reference: got shape {under.shape}; expected {points.shape}")
-    if ax is None:
-        _, ax = new_figure(4.0, 4.0)
     plain: Any = {"marker": "", "linestyle": "-"}
-    with book_style():
+    with drawing(ax, 4.0, 4.0, title=title) as ax:
         if prior is not None:
             _shade(ax, prior, reach)
         if under is not None:
@@ -73,8 +71,6 @@ def plot_trajectory(
                 transform=ax.transAxes, zorder=6,
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2},
             )  # fmt: skip
-        if title:
-            ax.set_title(title)
     return figure_of(ax)
 
 
