@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deqir_lite.teach.notebooks import book_folder
+from deqir_lite.bundled import book_folder
 
 MINUTES = 50
 """Length of a unit."""

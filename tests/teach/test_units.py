@@ -2,7 +2,8 @@
 
 import pytest
 
-from deqir_lite.teach.notebooks import book_folder, chapters
+from deqir_lite.bundled import book_folder
+from deqir_lite.teach.notebooks import chapters
 from deqir_lite.teach.units import MINUTES, load_units, plan_markdown
 
 UNITS = load_units()
