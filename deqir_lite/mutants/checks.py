@@ -33,10 +33,6 @@ class Check:
     tolerance: float
     measure: Callable[[MakeProgram], float]
 
-    def catches(self, make: MakeProgram) -> bool:
-        """Whether the property is violated; a NaN violates it."""
-        return not self.measure(make) <= self.tolerance
-
 
 def _photo(batch: int = 1) -> Tensor:
     generator = torch.Generator().manual_seed(0)

@@ -50,14 +50,10 @@ def read_chapter(path: Path) -> Chapter:
         raise ValueError(f"path: {str(path)!r} is no notebook ({error!r})") from error
 
 
-def chapters(folder: Path | None = None) -> list[Chapter]:
-    """All chapters in ``folder`` (default: the book's), in order; the index is not one."""
-    folder = book_folder() if folder is None else folder
-    files = sorted(folder.glob("[0-9][0-9]-*.ipynb"))
-    found = [read_chapter(path) for path in files if not path.name.startswith("00-")]
-    if not found:
-        raise FileNotFoundError(f"book: no chapters in {str(folder)!r}")
-    return found
+def chapters() -> list[Chapter]:
+    """All chapters of the book, in order; the index is not one."""
+    files = sorted(book_folder().glob("[0-9][0-9]-*.ipynb"))
+    return [read_chapter(path) for path in files if not path.name.startswith("00-")]
 
 
 def chosen(names: list[str], available: list[Chapter]) -> list[Chapter]:

@@ -39,11 +39,11 @@ class Unit:
     stages: list[Stage]
     misunderstandings: list[str]
 
-    def to_markdown(self, level: int = 3) -> str:
+    def to_markdown(self) -> str:
         """The plan as a heading, a table and lists."""
         rows = [f"| {s.minutes} | {s.section} | {s.show} | {s.ask} |" for s in self.stages]
         lines = [
-            f"{'#' * level} Unit {self.number}: {self.title}",
+            f"### Unit {self.number}: {self.title}",
             "",
             self.goal,
             "",
