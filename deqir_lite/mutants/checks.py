@@ -46,7 +46,7 @@ def restoration_problem() -> Problem:
     return Problem(prior, operator, operator.A(_photo()))
 
 
-def unmeasured(problem: Problem, batch: int = 1) -> Problem:
+def unmeasured(problem: Problem, *, batch: int = 1) -> Problem:
     """The same without a measurement: A = 0, so that only the diffusion model is left."""
     nothing = Inpainting(torch.zeros(SIZE))
     y = torch.zeros(batch, 3, *SIZE, dtype=torch.float64)

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from deqir_lite import load_prior
+from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.studies import inversion, steps, sweeps
 from deqir_lite.studies.study import Study
 from deqir_lite.verification import bent_prior
 
@@ -116,3 +120,15 @@ def test_missing_places(study, tmp_path):
         study.load(tmp_path / "nothing.json")
     with pytest.raises(FileNotFoundError, match="out: no folder"):
         study.run(tmp_path / "nowhere" / "lengths.json", [Run("a")], prior=PRIOR)
+
+
+@pytest.mark.parametrize(
+    "study", [sweeps.STUDY, inversion.STUDY, steps.STUDY], ids=lambda s: s.name
+)
+def test_the_bundled_file_says_where_it_comes_from(study):
+    content = json.loads((data_path("benchmarks") / f"{study.name}.json").read_text())
+    assert content["command"] == f"deqir-lite study {study.name}"
+    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
+    assert {"system", "processor", "threads"} <= set(content["machine"])
+    digest = prior_digest(load_prior("photo64"), None)
+    assert content["prior"] == digest, "measured with other weights: run it again"
