@@ -15,9 +15,9 @@ def prior_digest(prior: Prior, name: str | None) -> str:
     The same for every device, precision and process, and for a prior before and after it was
     saved. Nothing but the ``name`` tells functions apart: ValueError for one without.
     """
-    unet = getattr(prior, "unet", None)
-    if isinstance(unet, torch.nn.Module) and isinstance(prior, ModelPrior):
-        parts = dict(sorted(unet.state_dict().items()))
+    network = getattr(prior, "unet", getattr(prior, "model", None))
+    if isinstance(network, torch.nn.Module) and isinstance(prior, ModelPrior):
+        parts = dict(sorted(network.state_dict().items()))
         kind = f"{prior.prediction_type} {prior.clip_x0}"
     elif isinstance(prior, GaussianPrior):
         parts, kind = _spectrum(prior), "gaussian"
