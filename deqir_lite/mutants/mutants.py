@@ -124,18 +124,5 @@ class ClippedWalk(Program):
         return super().walked_photo(x, eps, k).clamp(-1, 1)
 
 
-MUTANTS: tuple[type[Program], ...] = (
-    StartLevel,
-    MissingRoot,
-    UnequalSplit,
-    NoisyEnd,
-    LateTimestep,
-    AskedAboutTarget,
-    RedrawnNoise,
-    SharedNoise,
-    IgnoredSeed,
-    InexactPinv,
-    EightBitMeasurement,
-    ClippedWalk,
-)
-"""All mutants, in the order of the table."""
+MUTANTS: tuple[type[Program], ...] = tuple(Program.__subclasses__())
+"""All mutants above, in the order of the table."""

@@ -42,22 +42,13 @@ class Unit:
     def to_markdown(self) -> str:
         """The plan as a heading, a table and lists."""
         rows = [f"| {s.minutes} | {s.section} | {s.show} | {s.ask} |" for s in self.stages]
-        lines = [
-            f"### Unit {self.number}: {self.title}",
-            "",
-            self.goal,
-            "",
-            f"**Run before the lesson:** {self.before}",
-            "",
-            "| Minutes | Section | Show | Ask |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "**Common misunderstandings**",
-            "",
-            *[f"- {text}" for text in self.misunderstandings],
-        ]
-        return "\n".join(lines)
+        table = "\n".join(["| Minutes | Section | Show | Ask |", "|---|---|---|---|", *rows])
+        wrong = "\n".join(f"- {text}" for text in self.misunderstandings)
+        return (
+            f"### Unit {self.number}: {self.title}\n\n{self.goal}\n\n"
+            f"**Run before the lesson:** {self.before}\n\n{table}\n\n"
+            f"**Common misunderstandings**\n\n{wrong}"
+        )
 
 
 def load_units(folder: Path | None = None) -> list[Unit]:
