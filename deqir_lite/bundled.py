@@ -1,6 +1,6 @@
-"""Find the data that comes with the book: photos, masks and priors.
+"""Find the data that comes with the book: photos, masks and priors, and the chapters themselves.
 
-In a source checkout they lie in the top-level folder data/, in an installed wheel in
+In a source checkout they lie in the top-level folders data/ and book/, in an installed wheel in
 deqir_lite/_data/; nothing else needs to know which.
 """
 
@@ -13,14 +13,24 @@ from deqir_lite.images import PHOTO_ENDINGS, load_photo
 
 
 def data_root() -> Path:
-    """Return the folder that holds the bundled data; FileNotFoundError when there is none."""
+    """The folder that holds the bundled data; FileNotFoundError when there is none."""
+    return _shipped("bundled data", "_data", "data", "photos")
+
+
+def book_folder() -> Path:
+    """The folder with the sources of the book; FileNotFoundError when there is none."""
+    return _shipped("book", "_data/book", "book", "00-index.ipynb")
+
+
+def _shipped(what: str, installed: str, checkout: str, content: str) -> Path:
     package = Path(__file__).resolve().parent
     # The wheel's own folder first: beside an installed package, data/ may be anybody's.
-    for folder in (package / "_data", package.parent / "data"):
-        if (folder / "photos").is_dir():
+    folders = package / installed, package.parent / checkout
+    for folder in folders:
+        if (folder / content).exists():
             return folder
     raise FileNotFoundError(
-        f"bundled data: neither {package / '_data'} nor {package.parent / 'data'} holds photos; "
+        f"{what}: neither {folders[0]} nor {folders[1]} holds {content}; "
         "reinstall the package or run from a source checkout"
     )
 

@@ -62,7 +62,6 @@ def test_masks_are_what_their_script_draws(tmp_path):
     path = bundled.data_path("masks") / "make_masks.py"
     runpy.run_path(str(path))["make"](tmp_path)
     assert sorted(p.stem for p in tmp_path.iterdir()) == bundled.mask_names()
-    assert set(bundled.mask_names()) == {"box", "scratch", "stripe", "text"}
     text = (bundled.data_path("masks") / "README.md").read_text()
     for name in bundled.mask_names():
         mask = load_mask(bundled.mask_path(name))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from deqir_lite import certificate as module
-from deqir_lite.certificate import Certificate, merge
+from deqir_lite.certificate import Certificate
 
 
 @pytest.fixture(autouse=True)
@@ -237,29 +237,6 @@ def test_conclude_leaves_a_file_where_the_environment_says(tmp_path, monkeypatch
     (path,) = tmp_path.iterdir()
     assert path.name == "chapter-4-proposition-1.json"
     assert not Certificate.load(path).passed
-
-
-def test_merge(tmp_path, capsys):
-    paths = [good("one").save(tmp_path / "1.json"), good("two").save(tmp_path / "2.json")]
-    merged = merge(paths)
-    assert merged.passed
-    merged.conclude()
-    assert capsys.readouterr().out.count("parallel = sequential") == 2
-    assert merged._repr_html_().count("<table") == 2
-    assert json.loads(merged.to_json())["passed"] is True
-    paths.append(Certificate("three").save(tmp_path / "3.json"))
-    merged = merge(paths)
-    assert not merged.passed
-    with pytest.raises(AssertionError, match="three: no claim was checked"):
-        merged.conclude()
-
-
-def test_merge_refuses_none_and_twins(tmp_path):
-    with pytest.raises(ValueError, match="paths: got none"):
-        merge([])
-    path = good().save(tmp_path / "1.json")
-    with pytest.raises(ValueError, match="several certificates are called 'Proposition 1'"):
-        merge([path, path])
 
 
 def test_a_notebook_shows_the_rich_table(monkeypatch):

@@ -1,5 +1,6 @@
 """The files that describe the project agree with each other, and the wheel is complete."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -184,6 +185,12 @@ def test_wheel_carries_the_package_and_its_data(wheel):
         assert files, f"data/{folder} is empty"
         for path in files:
             assert f"deqir_lite/_data/{path.relative_to(ROOT / 'data')}" in names
+    book = [*(ROOT / "book").glob("*.ipynb"), ROOT / "book" / "references.bib"]
+    for folder in ("_teach", "_assets/mathjax", "_assets/reveal"):
+        book += [path for path in (ROOT / "book" / folder).rglob("*") if path.is_file()]
+    for path in book:
+        name = f"deqir_lite/_data/book/{path.relative_to(ROOT / 'book')}"
+        assert wheel.read(name) == path.read_bytes()
 
 
 def test_wheel_carries_nothing_else(wheel):
@@ -230,6 +237,17 @@ def test_git_leaves_unfinished_files_out(small_tree):
     listing = [*git, "ls-files", "--others", "--exclude-standard", "data"]
     done = subprocess.run(listing, cwd=small_tree, check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["data/priors/small/config.json"]
+
+
+def test_the_course_is_made_without_a_checkout(wheel, tmp_path):
+    wheel.extractall(tmp_path / "site")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import runpy; "
+    code += "runpy.run_module('deqir_lite.teach', run_name='__main__')"
+    for command in ("student", "slides"):
+        arguments = [sys.executable, "-c", code, command, str(tmp_path / command), "-c", "3"]
+        subprocess.run(arguments, check=True, cwd=tmp_path, capture_output=True)
+    assert json.loads((tmp_path / "student" / "03-ddim-restoration.ipynb").read_text())["cells"]
+    assert (tmp_path / "slides" / "assets" / "reveal" / "dist" / "reveal.js").is_file()
 
 
 NO_NETWORK = """

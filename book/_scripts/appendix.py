@@ -17,7 +17,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from deqir_lite.certificate import Certificate, merge
+from deqir_lite.certificate import Certificate
 
 
 def list_table(title: str, name: str, header: list[str], rows: Iterable[list[str]]) -> list[str]:
@@ -45,11 +45,12 @@ class Appendix(SphinxDirective):
         """The project."""
         return Path(self.env.srcdir)
 
-    def certificates(self) -> dict[str, Path]:
+    def certificates(self) -> dict[str, Certificate]:
         """Notebook -> its certificate, in the order of their names."""
         folder = self.root / ".nbexec"
         names = [path.name for path in folder.glob("*.ipynb")]
-        return executed.certificates(names, folder)
+        found = executed.certificates(names, folder)
+        return {name: Certificate.load(path) for name, path in found.items()}
 
 
 class EquationLedger(Appendix):
@@ -108,8 +109,6 @@ class Certificates(Appendix):
 
     def run(self) -> list[nodes.Node]:
         """Show them in order; build.py has refused to build when one is missing or fails."""
-        paths = self.certificates()
-        tables = merge(list(paths.values())).certificates
         return [
             nodes.raw(
                 "",
@@ -117,7 +116,7 @@ class Certificates(Appendix):
                 f'aria-label="{html.escape(table.title)}">{table._repr_html_()}</div>',
                 format="html",
             )
-            for table in tables
+            for table in self.certificates().values()
         ]
 
 
@@ -126,8 +125,7 @@ class ExecutionStatus(Appendix):
 
     def run(self) -> list[nodes.Node]:
         """One table of times, and one of versions for each machine that took part."""
-        loaded = {name: Certificate.load(path) for name, path in self.certificates().items()}
-        rows, total = [], 0.0
+        loaded, rows, total = self.certificates(), [], 0.0
         for path in sorted((self.root / ".nbexec").glob("*.ipynb")):
             took = executed.seconds(path)
             total += took

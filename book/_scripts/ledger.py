@@ -5,7 +5,7 @@
   range, "Eqs. 8 to 11". Quoted numbers are examples and do not count.
 * A test belongs to an equation when it is marked ``@pytest.mark.equation("9")``.
 
-All of it is read from the sources; nothing is imported or run.
+All of it is read from the sources; nothing of them is imported or run.
 """
 
 import ast
@@ -17,8 +17,10 @@ from pathlib import Path
 
 import nbformat
 
+from deqir_lite.teach.directives import equations
+
 TABLE = Path(__file__).with_name("equations.toml")
-LABEL = re.compile(r"^(?:> *)*(?:\$\$ *\(|:label: *)paper-eq-(\d+)\)?\s*$", re.MULTILINE)
+LABEL = "paper-eq-"
 # "Eq. 9", "Eqs. 8 and 10", "Eqs. 8 to 11", "Eqs. 2, 3"; not in quotes, as in "Eq. 11"
 NAMED = re.compile(r'(?<![\w"])Eqs?\.\s+(\d+(?:(?:,|,? and| to| or|-|\N{EN DASH})\s*\d+)*)')
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -62,8 +64,9 @@ def labels(book: Path) -> Iterator[tuple[int, str]]:
         if path.suffix == ".ipynb":
             cells = nbformat.reads(text, as_version=4).cells
             text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        for match in LABEL.finditer(text):
-            yield int(match[1]), f"{book.name}/{path.stem}"
+        for label in equations(text):
+            if label.startswith(LABEL):
+                yield int(label.removeprefix(LABEL)), f"{book.name}/{path.stem}"
 
 
 def objects(package: Path) -> Iterator[tuple[int, str, str]]:

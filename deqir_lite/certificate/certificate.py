@@ -1,7 +1,7 @@
 """Equality certificates: every claim of a chapter, measured, with the tolerance it must meet.
 
 A chapter adds a row for each claim and concludes; conclude() shows the table and fails the
-notebook when a claim fails. The JSON of all chapters is merged into one page of the book.
+notebook when a claim fails. The JSON of all chapters becomes one page of the book.
 """
 
 import json

@@ -32,10 +32,6 @@ class Check:
     tolerance: float
     measure: Callable[[MakeProgram], float]
 
-    def catches(self, make: MakeProgram) -> bool:
-        """Whether the property is violated; a NaN violates it."""
-        return not self.measure(make) <= self.tolerance
-
 
 def _photo(batch: int = 1) -> Tensor:
     generator = torch.Generator().manual_seed(0)
@@ -49,7 +45,7 @@ def restoration_problem() -> Problem:
     return Problem(prior, operator, operator.A(_photo()))
 
 
-def unmeasured(problem: Problem, batch: int = 1) -> Problem:
+def unmeasured(problem: Problem, *, batch: int = 1) -> Problem:
     """The same without a measurement: A = 0, so that only the diffusion model is left."""
     nothing = Inpainting(torch.zeros(SIZE))
     y = torch.zeros(batch, 3, *SIZE, dtype=torch.float64)

@@ -12,7 +12,6 @@ class StartLevel(Program):
     mistake = "c1 and c2 take alpha_bar of the step's start"
 
     def weights(self) -> tuple[Tensor, Tensor]:
-        """Of the source."""
         level, eta = (1 - self.source).sqrt(), self.problem.eta
         return eta * level, (1 - eta**2) ** 0.5 * level
 
@@ -23,7 +22,6 @@ class MissingRoot(Program):
     mistake = "no sqrt(alpha_bar) in front of rho N in Eq. 9"
 
     def summands(self, eps: Tensor) -> Tensor:
-        """Without the root."""
         rho = ((1 - self.source) / self.source).sqrt()
         return self.weights()[1] * eps - rho * self.null(eps)
 
@@ -34,7 +32,6 @@ class UnequalSplit(Program):
     mistake = "noise split as eta and 1 - eta, without squares"
 
     def weights(self) -> tuple[Tensor, Tensor]:
-        """They add up, their squares do not."""
         level, eta = (1 - self.target).sqrt(), self.problem.eta
         return eta * level, (1 - eta) * level
 
@@ -45,7 +42,6 @@ class NoisyEnd(Program):
     mistake = "the last step arrives at the table's first level, not at 1"
 
     def levels(self) -> Tensor:
-        """The table's first entry twice at the end (the grid keeps timestep 0 too)."""
         table = self.problem.prior.schedule.alpha_bar
         return torch.cat([table[self.timesteps], table[:1]])
 
@@ -56,7 +52,6 @@ class LateTimestep(Program):
     mistake = "the network is told the timestep of the step's end"
 
     def asked_at(self) -> Tensor:
-        """Off by one in the list; the last timestep is repeated."""
         return torch.cat([self.timesteps[1:], self.timesteps[-1:]])
 
 
@@ -66,7 +61,6 @@ class AskedAboutTarget(Program):
     mistake = "a sweep shows the network x_s in the place of x_{s+1}"
 
     def asked_about(self, states: Tensor) -> Tensor:
-        """states[1:] for states[:-1]."""
         return states[1:]
 
 
@@ -76,7 +70,6 @@ class RedrawnNoise(Program):
     mistake = "fresh noise in every sweep"
 
     def swept_noise(self) -> Tensor:
-        """Another draw each time."""
         return torch.randn_like(self.noise)
 
 
@@ -86,7 +79,6 @@ class SharedNoise(Program):
     mistake = "one draw of noise for all steps"
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """The first draw T times."""
         x_T, noise = super().draw()
         return x_T, noise[:1].expand_as(noise)
 
@@ -97,7 +89,6 @@ class IgnoredSeed(Program):
     mistake = "the seed is ignored"
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """Whatever the global generator gives."""
         x_T, noise = super().draw()
         return torch.randn_like(x_T), torch.randn_like(noise)
 
@@ -108,7 +99,6 @@ class InexactPinv(Program):
     mistake = "the pseudo-inverse is iterative, and stops early"
 
     def pinv(self, y: Tensor) -> Tensor:
-        """Close to A^+ y, for operators that stretch nothing by more than 1."""
         operator = self.problem.operator
         p = operator.adjoint(y)
         for _ in range(9):
@@ -122,7 +112,6 @@ class EightBitMeasurement(Program):
     mistake = "y went through an 8-bit file"
 
     def measurement(self) -> Tensor:
-        """Rounded."""
         return (self.problem.y * 127.5).round() / 127.5
 
 
@@ -132,22 +121,8 @@ class ClippedWalk(Program):
     mistake = "the step-by-step method clips x_{0|t}, the sweep does not"
 
     def walked_photo(self, x: Tensor, eps: Tensor, k: int) -> Tensor:
-        """Clipped."""
         return super().walked_photo(x, eps, k).clamp(-1, 1)
 
 
-MUTANTS: tuple[type[Program], ...] = (
-    StartLevel,
-    MissingRoot,
-    UnequalSplit,
-    NoisyEnd,
-    LateTimestep,
-    AskedAboutTarget,
-    RedrawnNoise,
-    SharedNoise,
-    IgnoredSeed,
-    InexactPinv,
-    EightBitMeasurement,
-    ClippedWalk,
-)
-"""All mutants, in the order of the table."""
+MUTANTS: tuple[type[Program], ...] = tuple(Program.__subclasses__())
+"""All mutants above, in the order of the table."""

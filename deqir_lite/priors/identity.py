@@ -9,15 +9,15 @@ from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.residual import ResidualPrior
 
 
-def prior_digest(prior: Prior, name: str) -> str:
+def prior_digest(prior: Prior, name: str | None) -> str:
     """The start of the SHA-256 of a prior's numbers: weights or spectrum, and schedule.
 
-    The same for every device and precision, and for a prior before and after it was saved.
-    Nothing but the ``name`` tells functions apart.
+    The same for every device, precision and process, and for a prior before and after it was
+    saved. Nothing but the ``name`` tells functions apart: ValueError for one without.
     """
-    unet = getattr(prior, "unet", None)
-    if isinstance(unet, torch.nn.Module) and isinstance(prior, ModelPrior):
-        parts = dict(sorted(unet.state_dict().items()))
+    network = getattr(prior, "unet", getattr(prior, "model", None))
+    if isinstance(network, torch.nn.Module) and isinstance(prior, ModelPrior):
+        parts = dict(sorted(network.state_dict().items()))
         kind = f"{prior.prediction_type} {prior.clip_x0}"
     elif isinstance(prior, GaussianPrior):
         parts, kind = _spectrum(prior), "gaussian"
@@ -26,8 +26,13 @@ def prior_digest(prior: Prior, name: str) -> str:
         parts = {name: value.half() for name, value in weights}  # as they are stored
         parts |= {"scale": prior.scale} | _spectrum(prior.gaussian)
         kind = "residual"
-    else:
+    elif name is not None:
         parts, kind = {}, name
+    else:
+        raise ValueError(
+            f"prior: got a {type(prior).__name__}, whose numbers are not known; expected one with "
+            "weights or a spectrum, or a prior_name, by which a later run knows it again"
+        )
     digest = hashlib.sha256(kind.encode())
     for name, value in (parts | {"schedule": prior.schedule.alpha_bar}).items():
         digest.update(name.encode())

@@ -5,9 +5,13 @@ from pathlib import Path
 import typer
 
 from deqir_lite.cli.app import one_line_errors
-from deqir_lite.teach.export import instructor_notebooks, student_notebooks, write_files
-from deqir_lite.teach.slides import slide_files
 from deqir_lite.teach.units import load_units, plan_markdown
+
+try:
+    from deqir_lite.teach.export import instructor_notebooks, student_notebooks, write_files
+    from deqir_lite.teach.slides import slide_files
+except ImportError as error:  # nbconvert, nbformat, markdown-it-py, mdit-py-plugins, pybtex
+    raise SystemExit(f"error: {error}; install deqir-lite[book]") from error
 
 app = typer.Typer(
     help="Notebooks and slides of the course, made from the chapters of the book.",
@@ -30,14 +34,14 @@ EXECUTED = typer.Option(
 @one_line_errors
 def student(out: Path = OUT, chapter: list[str] = CHAPTER, force: bool = FORCE) -> None:
     """Chapters with the solutions taken out, and places for answers in."""
-    _report(write_files(out, student_notebooks(chapter), force))
+    _report(write_files(out, student_notebooks(chapter), force=force))
 
 
 @app.command()
 @one_line_errors
 def instructor(out: Path = OUT, chapter: list[str] = CHAPTER, force: bool = FORCE) -> None:
     """Chapters with the solutions, and the lesson plan on top."""
-    _report(write_files(out, instructor_notebooks(chapter), force))
+    _report(write_files(out, instructor_notebooks(chapter), force=force))
 
 
 @app.command()
@@ -49,9 +53,8 @@ def slides(
     force: bool = FORCE,
 ) -> None:
     """One reveal.js page for each chapter; needs no network when shown."""
-    _report(
-        [p for p in write_files(out, slide_files(chapter, executed), force) if p.suffix == ".html"]
-    )
+    written = write_files(out, slide_files(chapter, executed=executed), force=force)
+    _report([path for path in written if path.suffix == ".html"])
 
 
 @app.command()

@@ -1,21 +1,27 @@
-"""Find the directives of MyST in Markdown: fenced blocks with a name in braces.
+"""The Markdown of the book as its parser sees it: directives, headings, labelled equations.
 
-    ```{exercise} Title
-    :label: ex-name
+```{exercise} Title
+:label: ex-name
 
-    body
-    ```
-
-Colons serve as a fence too. A longer fence may hold shorter ones.
+body
+```
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 
-_OPEN = re.compile(r"(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ \t]*(?P<argument>.*?)[ \t]*$")
-_OPTION = re.compile(r":([\w-]+):[ \t]*(.*?)[ \t]*$")
-_CODE = re.compile(r"(`{3,}|~{3,})(?!\{)")
+from markdown_it import MarkdownIt
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.myst_blocks import myst_block_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
+
+MYST = MarkdownIt("commonmark").enable("table")
+"""What :mod:`myst_parser` understands, as far as the book uses it."""
+
+for _plugin in (colon_fence_plugin, dollarmath_plugin, myst_block_plugin, myst_role_plugin):
+    MYST.use(_plugin)
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,9 @@ class Directive:
 
     name: str
     argument: str
+    options: dict[str, str]
+    body: str
     source: str
-    options: dict[str, str] = field(default_factory=dict)
-    body: str = ""
 
     @property
     def label(self) -> str | None:
@@ -36,44 +42,56 @@ class Directive:
         return self.options.get("label", self.options.get("name"))
 
 
-def pieces(text: str) -> Iterator[str | Directive]:
+def pieces(text: str, names: Container[str] | None = None) -> Iterator[str | Directive]:
     """The text between directives as strings, and the directives themselves, in order.
 
-    Ordinary code blocks are text. A directive inside of another is part of the other's body.
-    Raises ValueError for a directive that is not closed.
+    A directive inside of another is part of the other's body; one in a list or a quotation, or
+    with a name that is not among ``names``, is part of the text. Raises ValueError for a directive
+    that is not closed.
     """
-    lines, plain, at = text.split("\n"), [], 0
-    while at < len(lines):
-        opened = _OPEN.match(lines[at])
-        code = _CODE.match(lines[at])
-        if opened is None:
-            last = _closing(lines, at, code[1]) if code else at
-            plain += lines[at : last + 1]
-            at = last + 1
+    lines, at = text.split("\n"), 0
+    for token in MYST.parse(text):
+        info = token.info.strip()
+        if token.type not in ("fence", "colon_fence") or token.level or not info.startswith("{"):
             continue
-        last = _closing(lines, at, opened["fence"])
-        if last == len(lines):
-            raise ValueError(f"text: the directive {lines[at].strip()!r} is not closed")
-        if any(line.strip() for line in plain):
-            yield "\n".join(plain).strip("\n")
-        plain = []
-        yield _directive(opened["name"], opened["argument"], lines[at : last + 1])
-        at = last + 1
-    if any(line.strip() for line in plain):
-        yield "\n".join(plain).strip("\n")
+        first, end = token.map or (0, 0)
+        if end - first < 2 or not lines[end - 1].startswith(token.markup):
+            raise ValueError(f"text: the directive {lines[first].strip()!r} is not closed")
+        directive = _directive(info, token.content, "\n".join(lines[first:end]))
+        if names is None or directive.name in names:
+            if before := "\n".join(lines[at:first]).strip("\n"):
+                yield before
+            yield directive
+            at = end
+    if after := "\n".join(lines[at:]).strip("\n"):
+        yield after
 
 
-def _closing(lines: list[str], at: int, fence: str) -> int:
-    """The line that closes the fence opened in line ``at``; len(lines) when there is none."""
-    closes = re.compile(rf"{re.escape(fence[0])}{{{len(fence)},}}\s*$")
-    return next((i for i in range(at + 1, len(lines)) if closes.match(lines[i])), len(lines))
+def _directive(info: str, content: str, source: str) -> Directive:
+    name, _, argument = info[1:].partition("}")
+    options, body = {}, content.split("\n")
+    while body[0].startswith(":") and not body[0].startswith(":::"):
+        key, _, value = body.pop(0)[1:].partition(":")
+        options[key] = value.strip()
+    return Directive(name, argument.strip(), options, "\n".join(body).strip("\n"), source)
 
 
-def _directive(name: str, argument: str, lines: list[str]) -> Directive:
-    options: dict[str, str] = {}
-    inside = lines[1:-1]
-    while inside and (option := _OPTION.match(inside[0])):
-        options[option[1]] = option[2]
-        inside = inside[1:]
-    body = "\n".join(inside).strip("\n")
-    return Directive(name, argument, "\n".join(lines), options, body)
+def equations(text: str) -> Iterator[str]:
+    """The labels of the equations in a text, those inside of directives too."""
+    for piece in pieces(text):
+        if isinstance(piece, str):
+            yield from (t.info for t in MYST.parse(piece) if t.type == "math_block_label")
+        elif piece.name == "math" and piece.label:
+            yield piece.label
+        else:
+            yield from equations(piece.body)
+
+
+def headings(text: str, level: int) -> list[str]:
+    """The headings of one level in a text."""
+    tokens = MYST.parse(text)
+    return [
+        title.content
+        for heading, title in pairwise(tokens)
+        if heading.type == "heading_open" and heading.tag == f"h{level}"
+    ]

@@ -3,30 +3,23 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import nbformat
+from nbformat import NotebookNode
+
 from deqir_lite._files import write_atomically
-from deqir_lite.teach.instructor import instructor_cells
-from deqir_lite.teach.notebooks import (
-    Cell,
-    Chapter,
-    book_folder,
-    chapters,
-    chosen,
-    notebook_bytes,
-)
-from deqir_lite.teach.readable import Reader, citations, targets
-from deqir_lite.teach.student import student_cells
+from deqir_lite.teach.copies import instructor_cells, student_cells
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook
+from deqir_lite.teach.readable import Reader, readers
 from deqir_lite.teach.units import load_units
 
 
 def _converted(
-    names: list[str], convert: Callable[[Chapter, Reader], list[Cell]]
+    names: list[str], convert: Callable[[Chapter, Reader], list[NotebookNode]]
 ) -> dict[str, bytes]:
     book = chapters()
-    labels, cited = targets(book), citations(book_folder() / "references.bib")
-    return {
-        chapter.path.name: notebook_bytes(convert(chapter, Reader(chapter.number, labels, cited)))
-        for chapter in chosen(names, book)
-    }
+    reader = readers(book)
+    made = {c.path.name: notebook(convert(c, reader[c.name])) for c in chosen(names, book)}
+    return {name: (nbformat.writes(made[name]) + "\n").encode() for name in made}
 
 
 def student_notebooks(names: list[str]) -> dict[str, bytes]:
@@ -40,7 +33,7 @@ def instructor_notebooks(names: list[str]) -> dict[str, bytes]:
     return _converted(names, lambda chapter, reader: instructor_cells(chapter, reader, units))
 
 
-def write_files(folder: Path, files: Mapping[str, bytes], force: bool = False) -> list[Path]:
+def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> list[Path]:
     """Write ``files`` (relative name -> content) below ``folder``, which is made if need be.
 
     A file that is there already with another content may hold somebody's work: then nothing is

@@ -4,7 +4,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from deqir_lite.teach.notebooks import Cell, Chapter, markdown_cell
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from deqir_lite.teach.directives import MYST
+from deqir_lite.teach.notebooks import Chapter
 from deqir_lite.teach.parts import parts
 from deqir_lite.teach.readable import Reader
 
@@ -21,7 +25,7 @@ class Section:
     """One ``##`` of a chapter: its title (empty before the first) and its slides of cells."""
 
     title: str
-    slides: list[list[Cell]] = field(default_factory=list)
+    slides: list[list[NotebookNode]] = field(default_factory=list)
 
 
 def outline(chapter: Chapter, reader: Reader) -> list[Section]:
@@ -31,15 +35,13 @@ def outline(chapter: Chapter, reader: Reader) -> list[Section]:
     for part in parts(chapter):
         if part.kind != "text":
             continue
-        if part.is_code:
-            pieces = [part.cell]
-        else:
-            texts = list(blocks(reader.read(part.cell["source"])))
-            pieces = [markdown_cell(text, f"{part.cell['id']}-{i}") for i, text in enumerate(texts)]
-        for piece in pieces:
-            is_text = piece["cell_type"] == "markdown"
-            if is_text and piece["source"].startswith("## "):
-                sections.append(Section(piece["source"][3:].strip()))
+        shown = [part.cell]
+        if not part.is_code:
+            texts = enumerate(blocks(reader.read(part.cell.source)))
+            shown = [new_markdown_cell(t, id=f"{part.cell.id}-{i}"[:64]) for i, t in texts]
+        for piece in shown:
+            if piece.cell_type == "markdown" and piece.source.startswith("## "):
+                sections.append(Section(piece.source[3:].strip()))
                 room = 0
                 continue
             needed = height(piece)
@@ -67,36 +69,23 @@ def blocks(text: str) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Divided at empty lines, but for those inside of formulas and code."""
-    block: list[str] = []
-    closing = ""
-    for line in text.split("\n"):
-        if closing:
-            closing = "" if line.rstrip().endswith(closing) else closing
-        elif line.startswith("```"):
-            closing = "```"
-        elif line.count("$$") % 2:
-            closing = "$$"
-        if line.strip() or closing:
-            block.append(line)
-        elif block:
-            yield "\n".join(block)
-            block = []
-    if block:
-        yield "\n".join(block)
+    lines = text.split("\n")
+    for token in MYST.parse(text):
+        if token.map and not token.level:
+            yield "\n".join(lines[slice(*token.map)]).rstrip()
 
 
-def height(cell: Cell) -> float:
+def height(cell: NotebookNode) -> float:
     """About how many lines of a slide a cell takes, with its outputs."""
-    lines = cell["source"].split("\n")
-    if cell["cell_type"] == "markdown":
-        if "$$" in cell["source"]:
+    lines = cell.source.split("\n")
+    if cell.cell_type == "markdown":
+        if "$$" in cell.source:
             return 1.0 + 1.5 * len(lines)
         return 0.5 + sum(max(1, math.ceil(len(line) / _CHARACTERS)) for line in lines)
     total = 1 + 0.8 * len(lines)
-    for output in cell["outputs"]:
-        if output["output_type"] == "stream":
-            total += 0.8 * (1 + "".join(output["text"]).count("\n"))
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            total += 0.8 * (1 + output.text.count("\n"))
         elif "text/html" in output.get("data", {}):
             total += _TABLE
         elif "image/png" in output.get("data", {}):

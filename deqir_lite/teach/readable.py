@@ -7,20 +7,16 @@ reference leads to another one.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from unicodedata import normalize
 
-from deqir_lite.teach.directives import Directive, pieces
+from markdown_it.token import Token
+from pybtex.database import parse_file
+
+from deqir_lite.bundled import book_folder
+from deqir_lite.teach.directives import MYST, Directive, equations, pieces
 from deqir_lite.teach.notebooks import Chapter
-
-_EQUATION = re.compile(r"\$\$(?P<tex>(?:[^$]|\\\$)+?)\$\$[ \t]*\((?P<label>[\w:-]+)\)")
-_ROLE = re.compile(r"\{(?P<role>[\w:-]+)\}`(?P<text>[^`]+)`")
-_TARGET = re.compile(r"^\((?P<label>[\w-]+)\)=\n#+ (?P<title>.*)$", re.MULTILINE)
-_TARGET_LINE = re.compile(r"^\([\w-]+\)=\n", re.MULTILINE)
-_ENTRY = re.compile(r"@\w+\{\s*(?P<key>[^,\s]+),(?P<fields>.*?)\n\}", re.DOTALL)
-_FIELD = re.compile(r"(?P<name>author|year)\s*=\s*[{\"](?P<value>.*?)[}\"]\s*,?\s*$", re.MULTILINE)
 
 _NUMBERED = {
     "exercise": "Exercise",
@@ -51,44 +47,45 @@ def targets(book: Sequence[Chapter]) -> dict[str, Target]:
     for chapter in book:
         counts["equation"] = 0  # begins anew on every page; the others run through the book
         for cell in chapter.cells:
-            figure = cell["metadata"].get("mystnb", {}).get("figure", {})
+            figure = cell.metadata.get("mystnb", {}).get("figure", {})
             if "name" in figure:
                 found[figure["name"]] = Target(f"figure “{figure['caption']}”", chapter.number)
-            if cell["cell_type"] == "markdown":
-                _collect(cell["source"], chapter.number, counts, found)
+            if cell.cell_type == "markdown":
+                named = _labels(cell.source, counts)
+                found |= {label: Target(text, chapter.number) for label, text in named}
     return found
 
 
-def _collect(text: str, number: int, counts: Counter[str], found: dict[str, Target]) -> None:
-    for match in _TARGET.finditer(text):
-        found[match["label"]] = Target(f"“{match['title']}”", number)
+def _labels(text: str, counts: Counter[str]) -> Iterator[tuple[str, str]]:
+    """(label, what a reference to it says) of all that a text labels; ``counts`` goes on."""
+    tokens = MYST.parse(text)
+    for target, heading, title in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if (target.type, heading.type) == ("myst_target", "heading_open"):
+            yield target.content, f"“{title.content}”"
     for piece in pieces(text):
-        numbered = isinstance(piece, Directive) and "nonumber" not in piece.options
-        if isinstance(piece, Directive) and numbered and piece.name in _NUMBERED:
-            kind = _NUMBERED[piece.name]
-            counts[kind] += 1
-            if piece.label:
-                found[piece.label] = Target(f"{kind} {counts[kind]}", number)
-        inside = piece.body if isinstance(piece, Directive) else piece
-        labels = [match["label"] for match in _EQUATION.finditer(inside)]
-        if isinstance(piece, Directive) and piece.name == "math" and piece.label:
-            labels.append(piece.label)
-        for label in labels:
+        if isinstance(piece, Directive):
+            kind = _NUMBERED.get(piece.name)
+            if kind and "nonumber" not in piece.options:
+                counts[kind] += 1
+                if piece.label:
+                    yield piece.label, f"{kind} {counts[kind]}"
+            piece = piece.source
+        for label in equations(piece):
             counts["equation"] += 1
-            found[label] = Target(f"({counts['equation']})", number)
+            yield label, f"({counts['equation']})"
 
 
 def citations(bibliography: Path) -> dict[str, tuple[str, str]]:
     """Key of each entry of a BibTeX file -> (its authors as a citation names them, the year)."""
     found = {}
-    for entry in _ENTRY.finditer(bibliography.read_text(encoding="utf-8")):
-        fields = {match["name"]: match["value"] for match in _FIELD.finditer(entry["fields"])}
-        source = fields.get("author", entry["key"])
-        acute = re.sub(r"\\'\{?(\w)\}?", "\\1\N{COMBINING ACUTE ACCENT}", source)
-        plain = normalize("NFC", re.sub(r"[{}\\]", "", acute))
-        names = [name.split(",")[0].strip() for name in plain.split(" and ")]
+    for key, entry in parse_file(bibliography, "bibtex").entries.items():
+        people = [
+            [*person.rich_prelast_names, *person.rich_last_names]
+            for person in entry.persons.get("author", [])
+        ]
+        names = [" ".join(map(str, name)) for name in people] or [key]
         authors = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
-        found[entry["key"]] = (authors, fields.get("year", "n.d."))
+        found[key] = (authors, entry.fields.get("year", "n.d."))
     return found
 
 
@@ -114,9 +111,30 @@ class Reader:
         return "\n\n".join(part for part in out if part)
 
     def _text(self, text: str) -> str:
-        text = _TARGET_LINE.sub("", text)
-        text = _EQUATION.sub(lambda m: f"$${self._tagged(m['tex'], m['label'])}$$", text)
-        return _ROLE.sub(lambda m: self._role(m["role"], m["text"]), text)
+        """Text between directives; from its end, so that the lines of the parser stay true."""
+        lines = text.split("\n")
+        for token in reversed(MYST.parse(text)):
+            first, end = token.map or (0, 0)
+            if token.type == "myst_target":
+                del lines[first:end]
+            elif token.type == "math_block_label":
+                margin = lines[first].partition("$$")[0]  # of a quotation
+                tex = "\n".join(lines[first:end]).rpartition("$$")[0].removesuffix(margin)
+                lines[first:end] = f"{self._tagged(tex, token.info)}{margin}$$".split("\n")
+            elif token.type == "inline":
+                source = self._roles("\n".join(lines[first:end]), token.children or [])
+                lines[first:end] = source.split("\n")
+        return "\n".join(lines)
+
+    def _roles(self, text: str, tokens: Sequence[Token]) -> str:
+        """Text with those of its roles replaced that the parser has found in it."""
+        for token in tokens:
+            if token.type == "myst_role":
+                role = token.meta["name"]
+                source = re.escape(f"{{{role}}}`{token.content}`").replace(r"\ ", r"\s")
+                said = self._role(role, token.content)
+                text = re.sub(source, lambda _, said=said: said, text, count=1)  # type: ignore[misc]
+        return text
 
     def _tagged(self, tex: str, label: str | None) -> str:
         number = self.labels[label].text if label in self.labels else None
@@ -134,7 +152,7 @@ class Reader:
         if name == "prf:proof":
             return f"*Proof.* {body} ∎"
         if name == "math":
-            return f"$$\n{self._tagged(body, piece.label)}\n$$"
+            return f"$$\n{self._tagged(body, piece.label).rstrip()}\n$$"
         if name in ("figure", "image"):
             return f"![{piece.options.get('alt', '')}]({piece.argument})\n\n{body}".rstrip()
         if name in ("code-block", "code"):
@@ -153,21 +171,27 @@ class Reader:
 
     def _role(self, role: str, text: str) -> str:
         """What a role says; its text where the role is not known."""
-        label = text
-        if named := re.fullmatch(r"(.*?)\s*<([^>]+)>", text):
-            text, label = named[1], named[2]
+        if role == "math":
+            return f"${text}$"
         if role.startswith("cite"):
             return self._cite(role, text)
-        if role in ("eq", "ref", "numref", "prf:ref", "doc"):
-            target = self.labels.get(label)
-            if named or target is None:
-                return text
-            elsewhere = f" of chapter {target.chapter}" if target.chapter != self.chapter else ""
-            return f"{target.text}{elsewhere}"
-        return f"${text}$" if role == "math" else text
+        title, named, _ = text.rpartition("<")
+        if named and text.endswith(">"):
+            return title.rstrip()
+        target = self.labels.get(text)
+        if target is None or role not in ("eq", "ref", "numref", "prf:ref", "doc"):
+            return text
+        elsewhere = f" of chapter {target.chapter}" if target.chapter != self.chapter else ""
+        return f"{target.text}{elsewhere}"
 
     def _cite(self, role: str, keys: str) -> str:
         entries = [self.cited.get(key.strip(), (key.strip(), "")) for key in keys.split(",")]
         if role == "cite:t":
             return ", ".join(f"{authors} ({year})" for authors, year in entries)
         return "(" + "; ".join(f"{authors}, {year}" for authors, year in entries) + ")"
+
+
+def readers(book: Sequence[Chapter]) -> dict[str, Reader]:
+    """Name of each chapter -> its reader, who knows the labels of the whole book."""
+    labels, cited = targets(book), citations(book_folder() / "references.bib")
+    return {chapter.name: Reader(chapter.number, labels, cited) for chapter in book}

@@ -5,22 +5,19 @@ template. The scripts (reveal.js, MathJax) come from the book's own copies and l
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from deqir_lite.teach.notebooks import (
-    Cell,
-    Chapter,
-    book_folder,
-    chapters,
-    chosen,
-    markdown_cell,
-    notebook_bytes,
-    read_chapter,
-)
+from nbconvert import SlidesExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+from traitlets.config import Config
+
+from deqir_lite.bundled import book_folder
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook, read_chapter
 from deqir_lite.teach.outline import Section, outline
-from deqir_lite.teach.readable import Reader, citations, targets
+from deqir_lite.teach.readable import readers
 from deqir_lite.teach.units import Unit, load_units
 
 ASSETS = ("reveal", "mathjax")
@@ -30,19 +27,19 @@ _TEMPLATE = Path(__file__).with_name("slides.html.j2")
 _SHOWN = ["text/html", "image/png", "text/plain"]  # the first of these that an output has
 
 
-def slide_files(names: list[str], executed: Path | None = None) -> dict[str, bytes]:
+def slide_files(names: list[str], *, executed: Path | None = None) -> dict[str, bytes]:
     """File name -> content: a page for each chapter named (all when none is), and the scripts.
 
     With ``executed``, a folder with executed copies of the chapters, the slides show their
     outputs. Raises FileNotFoundError where a copy is missing, ValueError where its code is not the
-    chapter's or nbconvert is not installed.
+    chapter's.
     """
-    book, root = chapters(), book_folder()
-    labels, cited, units = targets(book), citations(root / "references.bib"), load_units()
+    book, root, units = chapters(), book_folder(), load_units()
+    reader = readers(book)
     files: dict[str, bytes] = {}
     for chapter in chosen(names, book):
         shown = chapter if executed is None else _with_outputs(chapter, executed)
-        sections = outline(shown, Reader(chapter.number, labels, cited))
+        sections = outline(shown, reader[chapter.name])
         page = slide_page(f"{chapter.number}. {chapter.title}", sections, _notes(chapter, units))
         files[f"{chapter.name}.html"] = page.encode()
     for folder in ASSETS:
@@ -52,21 +49,24 @@ def slide_files(names: list[str], executed: Path | None = None) -> dict[str, byt
     return files
 
 
-def slide_cells(title: str, sections: Sequence[Section], notes: dict[str, str]) -> list[Cell]:
+def slide_cells(
+    title: str, sections: Sequence[Section], notes: dict[str, str]
+) -> list[NotebookNode]:
     """The notebook of slides: cells that say in their metadata where a slide begins.
 
     A section begins a "slide" under its heading, with "notes" for the speaker (``notes``: title of
     a section -> text); where it goes on, a "subslide" begins under the running title.
     """
-    found: list[Cell] = []
+    found: list[NotebookNode] = []
     for column, section in enumerate(sections):
         for row, cells in enumerate(section.slides):
             name = f"slide-{column}-{row}"
-            top = [markdown_cell(section.title or title, name, tags=["running"])]
+            running = {"tags": ["running"]}
+            top = [new_markdown_cell(section.title or title, id=name, metadata=running)]
             if row == 0:
-                top = [markdown_cell(f"## {section.title}", name)] if section.title else []
+                top = [new_markdown_cell(f"## {section.title}", id=name)] if section.title else []
                 if section.title in notes:
-                    note = markdown_cell(notes[section.title], f"{name}-notes")
+                    note = new_markdown_cell(notes[section.title], id=f"{name}-notes")
                     top.append(_typed(note, "notes"))
             shown = [*top, *cells]
             shown[0] = _typed(shown[0], "subslide" if row else "slide")
@@ -76,24 +76,14 @@ def slide_cells(title: str, sections: Sequence[Section], notes: dict[str, str]) 
 
 def slide_page(title: str, sections: Sequence[Section], notes: dict[str, str]) -> str:
     """The HTML of one chapter; ``notes`` as for :func:`slide_cells`."""
-    exporter = _exporter()
-    import nbformat  # there when nbconvert is
-
-    notebook = nbformat.reads(notebook_bytes(slide_cells(title, sections, notes)), as_version=4)
-    notebook.metadata["title"] = title
-    page, _ = exporter.from_notebook_node(notebook)
-    return str(page)
+    page = notebook(slide_cells(title, sections, notes))
+    page.metadata.title = title
+    return str(_exporter().from_notebook_node(page)[0])
 
 
 @cache
-def _exporter() -> Any:
+def _exporter() -> SlidesExporter:
     """nbconvert's exporter, with every address that it would load from set to the copies."""
-    try:
-        from nbconvert import SlidesExporter
-    except ImportError as error:
-        raise ValueError("slides: need nbconvert; install deqir-lite[book]") from error
-    from traitlets.config import Config
-
     return SlidesExporter(
         config=Config(NbConvertBase={"display_data_priority": _SHOWN}),
         template_file=str(_TEMPLATE),
@@ -115,8 +105,10 @@ def _exporter() -> Any:
     )
 
 
-def _typed(cell: Cell, slide_type: str) -> Cell:
-    return cell | {"metadata": cell["metadata"] | {"slideshow": {"slide_type": slide_type}}}
+def _typed(cell: NotebookNode, slide_type: str) -> NotebookNode:
+    typed = deepcopy(cell)
+    typed.metadata.slideshow = {"slide_type": slide_type}
+    return typed
 
 
 def _notes(chapter: Chapter, units: Sequence[Unit]) -> dict[str, str]:
@@ -133,6 +125,6 @@ def _with_outputs(chapter: Chapter, folder: Path) -> Chapter:
     if not path.is_file():
         raise FileNotFoundError(f"executed: no file {str(path)!r}")
     copy = read_chapter(path)
-    if [cell["source"] for cell in copy.cells] != [cell["source"] for cell in chapter.cells]:
+    if [cell.source for cell in copy.cells] != [cell.source for cell in chapter.cells]:
         raise ValueError(f"executed: {str(path)!r} is not the chapter as it is now; run it again")
     return copy

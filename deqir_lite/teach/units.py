@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deqir_lite.teach.notebooks import book_folder
+from deqir_lite.bundled import book_folder
 
 MINUTES = 50
 """Length of a unit."""
@@ -39,25 +39,16 @@ class Unit:
     stages: list[Stage]
     misunderstandings: list[str]
 
-    def to_markdown(self, level: int = 3) -> str:
+    def to_markdown(self) -> str:
         """The plan as a heading, a table and lists."""
         rows = [f"| {s.minutes} | {s.section} | {s.show} | {s.ask} |" for s in self.stages]
-        lines = [
-            f"{'#' * level} Unit {self.number}: {self.title}",
-            "",
-            self.goal,
-            "",
-            f"**Run before the lesson:** {self.before}",
-            "",
-            "| Minutes | Section | Show | Ask |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "**Common misunderstandings**",
-            "",
-            *[f"- {text}" for text in self.misunderstandings],
-        ]
-        return "\n".join(lines)
+        table = "\n".join(["| Minutes | Section | Show | Ask |", "|---|---|---|---|", *rows])
+        wrong = "\n".join(f"- {text}" for text in self.misunderstandings)
+        return (
+            f"### Unit {self.number}: {self.title}\n\n{self.goal}\n\n"
+            f"**Run before the lesson:** {self.before}\n\n{table}\n\n"
+            f"**Common misunderstandings**\n\n{wrong}"
+        )
 
 
 def load_units(folder: Path | None = None) -> list[Unit]:

@@ -38,12 +38,12 @@ def lab():
 
 @pytest.mark.equation("9")
 def test_the_right_program_passes_all_checks(lab):
-    assert lab.catches("Program") == set()
+    assert lab.caught["Program"] == set()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
 def test_every_mutant_is_caught(lab, mutant):
-    assert lab.catches(mutant.__name__) == EXPECTED[mutant.__name__] != set()
+    assert lab.caught[mutant.__name__] == EXPECTED[mutant.__name__] != set()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -118,15 +118,16 @@ def test_without_a_measurement_nothing_is_projected():
 
 
 def test_a_nan_is_caught():
-    assert Check("nan", "never", 1.0, lambda make: math.nan).catches(Program)
-    assert not Check("zero", "always", 0.0, lambda make: 0.0).catches(Program)
+    nan = Check("nan", "never", 1.0, lambda make: math.nan)
+    zero = Check("zero", "always", 0.0, lambda make: 0.0)
+    assert run_lab([Program], checks=[nan, zero]).caught == {"Program": {"nan"}}
     assert _largest(torch.tensor([0.0, math.nan])) == math.inf
 
 
 def test_the_lab_repeats_itself_and_leaves_the_generator_alone():
     state = torch.get_rng_state()
     programs = [m for m in MUTANTS if m.__name__ in ("RedrawnNoise", "IgnoredSeed")]
-    first, second = (run_lab(programs, CHECKS[:4]) for _ in range(2))
+    first, second = (run_lab(programs, checks=CHECKS[:4]) for _ in range(2))
     assert first.measured == second.measured
     assert torch.equal(torch.get_rng_state(), state)
 

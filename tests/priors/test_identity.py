@@ -1,5 +1,8 @@
 """Which prior is this: a digest of its numbers."""
 
+import pytest
+import torch
+
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.network import NetworkPrior
@@ -26,6 +29,12 @@ def test_prior_digest(make_unet):
         *(prior_digest(ModelPrior(function, linear_schedule()), name) for name in "ab"),
     ]
     assert len({digest, *others}) == 8
+    plain = [ModelPrior(torch.nn.Conv2d(3, 3, 1), linear_schedule()) for _ in range(2)]
+    assert prior_digest(plain[0], None) != prior_digest(plain[1], None)
+    plain[1].model.load_state_dict(plain[0].model.state_dict())
+    assert prior_digest(plain[0], None) == prior_digest(plain[1], None)
+    with pytest.raises(ValueError, match="prior: got a ModelPrior"):
+        prior_digest(ModelPrior(function, linear_schedule()), None)
 
 
 def test_digest_of_a_residual_prior(make_residual, tmp_path):

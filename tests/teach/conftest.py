@@ -1,8 +1,18 @@
 """A small chapter with everything that the chapters of the book have."""
 
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from deqir_lite.teach.notebooks import Chapter, code_cell, markdown_cell
+from deqir_lite.teach.notebooks import Chapter
+
+
+def markdown_cell(source, cell_id, **metadata):
+    return new_markdown_cell(source, id=cell_id, metadata=metadata)
+
+
+def code_cell(source, cell_id, **metadata):
+    return new_code_cell(source, id=cell_id, metadata=metadata)
+
 
 CELLS = [
     markdown_cell(

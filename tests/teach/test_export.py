@@ -1,6 +1,8 @@
 """The commands: complete, careful with what is there, one line for an error."""
 
 import json
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -49,6 +51,18 @@ def test_slides(tmp_path):
     assert result.stdout.split() == [str(tmp_path / "04-proposition-1.html")]
     assert (tmp_path / "assets" / "reveal" / "dist" / "reveal.js").is_file()
     assert (tmp_path / "assets" / "mathjax" / "tex-mml-chtml.js").is_file()
+
+
+@pytest.mark.parametrize("missing", ["nbconvert", "markdown_it", "pybtex"])
+def test_without_a_library_it_says_what_to_install(missing):
+    code = f"import runpy, sys; sys.modules[{missing!r}] = None; "
+    code += "runpy.run_module('deqir_lite.teach', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert missing in done.stderr
+    assert done.stderr.endswith("; install deqir-lite[book]\n")
+    assert done.stderr.count("\n") == 1
 
 
 def test_plan():

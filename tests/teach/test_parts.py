@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from deqir_lite.teach.directives import Directive, pieces
-from deqir_lite.teach.notebooks import Chapter, chapters, chosen, code_cell, markdown_cell
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen
 from deqir_lite.teach.parts import parts
+
+from .conftest import code_cell, markdown_cell
 
 
 def chapter_of(*cells):

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deqir_lite.teach.notebooks import Chapter, book_folder, chapters, markdown_cell
-from deqir_lite.teach.readable import Reader, Target, citations, targets
+from deqir_lite.bundled import book_folder
+from deqir_lite.teach.notebooks import Chapter, chapters
+from deqir_lite.teach.readable import Reader, Target, citations, readers, targets
+
+from .conftest import markdown_cell
 
 LATER = """# 10. Later
 
@@ -76,6 +79,10 @@ def test_exercise(read, chapter):
         ("```{image} a.png\n:alt: A picture\n```", "![A picture](a.png)"),
         (":::{tip}\n$$\nx\n$$\n:::", "**Tip**\n\n$$\nx\n$$"),
         ("`{eq}` and {x}", "`{eq}` and {x}"),
+        ("`{eq}` or `x`, not {eq}`ch9-double`", "`{eq}` or `x`, not (1)"),
+        ("the {doc}`chapter\nthree <03-ddim>`", "the chapter three"),
+        ("```python\n{eq}`ch9-double`\n```", "```python\n{eq}`ch9-double`\n```"),
+        ("> $$\n> y\n> $$ (ch9-double)", "> $$\n> y \\tag{1}\n> $$"),
     ],
 )
 def test_other_roles_and_directives(read, text, expected):
@@ -102,9 +109,7 @@ def test_the_books_citations():
 
 def test_nothing_of_sphinx_is_left_in_any_chapter():
     book = chapters()
-    labels, cited = targets(book), citations(book_folder() / "references.bib")
-    for chapter in book:
-        reader = Reader(chapter.number, labels, cited)
+    for chapter, reader in zip(book, readers(book).values(), strict=True):
         for cell in chapter.cells:
             if cell["cell_type"] == "markdown":
                 text = reader.read(cell["source"])

@@ -7,29 +7,22 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from deqir_lite.teach.instructor import instructor_cells
+from deqir_lite.teach.copies import instructor_cells, student_cells
 from deqir_lite.teach.names import defined, used
-from deqir_lite.teach.notebooks import (
-    Chapter,
-    book_folder,
-    chapters,
-    code_cell,
-    markdown_cell,
-    notebook_bytes,
-    tags,
-)
+from deqir_lite.teach.notebooks import Chapter, chapters, notebook
 from deqir_lite.teach.parts import parts
-from deqir_lite.teach.readable import Reader, citations, targets
-from deqir_lite.teach.student import student_cells
+from deqir_lite.teach.readable import Reader, readers
 from deqir_lite.teach.units import load_units
+
+from .conftest import code_cell, markdown_cell
 
 BOOK = chapters()
 
 
 @pytest.fixture(scope="module")
 def reader_for():
-    labels, cited = targets(BOOK), citations(book_folder() / "references.bib")
-    return lambda chapter: Reader(chapter.number, labels, cited)
+    known = readers(BOOK)
+    return lambda chapter: known.get(chapter.name, Reader(chapter.number, {}, {}))
 
 
 def code(cells):
@@ -37,21 +30,21 @@ def code(cells):
 
 
 def as_notebook(cells):
-    notebook = nbformat.reads(notebook_bytes(cells).decode(), as_version=4)
-    nbformat.validate(notebook)
-    return notebook
+    made = notebook(cells)
+    nbformat.validate(made)
+    return made
 
 
 def run(cells):
-    notebook = as_notebook(cells)
-    NotebookClient(notebook, timeout=300, allow_errors=True).execute()
-    return notebook
+    made = as_notebook(cells)
+    NotebookClient(made, timeout=300, allow_errors=True).execute()
+    return made
 
 
-def failing(notebook):
+def failing(made):
     return [
         cell
-        for cell in notebook.cells
+        for cell in made.cells
         if any(output.output_type == "error" for output in cell.get("outputs", []))
     ]
 
@@ -62,7 +55,7 @@ def test_stubs_take_the_place_of_solutions(chapter, reader_for):
     at = sources.index("half = None  # your answer")
     assert "### Exercise" in sources[at - 1]
     assert sources[at + 1] == 'self_check("ex-test-half", half)'
-    assert tags(cells[at + 1]) == ["self-check", "raises-exception"]
+    assert cells[at + 1].metadata.tags == ["self-check", "raises-exception"]
     assert sources.count("**Your answer:**") == 1
     text = "\n".join(sources)
     for secret in ("x again", "y // 2", "unused", "no surprise", "Because", "solution"):
@@ -148,17 +141,17 @@ def test_running_a_small_chapter(chapter, reader_for):
     check += '    if half != 3: raise Hint("No.")\n    return "Yes."'
     first = code_cell(check, "register")
     chapter = Chapter(chapter.path, [chapter.cells[0], first, *chapter.cells[1:]])
-    notebook = run(instructor_cells(chapter, reader_for(chapter), []))
-    assert not failing(notebook)
-    outputs = [o.text for cell in notebook.cells for o in cell.get("outputs", []) if "text" in o]
+    made = run(instructor_cells(chapter, reader_for(chapter), []))
+    assert not failing(made)
+    outputs = [o.text for cell in made.cells for o in cell.get("outputs", []) if "text" in o]
     assert outputs == ["y = 6\n", "\N{CHECK MARK} Yes.\n", "6.0\n"]
 
 
 def test_running_a_chapter_of_the_book(reader_for):
     """In the student's version only self-checks fail, each with the same hint."""
     chapter = next(c for c in BOOK if c.number == 1)  # the fastest
-    notebook = run(student_cells(chapter, reader_for(chapter)))
-    wrong = failing(notebook)
+    made = run(student_cells(chapter, reader_for(chapter)))
+    wrong = failing(made)
     assert all("self-check" in cell.metadata.tags for cell in wrong)
     assert len(wrong) == sum(part.kind == "self-check" for part in parts(chapter)) > 0
     for cell in wrong:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from deqir_lite.teach.notebooks import book_folder, chapters
+from deqir_lite.bundled import book_folder
+from deqir_lite.teach.notebooks import chapters
 from deqir_lite.teach.units import MINUTES, load_units, plan_markdown
 
 UNITS = load_units()
@@ -41,8 +42,8 @@ def test_the_teachers_page_has_the_plans():
 
 
 def test_a_plan_in_markdown():
-    text = UNITS[0].to_markdown(level=2)
-    assert text.startswith(f"## Unit 1: {UNITS[0].title}\n")
+    text = UNITS[0].to_markdown()
+    assert text.startswith(f"### Unit 1: {UNITS[0].title}\n")
     for stage in UNITS[0].stages:
         assert f"| {stage.minutes} | {stage.section} | {stage.show} | {stage.ask} |" in text
     for words in UNITS[0].misunderstandings:

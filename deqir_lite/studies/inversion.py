@@ -1,22 +1,14 @@
-"""What choosing the noise gains on every bundled photo: a measurement that can go on later.
+"""What choosing the noise gains on every bundled photo (the paper's Fig. D20), for chapter 9."""
 
-``python -m deqir_lite.inversion_study --out data/benchmarks/inversion.json`` runs the study that
-chapter 9 reads (the paper's Fig. D20 in small). Its file is written anew, all or nothing, after
-every run; a second start with the same file goes on where the first one stopped.
-"""
-
-import argparse
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from deqir_lite._study import StudyFile
-from deqir_lite.bundled import data_path, load_bundled_photo, photo_names
+from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.evaluation.references import tv_restoration
@@ -28,6 +20,7 @@ from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
 from deqir_lite.restoration import SolveOptions
+from deqir_lite.studies.study import Study
 
 TEACHERS = ("restorer", "mean", "oracle")
 """Where x_0 is pulled to: total variation of y, the mean of :data:`SAMPLES` other samples, or the
@@ -89,7 +82,7 @@ class Descent:
 
 
 def study_runs(
-    tasks: Sequence[str] = ("sr4", "deblur-anisotropic"), photos: Sequence[str] | None = None
+    *, tasks: Sequence[str] = ("sr4", "deblur-anisotropic"), photos: Sequence[str] | None = None
 ) -> list[Run]:
     """The runs of the study: every task, every photo (by default all bundled), every teacher."""
     photos = photo_names() if photos is None else photos
@@ -169,9 +162,9 @@ def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Descent]:
 
 
 def _encode(descent: Descent) -> dict[str, Any]:
-    """One entry of the file; the loss keeps enough digits to find its smallest value."""
+    """The loss keeps enough digits to find its smallest value."""
     known = descent.teacher_psnr
-    return asdict(descent.run) | {
+    return {
         "loss": [float(f"{value:.6g}") for value in descent.loss],
         "psnr": [round(value, 3) for value in descent.psnr],
         "shell": [round(value, 4) for value in descent.shell],
@@ -180,8 +173,7 @@ def _encode(descent: Descent) -> dict[str, Any]:
     }
 
 
-def _decode(entry: dict[str, Any]) -> Descent:
-    run = Run(**{field.name: entry[field.name] for field in fields(Run)})
+def _decode(run: Run, entry: dict[str, Any]) -> Descent:
     loss, quality, shell = rows = [
         tuple(float(value) for value in entry[name]) for name in ("loss", "psnr", "shell")
     ]
@@ -193,39 +185,5 @@ def _decode(entry: dict[str, Any]) -> Descent:
     return Descent(run, loss, quality, shell, others, None if known is None else float(known))
 
 
-_FILE = StudyFile("inversion", "deqir_lite.inversion_study", "descents", _encode, _decode)
-
-
-def run_study(
-    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
-) -> list[Descent]:
-    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
-
-    Returns all descents in the file. Raises FileNotFoundError when the folder of ``out`` does not
-    exist, and ValueError when ``out`` exists and is no file of this study, or one that was
-    measured with another prior.
-    """
-    return _FILE.run(Path(out), runs, measure_all, prior, show_progress)
-
-
-def load_study(path: str | Path | None = None) -> list[Descent]:
-    """The descents of a file of :func:`run_study`, by default those that come with the book.
-
-    Raises FileNotFoundError, or ValueError when the file is no such study.
-    """
-    return _FILE.read(data_path("benchmarks") / "inversion.json" if path is None else Path(path))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command: run the whole study, or the part of the given photos."""
-    parser = argparse.ArgumentParser(
-        prog="python -m deqir_lite.inversion_study", description=__doc__
-    )
-    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
-    parser.add_argument("--photos", nargs="+", help="default: all that come with the book")
-    options = parser.parse_args(arguments)
-    run_study(options.out, study_runs(photos=options.photos), show_progress=True)
-
-
-if __name__ == "__main__":
-    main()
+STUDY = Study("inversion", "descents", Run, measure_all, _encode, _decode)
+"""The study, and its file."""

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -10,36 +9,31 @@ import torch
 from deqir_lite import (
     load_gaussian,
     load_photo,
-    load_prior,
     make_chain,
     photo_names,
     psnr,
     restore_parallel,
     save_image,
 )
-from deqir_lite.bundled import data_path
 from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
-from deqir_lite.priors.identity import prior_digest
-from deqir_lite.steps_study import (
+from deqir_lite.studies.steps import (
     ETAS,
     SPACINGS,
+    STUDY,
     TASKS,
     Quality,
     Run,
     best_settings,
-    load_study,
-    main,
+    in_folder,
     mean_psnr,
     measure,
-    run_study,
     study_photos,
     study_runs,
 )
 from deqir_lite.verification import bent_prior
 
 RUN = Run("sr2", 4, "quadratic", 0.5, ("a.png", "b.png"), solved=1, size=16)
-OTHER = replace(RUN, eta=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +77,11 @@ def test_the_runs_cover_every_combination_once():
 
 
 def test_the_first_photos_in_colour_that_are_large_enough(folder):
-    assert study_photos(folder, 2, 16) == ["a.png", "b.png"]
+    assert study_photos(folder, 2, size=16) == ["a.png", "b.png"]
     with pytest.raises(ValueError, match="photos: .* holds 3 colour photos of 16 pixels"):
-        study_photos(folder, 4, 16)
+        study_photos(folder, 4, size=16)
     with pytest.raises(ValueError, match="count: got 0"):
-        study_photos(folder, 0, 16)
+        study_photos(folder, 0, size=16)
 
 
 def test_a_run_is_the_mean_over_single_chains(folder, bent, gaussian):
@@ -118,32 +112,19 @@ def test_lookups():
         quality(task="sr4", value=10.0),
     ]
     assert best_settings(entries) == {"sr2": ("uniform", 0.5), "sr4": ("cubic", 1.0)}
-    assert best_settings(entries, 50) == {"sr2": ("cubic", 1.0)}
+    assert best_settings(entries, num_steps=50) == {"sr2": ("cubic", 1.0)}
     assert mean_psnr(entries, "sr2", 50, "cubic", 1.0) == 30.0
     with pytest.raises(KeyError):
         mean_psnr(entries, "sr2", 50, "cubic", 0.5)
 
 
-def test_a_study_goes_on_where_it_stopped(tmp_path, folder, monkeypatch, bent):
+def test_the_file_names_the_photos(tmp_path, folder, bent):
     out = tmp_path / "steps.json"
-    first = run_study(out, folder, [RUN], bent)
-    written = json.loads(out.read_text())["qualities"]
-    assert written[0]["photos"] == ["a.png", "b.png"]
-    measured = []
-    monkeypatch.setattr(
-        "deqir_lite.steps_study.measure",
-        lambda run, *rest: measured.append(run) or Quality(run, 20.0, (None,)),
-    )
-    run_study(out, folder, [RUN, OTHER], bent)
-    assert measured == [OTHER]
-    assert json.loads(out.read_text())["qualities"][0] == written[0]
-    again = load_study(out)
-    assert [entry.run for entry in again] == [RUN, OTHER]
-    assert again[0].psnr == pytest.approx(first[0].psnr, abs=0.001)
-    assert again[0].sweeps == first[0].sweeps
-    assert again[1].sweeps == (None,)
-    with pytest.raises(ValueError, match="out: .* measured with another prior"):
-        run_study(out, folder, [RUN], GaussianPrior(power_law_spectrum()))
+    (first,) = in_folder(folder).run(out, [RUN], prior=bent, prior_name="bent")
+    assert json.loads(out.read_text())["qualities"][0]["photos"] == ["a.png", "b.png"]
+    (again,) = STUDY.load(out)
+    assert (again.run, again.sweeps) == (RUN, first.sweeps)
+    assert again.psnr == pytest.approx(first.psnr, abs=0.001)
 
 
 def entry(**changed):
@@ -151,39 +132,18 @@ def entry(**changed):
     return json.dumps({"qualities": [fields]})
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"qualities": [3]}', entry(psnr=math.nan), entry(sweeps=[])]
-)
+@pytest.mark.parametrize("text", [entry(psnr=math.nan), entry(sweeps=[])])
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "other.json"
     path.write_text(text)
     with pytest.raises(ValueError, match="no steps study"):
-        load_study(path)
+        STUDY.load(path)
     path.write_text(entry())
-    assert [found.run for found in load_study(path)] == [RUN]
+    assert [found.run for found in STUDY.load(path)] == [RUN]
 
 
-def test_the_command(monkeypatch, folder):
-    seen = []
-    monkeypatch.setattr(
-        "deqir_lite.steps_study.run_study", lambda *given, **rest: seen.append(given)
-    )
-    monkeypatch.setattr("deqir_lite.steps_study.study_photos", lambda folder, n: ["a.png"] * n)
-    main(["--photos", str(folder), "--out", "a.json", "--count", "2"])
-    main(["--photos", str(folder), "--out", "a.json"])
-    assert seen == [("a.json", folder, study_runs(["a.png"] * n)) for n in (2, 6)]
-    with pytest.raises(SystemExit):
-        main(["--out", "a.json"])
-
-
-def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
-    content = json.loads((data_path("benchmarks") / "steps.json").read_text())
-    assert content["command"] == "python -m deqir_lite.steps_study"
-    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
-    assert {"system", "processor", "threads"} <= set(content["machine"])
-    prior = load_prior("photo64")
-    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
-    entries = load_study()
+def test_the_bundled_file_is_complete():
+    entries = STUDY.load()
     photos = entries[0].run.photos
     assert {found.run for found in entries} == set(study_runs(photos))
     assert len(entries) == len(study_runs(photos))

@@ -1,22 +1,14 @@
-"""How many sweeps each form needs on chains of growing length: a measurement that can go on later.
+"""How many sweeps a chain needs, by form, solver and length; chapter 7 reads it."""
 
-``python -m deqir_lite.sweep_study --out data/benchmarks/sweeps.json`` runs the study that the book
-reads. Its file is written anew, all or nothing, after every run; a second start with the same file
-goes on where the first one stopped.
-"""
-
-import argparse
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from deqir_lite._study import StudyFile
-from deqir_lite.bundled import data_path, load_bundled_photo
+from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import PICTURE, RestorationChain, make_chain
 from deqir_lite.checks import check_integer
 from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
@@ -26,9 +18,13 @@ from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
 from deqir_lite.solvers import make_solver
+from deqir_lite.studies.study import Study
 
 TARGET = 40.0
 """dB between x_0 of a sweep and x_0 of the sequential chain that count as arrived."""
+
+STEPS = (10, 20, 50, 100, 200)
+"""Lengths of the chains."""
 
 STOP = 50.0
 """dB at which a run ends."""
@@ -85,7 +81,7 @@ class SweepCurve:
     def sweeps_to(self, target: float = TARGET) -> int | None:
         """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
         none."""
-        return sweeps_to(self.psnr, target)
+        return sweeps_to(self.psnr, target=target)
 
     @property
     def is_monotone(self) -> bool:
@@ -93,7 +89,7 @@ class SweepCurve:
         return all(later >= earlier for earlier, later in itertools.pairwise(self.psnr))
 
 
-def sweeps_to(curve: Sequence[float], target: float = TARGET) -> int | None:
+def sweeps_to(curve: Sequence[float], *, target: float = TARGET) -> int | None:
     """The first entry from which on a curve stays at ``target`` or more; None if there is none."""
     missed = [j for j, value in enumerate(curve) if not value >= target]
     arrived = missed[-1] + 1 if missed else 0
@@ -126,7 +122,8 @@ def mean_default_sweeps(curves: Iterable[SweepCurve]) -> float:
 
 
 def study_runs(
-    steps: Sequence[int] = (10, 20, 50, 100, 200),
+    steps: Sequence[int] = STEPS,
+    *,
     chains: Sequence[tuple[float, str | float]] = ((0.15, "uniform"), (1.0, "cubic")),
     problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
 ) -> list[Run]:
@@ -152,7 +149,7 @@ def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
 
 
 def measure(
-    run: Run, prior: Prior, gaussian: GaussianPrior, sequential: torch.Tensor | None = None
+    run: Run, prior: Prior, gaussian: GaussianPrior, *, sequential: torch.Tensor | None = None
 ) -> SweepCurve:
     """Solve one run sweep by sweep and compare each x_0 with the sequential one.
 
@@ -163,7 +160,7 @@ def measure(
         chain = make_run_chain(run, prior)
         reference = chain.sequential()[-1] if sequential is None else sequential
         how = run.form, run.solver, run.start
-        return SweepCurve(run, sweep(chain, reference, gaussian, *how, run.max_sweeps))
+        return SweepCurve(run, sweep(chain, reference, gaussian, *how, max_sweeps=run.max_sweeps))
 
 
 @torch.no_grad()
@@ -174,6 +171,7 @@ def sweep(
     form: str,
     solver: str,
     start: str,
+    *,
     max_sweeps: int,
 ) -> tuple[float, ...]:
     """PSNR in dB of x_0 against the sequential x_0 (1, 3, H, W), of the start and of each sweep.
@@ -205,7 +203,7 @@ def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
             if sequential is None:
                 with torch.no_grad():
                     sequential = make_run_chain(run, prior).sequential()[-1]
-            yield measure(run, prior, gaussian, sequential)
+            yield measure(run, prior, gaussian, sequential=sequential)
 
 
 def _chain_of(run: Run) -> tuple[Any, ...]:
@@ -213,47 +211,15 @@ def _chain_of(run: Run) -> tuple[Any, ...]:
 
 
 def _encode(curve: SweepCurve) -> dict[str, Any]:
-    return asdict(curve.run) | {"psnr": [round(value, 2) for value in curve.psnr]}
+    return {"psnr": [round(value, 2) for value in curve.psnr]}
 
 
-def _decode(entry: dict[str, Any]) -> SweepCurve:
+def _decode(run: Run, entry: dict[str, Any]) -> SweepCurve:
     values = tuple(float(value) for value in entry["psnr"])
     if not values or any(math.isnan(value) for value in values):
         raise ValueError("psnr: expected one number or more")
-    return SweepCurve(Run(**{field.name: entry[field.name] for field in fields(Run)}), values)
+    return SweepCurve(run, values)
 
 
-_FILE = StudyFile("sweep", "deqir_lite.sweep_study", "curves", _encode, _decode)
-
-
-def run_study(
-    out: str | Path, runs: Iterable[Run], prior: Prior | None = None, show_progress: bool = False
-) -> list[SweepCurve]:
-    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
-
-    Returns all curves in the file. Raises FileNotFoundError when the folder of ``out`` does not
-    exist, and ValueError when ``out`` exists and is no file of this study, or one that was
-    measured with another prior.
-    """
-    return _FILE.run(Path(out), runs, measure_all, prior, show_progress)
-
-
-def load_study(path: str | Path | None = None) -> list[SweepCurve]:
-    """The curves of a file of :func:`run_study`, by default those that come with the book.
-
-    Raises FileNotFoundError, or ValueError when the file is no such study.
-    """
-    return _FILE.read(data_path("benchmarks") / "sweeps.json" if path is None else Path(path))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command: run the whole study, or the part with the given numbers of steps."""
-    parser = argparse.ArgumentParser(prog="python -m deqir_lite.sweep_study", description=__doc__)
-    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
-    parser.add_argument("--steps", type=int, nargs="+", default=[10, 20, 50, 100, 200])
-    options = parser.parse_args(arguments)
-    run_study(options.out, study_runs(options.steps), show_progress=True)
-
-
-if __name__ == "__main__":
-    main()
+STUDY = Study("sweeps", "curves", Run, measure_all, _encode, _decode)
+"""The study, and its file."""

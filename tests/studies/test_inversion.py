@@ -14,23 +14,18 @@ from deqir_lite import (
     photo_names,
     psnr,
 )
-from deqir_lite.bundled import data_path
-from deqir_lite.inversion_study import (
+from deqir_lite.studies.inversion import (
     SAMPLES,
+    STUDY,
     TEACHERS,
     Descent,
     Run,
-    load_study,
-    main,
     make_run_chain,
     measure,
     other_samples,
-    run_study,
     study_runs,
     teacher_photo,
 )
-from deqir_lite.priors import GaussianPrior, power_law_spectrum
-from deqir_lite.priors.identity import prior_digest
 
 RUN = Run("sr2", "cat", "oracle", size=16, num_steps=4, steps=3)
 
@@ -55,7 +50,6 @@ def test_the_runs_cover_every_combination_once():
     runs = study_runs()
     assert len(runs) == len(set(runs)) == 2 * len(photo_names()) * len(TEACHERS)
     assert {run.photo for run in study_runs(photos=["cat"])} == {"cat"}
-    assert {run.teacher for run in runs} == {"restorer", "mean", "oracle"}
 
 
 def test_only_the_oracle_sees_the_original(photos, monkeypatch):
@@ -69,9 +63,7 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
         assert photo.abs().max() <= 1
     # The same y from another photo gives the same teachers: only y counts.
     other = operator.pinv(y)
-    monkeypatch.setattr(
-        "deqir_lite.inversion_study.load_bundled_photo", lambda *_, **options: other
-    )
+    monkeypatch.setattr("deqir_lite.studies.inversion.load_bundled_photo", lambda *_, **__: other)
     for name, photo in expected.items():
         assert teacher_photo(replace(RUN, teacher=name), photos).allclose(photo, atol=1e-4)
 
@@ -125,38 +117,13 @@ def test_the_teacher_is_scored_against_the_original(photos):
         measure(replace(RUN, steps=0), photos, photos)
 
 
-def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch, photos):
+def test_the_file_keeps_what_chooses_the_best_step(tmp_path, photos):
     out = tmp_path / "inversion.json"
-    first = run_study(out, [RUN], photos)
-    written = json.loads(out.read_text())["descents"]
-    other = replace(RUN, photo="coffee")
-    measured = []
-    monkeypatch.setattr(
-        "deqir_lite.inversion_study.measure",
-        lambda run, *rest: measured.append(run) or descent(run),
-    )
-    both = run_study(out, [RUN, other], photos)
-    assert measured == [other]
-    assert [d.run for d in both] == [RUN, other]
-    assert json.loads(out.read_text())["descents"][0] == written[0]
-    assert load_study(out)[0].psnr == pytest.approx(first[0].psnr, abs=0.0006)
-    assert load_study(out)[0].best == first[0].best
-    assert run_study(out, [RUN], photos) == load_study(out)
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_an_interrupted_study_keeps_what_it_has(tmp_path, monkeypatch, photos):
-    out, other = tmp_path / "inversion.json", replace(RUN, photo="coffee")
-
-    def interrupted(run, *rest):
-        if run == other:
-            raise KeyboardInterrupt
-        return descent(run)
-
-    monkeypatch.setattr("deqir_lite.inversion_study.measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_study(out, [RUN, other], photos)
-    assert load_study(out) == [descent()]
+    (first,) = STUDY.run(out, [RUN], prior=photos)
+    (again,) = STUDY.load(out)
+    assert again.run == RUN
+    assert again.best == first.best
+    assert again.psnr == pytest.approx(first.psnr, abs=0.0006)
 
 
 def entry(**changed):
@@ -165,57 +132,21 @@ def entry(**changed):
     return json.dumps({"descents": [fields | {"teacher_psnr": None} | changed]})
 
 
-def test_a_study_does_not_go_on_with_another_prior(tmp_path, monkeypatch, photos):
-    out = tmp_path / "inversion.json"
-    monkeypatch.setattr("deqir_lite.inversion_study.measure", lambda run, *_: descent(run))
-    run_study(out, [RUN], photos)
-    written = out.read_text()
-    with pytest.raises(ValueError, match=r"out: .* measured with another prior \(.* there, .* now"):
-        run_study(out, [RUN], GaussianPrior(power_law_spectrum()))
-    assert out.read_text() == written
-
-
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"descents": [3]}', entry(psnr=[1, 2]), entry(loss=[1, 2, 3, math.nan])],
+    [entry(psnr=[1, 2]), entry(loss=[1, 2, 3, math.nan]), entry(others_psnr="much")],
 )
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "other.json"
     path.write_text(text)
     with pytest.raises(ValueError, match="no inversion study"):
-        load_study(path)
-    with pytest.raises(ValueError, match="no inversion study"):
-        run_study(path, [])
-    assert path.read_text() == text
+        STUDY.load(path)
     path.write_text(entry())
-    assert [d.run for d in load_study(path)] == [RUN]
+    assert [d.run for d in STUDY.load(path)] == [RUN]
 
 
-def test_missing_places(tmp_path, photos):
-    with pytest.raises(FileNotFoundError, match="path: no study"):
-        load_study(tmp_path / "nothing.json")
-    with pytest.raises(FileNotFoundError, match="out: no folder"):
-        run_study(tmp_path / "nowhere" / "inversion.json", [RUN], photos)
-
-
-def test_the_command(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "deqir_lite.inversion_study.run_study", lambda out, runs, **rest: seen.append((out, runs))
-    )
-    main(["--out", "a.json", "--photos", "cat", "cell"])
-    main(["--out", "a.json"])
-    assert seen == [("a.json", study_runs(photos=["cat", "cell"])), ("a.json", study_runs())]
-
-
-def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
-    content = json.loads((data_path("benchmarks") / "inversion.json").read_text())
-    assert content["command"] == "python -m deqir_lite.inversion_study"
-    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
-    assert {"system", "processor", "threads"} <= set(content["machine"])
-    prior = load_prior("photo64")
-    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
-    descents = load_study()
+def test_the_bundled_file_is_complete():
+    descents = STUDY.load()
     assert len(descents) == len(study_runs())
     assert {d.run for d in descents} == set(study_runs())
     for d in descents:
@@ -230,7 +161,7 @@ def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
 
 def test_an_entry_of_the_bundled_file_measured_again(photos):
     """Its first two steps: what follows only repeats them."""
-    stored = next(d for d in load_study() if d.run == Run("deblur-anisotropic", "cat", "restorer"))
+    stored = next(d for d in STUDY.load() if d.run == Run("deblur-anisotropic", "cat", "restorer"))
     again = measure(replace(stored.run, steps=2), load_prior("photo64"), photos)
     assert again.psnr == pytest.approx(stored.psnr[:3], abs=0.2)
     assert again.loss == pytest.approx(stored.loss[:3], rel=0.05)

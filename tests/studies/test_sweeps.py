@@ -15,24 +15,20 @@ from deqir_lite import (
     psnr,
     restore_parallel,
 )
-from deqir_lite.bundled import data_path
 from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
-from deqir_lite.priors.identity import prior_digest
-from deqir_lite.sweep_study import (
+from deqir_lite.studies.sweeps import (
     DEFAULT_TASKS,
     METHODS,
     STOP,
+    STUDY,
     Run,
     SweepCurve,
     default_runs,
     default_sweeps,
-    load_study,
-    main,
     make_run_chain,
     mean_default_sweeps,
     measure,
-    run_study,
     study_runs,
 )
 from deqir_lite.verification import bent_prior
@@ -147,95 +143,24 @@ def test_a_diverged_run_ends_before_the_first_bad_picture(bent, photos):
             calls.append(len(x_t))
             return bent(x_t, t) * (math.nan if len(calls) > 1 else 1)
 
-    found = measure(RUN, Failing(), photos, sequential)
+    found = measure(RUN, Failing(), photos, sequential=sequential)
     assert len(found.psnr) == 2
     assert all(math.isfinite(value) for value in found.psnr)
 
 
-def test_a_study_goes_on_where_it_stopped(tmp_path, monkeypatch, bent):
+def test_the_file_keeps_two_decimals_of_every_sweep(tmp_path, bent):
     out = tmp_path / "sweeps.json"
-    other = Run("sr2", "cat", 6, 0.85, "uniform", "data", "picard", "measurement", size=16)
-    first = run_study(out, [RUN], bent)
-    written = json.loads(out.read_text())["curves"]
-    measured = []
-    monkeypatch.setattr(
-        "deqir_lite.sweep_study.measure",
-        lambda run, *rest: measured.append(run) or SweepCurve(run, (1.0, 2.0)),
-    )
-    both = run_study(out, [RUN, other], bent)
-    assert measured == [other]
-    assert [c.run for c in both] == [RUN, other]
-    assert json.loads(out.read_text())["curves"][0] == written[0]
-    assert [c.run for c in load_study(out)] == [RUN, other]
-    assert load_study(out)[0].psnr == pytest.approx(first[0].psnr, abs=0.006)
-    assert run_study(out, [RUN], bent) == load_study(out)
-    assert list(tmp_path.iterdir()) == [out]
+    (first,) = STUDY.run(out, [RUN], prior=bent, prior_name="bent")
+    (again,) = STUDY.load(out)
+    assert again.run == RUN
+    assert again.psnr == pytest.approx(first.psnr, abs=0.006)
+    out.write_text(json.dumps({"curves": [vars(RUN) | {"psnr": []}]}))
+    with pytest.raises(ValueError, match="no sweeps study"):
+        STUDY.load(out)
 
 
-def test_an_interrupted_study_keeps_what_it_has(tmp_path, monkeypatch, bent):
-    out = tmp_path / "sweeps.json"
-    other = Run("sr2", "cat", 6, 0.85, "uniform", "data", "picard", "measurement", size=16)
-
-    def interrupted(run, *rest):
-        if run == other:
-            raise KeyboardInterrupt
-        return SweepCurve(run, (1.0, math.inf))
-
-    monkeypatch.setattr("deqir_lite.sweep_study.measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_study(out, [RUN, other], bent)
-    assert load_study(out) == [SweepCurve(RUN, (1.0, math.inf))]
-
-
-def test_a_study_does_not_go_on_with_another_prior(tmp_path, monkeypatch, bent, photos):
-    out = tmp_path / "sweeps.json"
-    monkeypatch.setattr("deqir_lite.sweep_study.measure", lambda run, *_: SweepCurve(run, (1.0,)))
-    run_study(out, [RUN], bent)
-    written = out.read_text()
-    with pytest.raises(ValueError, match=r"out: .* measured with another prior \(.* there, .* now"):
-        run_study(out, [RUN], photos)
-    assert out.read_text() == written
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"curves": [{"task": "sr2"}]}', '{"curves": [3]}']
-)
-def test_other_files_are_refused(tmp_path, text):
-    path = tmp_path / "other.json"
-    path.write_text(text)
-    with pytest.raises(ValueError, match="no sweep study"):
-        load_study(path)
-    with pytest.raises(ValueError, match="no sweep study"):
-        run_study(path, [])
-    assert path.read_text() == text
-
-
-def test_missing_places(tmp_path, bent):
-    with pytest.raises(FileNotFoundError, match="path: no study"):
-        load_study(tmp_path / "nothing.json")
-    with pytest.raises(FileNotFoundError, match="out: no folder"):
-        run_study(tmp_path / "nowhere" / "sweeps.json", [RUN], bent)
-
-
-def test_the_command(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "deqir_lite.sweep_study.run_study", lambda out, runs, **rest: seen.append((out, runs))
-    )
-    main(["--out", "a.json", "--steps", "10", "50"])
-    assert seen == [("a.json", study_runs((10, 50)))]
-    main(["--out", "a.json"])
-    assert seen[1][1] == study_runs()
-
-
-def test_the_bundled_file_is_complete_and_says_where_it_comes_from():
-    content = json.loads((data_path("benchmarks") / "sweeps.json").read_text())
-    assert content["command"] == "python -m deqir_lite.sweep_study"
-    assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
-    assert {"system", "processor", "threads"} <= set(content["machine"])
-    prior = load_prior("photo64")
-    assert content["prior"] == prior_digest(prior, ""), "measured with other weights: run it again"
-    curves = load_study()
+def test_the_bundled_file_is_complete():
+    curves = STUDY.load()
     assert {c.run for c in curves} == set(study_runs())
     assert len(curves) == len(study_runs())
     for c in curves:
@@ -248,7 +173,7 @@ def test_an_entry_of_the_bundled_file_measured_again(photos):
     wanted = ("inpaint-random", 10, 0.15, "gaussian", "picard")
     stored = next(
         c
-        for c in load_study()
+        for c in STUDY.load()
         if (c.run.task, c.run.num_steps, c.run.eta, c.run.form, c.run.solver) == wanted
     )
     again = measure(stored.run, load_prior("photo64"), photos)

@@ -1,25 +1,19 @@
 """Where the steps of a chain lie, and how much fresh noise they get: what a picture gains by it.
 
-``python -m deqir_lite.steps_study --photos FOLDER --out data/benchmarks/steps.json`` runs the study
-that chapter 3 reads, on photos of your own: on those that come with the book, settings would be
-chosen by the photos that the book evaluates. The file names the photos and holds none of them. It
-is written anew, all or nothing, after every run; a second start with the same file goes on where
-the first one stopped.
+Chapter 3 reads it. It is made on photos of one's own: on those that come with the book, settings
+would be chosen by the photos that the book evaluates. The file names the photos and holds none.
 """
 
-import argparse
 import functools
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from deqir_lite._study import StudyFile
-from deqir_lite.bundled import data_path
 from deqir_lite.chain import PICTURE, make_chain
 from deqir_lite.checks import check_integer
 from deqir_lite.evaluation.photos import find_photos, photos_of
@@ -29,7 +23,8 @@ from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
-from deqir_lite.sweep_study import sweep, sweeps_to
+from deqir_lite.studies.study import Study
+from deqir_lite.studies.sweeps import sweep, sweeps_to
 
 TASKS = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian", "colorization")
 SPACINGS = ("uniform", "quadratic", "cubic")
@@ -79,6 +74,7 @@ class Quality:
 
 def study_runs(
     photos: Sequence[str],
+    *,
     steps: Sequence[int] = (5, 10, 20, LONG),
     tasks: Sequence[str] = TASKS,
     etas: Sequence[float] = ETAS,
@@ -95,7 +91,7 @@ def study_runs(
     return runs
 
 
-def study_photos(folder: Path, count: int, size: int = Run.size) -> list[str]:
+def study_photos(folder: Path, count: int, *, size: int = Run.size) -> list[str]:
     """The first photos of a folder by name that are in colour and not smaller than ``size``.
 
     Raises FileNotFoundError without the folder, and ValueError when there are fewer than ``count``.
@@ -128,7 +124,7 @@ def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Qu
     return Quality(run, psnr(x0, truth).mean().item(), tuple(sweeps))
 
 
-def measure_all(runs: Iterable[Run], prior: Prior, folder: Path) -> Iterator[Quality]:
+def measure_all(runs: Iterable[Run], prior: Prior, *, folder: Path = Path()) -> Iterator[Quality]:
     """The qualities of ``runs``, one by one; their photos lie in ``folder``."""
     gaussian = load_gaussian(prior.schedule)
     for run in runs:
@@ -144,7 +140,7 @@ def mean_psnr(
 
 
 def best_settings(
-    entries: Iterable[Quality], num_steps: int = PICTURE["num_steps"]
+    entries: Iterable[Quality], *, num_steps: int = PICTURE["num_steps"]
 ) -> dict[str, tuple[str, float]]:
     """For each task the (spacing, eta) with the best PSNR at ``num_steps``."""
     best: dict[str, Quality] = {}
@@ -161,55 +157,19 @@ def _key(run: Run) -> tuple[str, int, str, float]:
 
 
 def _encode(entry: Quality) -> dict[str, Any]:
-    return asdict(entry.run) | {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
+    return {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
 
 
-def _decode(entry: dict[str, Any]) -> Quality:
-    values = {field.name: entry[field.name] for field in fields(Run)}
-    run = Run(**values | {"photos": tuple(entry["photos"])})
+def _decode(run: Run, entry: dict[str, Any]) -> Quality:
     if not math.isfinite(entry["psnr"]) or len(entry["sweeps"]) != run.solved:
         raise ValueError(f"psnr, sweeps: expected a finite number and {run.solved} counts")
     return Quality(run, float(entry["psnr"]), tuple(entry["sweeps"]))
 
 
-_FILE = StudyFile("steps", "deqir_lite.steps_study", "qualities", _encode, _decode)
+STUDY = Study("steps", "qualities", Run, measure_all, _encode, _decode)
+"""The study, and its file; the photos lie in the current folder."""
 
 
-def run_study(
-    out: str | Path,
-    folder: str | Path,
-    runs: Iterable[Run],
-    prior: Prior | None = None,
-    show_progress: bool = False,
-) -> list[Quality]:
-    """Measure all ``runs`` that the file ``out`` does not hold yet, and keep it up to date.
-
-    The photos of the runs lie in ``folder``. Returns all entries in the file. Raises
-    FileNotFoundError when the folder of ``out`` or a photo does not exist, and ValueError when
-    ``out`` exists and is no file of this study, or one that was measured with another prior.
-    """
-    measure_there = functools.partial(measure_all, folder=Path(folder))
-    return _FILE.run(Path(out), runs, measure_there, prior, show_progress)
-
-
-def load_study(path: str | Path | None = None) -> list[Quality]:
-    """The entries of a file of :func:`run_study`, by default those that come with the book.
-
-    Raises FileNotFoundError, or ValueError when the file is no such study.
-    """
-    return _FILE.read(data_path("benchmarks") / "steps.json" if path is None else Path(path))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command: run the whole study on the first photos of a folder."""
-    parser = argparse.ArgumentParser(prog="python -m deqir_lite.steps_study", description=__doc__)
-    parser.add_argument("--photos", required=True, type=Path, help="folder of photos")
-    parser.add_argument("--out", required=True, help="JSON file; an existing one is gone on with")
-    parser.add_argument("--count", type=int, default=6, help="how many photos")
-    options = parser.parse_args(arguments)
-    photos = study_photos(options.photos, options.count)
-    run_study(options.out, options.photos, study_runs(photos), show_progress=True)
-
-
-if __name__ == "__main__":
-    main()
+def in_folder(folder: str | Path) -> Study[Quality]:
+    """The study on photos that lie in ``folder``."""
+    return replace(STUDY, measure=functools.partial(measure_all, folder=Path(folder)))

@@ -1,0 +1,90 @@
+"""``deqir-lite study``: the long measurements behind the chapters."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deqir_lite.cli.app import check_writable, one_line_errors
+
+study = typer.Typer(
+    help="Long measurements, kept in one file. Stop one at any time: the same command goes on.",
+    no_args_is_help=True,
+)
+
+Out = Annotated[Path, typer.Option(help="JSON file; one that is there is gone on with.")]
+
+
+def _option(help: str, *names: str) -> Any:
+    return typer.Option(*names, help=help)
+
+
+@study.command()
+@one_line_errors
+def sweeps(
+    out: Out,
+    steps: Annotated[
+        list[int] | None, _option("Length of a chain, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """How many sweeps a chain needs, by form, solver and length (chapter 7)."""
+    from deqir_lite.studies.sweeps import STEPS, STUDY, study_runs
+
+    STUDY.run(out, study_runs(steps or STEPS), show_progress=True)
+
+
+@study.command()
+@one_line_errors
+def inversion(
+    out: Out,
+    photo: Annotated[
+        list[str] | None, _option("Bundled photo, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """What choosing the noise gains (chapter 9)."""
+    from deqir_lite.studies.inversion import STUDY, study_runs
+
+    STUDY.run(out, study_runs(photos=photo or None), show_progress=True)
+
+
+@study.command()
+@one_line_errors
+def steps(
+    out: Out,
+    photos: Annotated[Path, _option("Folder of photos, best not those of the book.")],
+    count: Annotated[int, _option("How many of the photos.")] = 6,
+) -> None:
+    """Where the steps of a chain lie, and how much fresh noise they get (chapter 3)."""
+    from deqir_lite.studies.steps import in_folder, study_photos, study_runs
+
+    runs = study_runs(study_photos(photos, count))
+    in_folder(photos).run(out, runs, show_progress=True)
+
+
+@study.command()
+@one_line_errors
+def recipes(
+    photos: Annotated[Path, _option("Folder of training photos.")],
+    out: Out = Path("comparison.json"),
+    minutes: Annotated[float, _option("Of training, for each recipe.")] = 5.0,
+    recipe: Annotated[
+        list[str] | None, _option("Name of a recipe, may be given again. Default: all.")
+    ] = None,
+    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
+) -> None:
+    """Train the same photos with several recipes for the same time.
+
+    A file comparison.json in the folder of a prior becomes a table in its model card.
+    """
+    from deqir_lite.device import choose_device
+    from deqir_lite.training.comparison import compare_recipes, named_recipes
+    from deqir_lite.training.photos import load_photos
+
+    place = choose_device(device)
+    check_writable("out", out)
+    chosen = named_recipes(place, recipe or ())
+    largest = max(max(each.crop, each.final_crop) for each in chosen.values())
+    found = load_photos(photos, minimum=largest)
+    made = compare_recipes(found, chosen, minutes, device=place, show_progress=True, out=out)
+    for name, row in made["recipes"].items():
+        typer.echo(f"{name}: loss {row['loss']:.4f} after {row['steps']:,} steps")
