@@ -181,14 +181,14 @@ def test_a_single_step_begins_in_noise():
         ({"num_steps": -3}, "num_steps: got -3"),
         ({"num_steps": 2.0}, "num_steps: got 2.0"),
         ({"num_steps": 1001}, "num_steps: got 1001; expected at most 1000"),
-        ({"num_steps": 12, "start": 10}, "num_steps: got 12; expected at most 11"),
+        ({"num_steps": 12, "first_timestep": 10}, "num_steps: got 12; expected at most 11"),
         ({"num_steps": 5, "spacing": "quartic"}, "spacing: .*known: uniform, quadratic, cubic"),
         *[
             ({"num_steps": 5, "spacing": bad}, "spacing: got .*expected an exponent >= 1, or unif")
             for bad in (0.99, 0, -1, math.nan, math.inf, True, None)
         ],
-        ({"num_steps": 5, "start": -1}, "start: got -1"),
-        ({"num_steps": 5, "start": 1000}, "start: got 1000; expected a timestep below 1000"),
+        ({"num_steps": 5, "first_timestep": -1}, "first_timestep: got -1"),
+        ({"num_steps": 5, "first_timestep": 1000}, "first_timestep: got 1000; expected one below"),
     ],
 )
 def test_bad_grids(arguments, message):

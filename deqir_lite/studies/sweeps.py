@@ -11,7 +11,7 @@ import torch
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import PICTURE, RestorationChain, make_chain
 from deqir_lite.checks import check_integer
-from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
+from deqir_lite.fixedpoint import FORMS, STARTS, FixedPointSystem, make_model, make_start
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
@@ -29,14 +29,24 @@ STEPS = (10, 20, 50, 100, 200)
 STOP = 50.0
 """dB at which a run ends."""
 
-METHODS = (
+STARTED_STEPS = (20, 50)
+"""Lengths at which every form is begun from every start."""
+
+CHAINS: tuple[tuple[float, str | float], ...] = ((0.15, "uniform"), (1.0, "cubic"))
+"""(eta, spacing): the chain of the paper, and that of a picture."""
+
+STARTED_CHAINS = (*CHAINS, (0.15, "cubic"), (1.0, "uniform"))
+"""Where every form is begun from every start: eta and grid apart."""
+
+SOLVED = (
     ("noise", "anderson-triangular", "measurement"),
     ("data", "anderson-triangular", "measurement"),
     ("gaussian", "anderson-triangular", "gaussian"),
     ("gaussian", "picard", "gaussian"),
     ("jacobi", "anderson-triangular", "measurement"),
 )
-"""(form, solver, start) of the study: every form with the start that is its default."""
+"""(form, solver, start) at all lengths: what each form can do on its own, from no more than y,
+beside the Gaussian form from its own chain."""
 
 DEFAULT_TASKS = (
     "sr2",
@@ -124,17 +134,25 @@ def mean_default_sweeps(curves: Iterable[SweepCurve]) -> float:
 def study_runs(
     steps: Sequence[int] = STEPS,
     *,
-    chains: Sequence[tuple[float, str | float]] = ((0.15, "uniform"), (1.0, "cubic")),
     problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
 ) -> list[Run]:
     """The runs of the study, short chains first.
 
-    ``chains`` are pairs (eta, spacing), by default that of the paper and that of a picture;
-    ``problems`` are pairs (task, photo). The :func:`default_runs` of these ``steps`` come last
-    among the runs of their length.
+    ``problems`` are pairs (task, photo). At all lengths :data:`SOLVED` on :data:`CHAINS`; at
+    :data:`STARTED_STEPS` every form from every start on :data:`STARTED_CHAINS`; and the
+    :func:`default_runs`.
     """
-    cases = itertools.product(steps, chains, problems, METHODS)
-    runs = [Run(*problem, count, *chain, *method) for count, chain, problem, method in cases]
+    runs = [
+        Run(*problem, count, *chain, *how)
+        for count, chain, problem, how in itertools.product(steps, CHAINS, problems, SOLVED)
+    ]
+    runs += [
+        Run(*problem, count, *chain, form, "anderson-triangular", start)
+        for count, chain, problem, form, start in itertools.product(
+            STARTED_STEPS, STARTED_CHAINS, problems, FORMS, STARTS
+        )
+        if count in steps
+    ]
     runs += [run for run in default_runs() if run.num_steps in steps]
     return sorted(dict.fromkeys(runs), key=lambda run: run.num_steps)
 

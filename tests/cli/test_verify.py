@@ -52,8 +52,8 @@ def test_the_table_is_readable_in_80_columns(verify):
     assert all(match.end() in ends for match in list(re.finditer(r"\S+", table[2]))[1:])
 
 
-def residual_with_an_error(self, states, first=0):
-    return self.chain.steps(states[first:-1], first) - states[first + 1 :] + 1e-6
+def residual_with_an_error(self, window, first=0):
+    return self.chain.steps(window[:-1], first) - window[1:] + 1e-6
 
 
 def correction_too_short(self, residual, first=0):
@@ -93,8 +93,8 @@ def test_a_broken_method_is_caught(verify, monkeypatch, folder, broken, name, re
 def test_one_miss_in_one_cell(verify, monkeypatch):
     whole = verification.restore_parallel
 
-    def off(chain, form, solver, **options):
-        solution = whole(chain, form, solver, **options)
+    def off(chain, *, form, solver, **options):
+        solution = whole(chain, form=form, solver=solver, **options)
         if (form, solver, chain.coefficients.rule.eta) == ("data", "picard", 0.15):
             solution.states[2] += 2e-10
         return solution

@@ -64,7 +64,14 @@ def test_scores_are_of_each_seed_and_of_their_mean(make_evaluation, settings):
     samples = torch.cat(
         [
             restore_sequential(
-                make_chain(evaluation.prior, operator, operator.A(truth), *setting[2:], seed)
+                make_chain(
+                    evaluation.prior,
+                    operator,
+                    operator.A(truth),
+                    num_steps=setting.timesteps,
+                    eta=setting.eta,
+                    seed=seed,
+                )
             ).x0
             for seed in range(3)
         ]
