@@ -35,7 +35,7 @@ def check_finite(name: str, x: torch.Tensor) -> None:
         raise ValueError(f"{name}: contains NaN or infinity; expected finite values")
 
 
-def check_images(name: str, x: torch.Tensor, in_range: bool = False) -> None:
+def check_images(name: str, x: torch.Tensor, *, in_range: bool = False) -> None:
     """Raise ValueError unless ``x`` is a finite float tensor (B, 3, H, W).
 
     With ``in_range`` the values must also lie in [-1, 1], the range of photos.

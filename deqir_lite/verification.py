@@ -51,7 +51,7 @@ class Comparison:
         return self.error <= TOLERANCE
 
 
-def bent_prior(gaussian: GaussianPrior, bend: float = 0.2) -> ModelPrior:
+def bent_prior(gaussian: GaussianPrior, *, bend: float = 0.2) -> ModelPrior:
     """A nonlinear stand-in for a network: Gaussian noise prediction plus a bounded cross-talk.
 
     eps(x) = eps_G(x) + bend tanh(2 S eps_G(x)), S shifting pixels. Not a denoiser of anything,
@@ -66,7 +66,7 @@ def bent_prior(gaussian: GaussianPrior, bend: float = 0.2) -> ModelPrior:
 
 
 def verification_chain(
-    task: str, eta: float, num_steps: int = 20, size: int = 16, seed: int = 0
+    task: str, eta: float, *, num_steps: int = 20, size: int = 16, seed: int = 0
 ) -> tuple[RestorationChain, GaussianPrior]:
     """A float64 chain for one task under the bent prior, and the Gaussian prior beneath it."""
     gaussian = GaussianPrior(power_law_spectrum())
@@ -86,6 +86,7 @@ def verification_chain(
 
 def verify(
     tasks: Iterable[str] = tuple(TASKS),
+    *,
     etas: Sequence[float] = ETAS,
     forms: Sequence[str] = VERIFIED_FORMS,
     solvers: Sequence[str] = SOLVERS,
@@ -108,7 +109,7 @@ def verify(
     results = []
     cases = list(itertools.product(tasks, etas))
     for task, eta in tqdm(cases, disable=not show_progress, desc="verify", unit="chain"):
-        chain, gaussian = verification_chain(task, eta, num_steps, size)
+        chain, gaussian = verification_chain(task, eta, num_steps=num_steps, size=size)
         sequential = chain.sequential()
         for form, solver in itertools.product(forms, solvers):
             with warnings.catch_warnings():

@@ -123,7 +123,9 @@ def test_the_prior_is_neither_linear_nor_separable_nor_a_denoiser():
 
 
 def test_chains_are_in_float64_and_can_be_made_again():
-    (chain, gaussian), (again, _) = (verification_chain("sr2", 0.85, 5, 8) for _ in range(2))
+    (chain, gaussian), (again, _) = (
+        verification_chain("sr2", 0.85, num_steps=5, size=8) for _ in range(2)
+    )
     assert chain.x_T.dtype == chain.noise.dtype == torch.float64
     assert chain.num_steps == 5
     assert torch.equal(chain.x_T, again.x_T)

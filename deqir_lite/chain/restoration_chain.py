@@ -53,11 +53,6 @@ class RestorationChain:
         """T."""
         return self.coefficients.num_steps
 
-    @cached_property
-    def consistency(self) -> ConsistencyStep:
-        """The method's consistency step, made for this chain."""
-        return self.method.consistency(self.measurement, self.coefficients, self.prior)
-
     def with_prior(self, prior: Prior) -> "RestorationChain":
         """The same chain (noise, measurement, coefficients) under another prior.
 
@@ -112,7 +107,7 @@ class RestorationChain:
             return predict_x0(x, eps, signal, level), eps
 
         pullback: Callable[[torch.Tensor], torch.Tensor] | None = None
-        if self.consistency.needs_pullback:
+        if self._consistency.needs_pullback:
             found: Any = torch.func.vjp(denoise, states, has_aux=True)
             x0, vjp, eps = found
             pullback = lambda v: vjp(v)[0]  # noqa: E731
@@ -150,11 +145,24 @@ class RestorationChain:
 
     def _steps_that_ask(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
         prediction = self.predict(states, steps)
-        x0, w = self.consistency(prediction), self.weights(steps)
+        x0, w = self._consistency(prediction), self.weights(steps)
         mean = self.weigh(w.a, x0) + self.weigh(w.c2, prediction.eps)
         if self.keeps_state:
             mean = mean + self.weigh(w.b, states)
         return mean + self.weigh(w.c1, self.noise[steps])
+
+    def linear(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, its linear part."""
+        return self._consistency.linear(v[None], slice(k, k + 1))[0]
+
+    def linear_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """C^T v, shapes as in :meth:`linear`."""
+        return self._consistency.linear_adjoint(v[None], slice(k, k + 1))[0]
+
+    @property
+    def is_projector(self) -> bool:
+        """Whether C is N = I - A^+ A, one orthogonal projector for all steps."""
+        return self._consistency.is_projector
 
     def step(self, x: torch.Tensor, k: int) -> torch.Tensor:
         """One step from states[k] = x (B, 3, H, W) to states[k+1]."""
@@ -167,6 +175,10 @@ class RestorationChain:
             for k in bar:
                 states.append(self.step(states[-1], k))
         return torch.stack(states)
+
+    @cached_property
+    def _consistency(self) -> ConsistencyStep:
+        return self.method.consistency(self.measurement, self.coefficients, self.prior)
 
     @cached_property
     def _weights(self) -> Weights:

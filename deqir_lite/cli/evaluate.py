@@ -137,7 +137,7 @@ def evaluate(
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     found = find_photos(photos or data_path("photos"))
-    model = load_prior(prior, place, dtype)
+    model = load_prior(prior, device=place, dtype=dtype)
     _check_plan(wanted, model)
     results = Results.resume(
         folder,
@@ -204,7 +204,9 @@ def _report(results: Results, pictures: Pictures) -> None:
         write_atomically(folder / FIGURE_FILE, png, name="out")
     # Without the pictures (they are not shipped) an earlier figure of these results stays.
     figure = FIGURE_FILE if (folder / FIGURE_FILE).is_file() else None
-    write_atomically(folder / PAGE_FILE, page(results, pictures, figure).encode(), name="out")
+    write_atomically(
+        folder / PAGE_FILE, page(results, pictures, figure=figure).encode(), name="out"
+    )
     typer.echo(f"written to {folder}")
     if not (folder / LOG_FILE).is_file():
         return

@@ -179,7 +179,7 @@ def restore(
     place = choose_device(device)
     picture = load_photo(photo, size=size)
     holes = None if mask is None else load_mask(_mask_file(mask), size=size)
-    model = load_prior(prior, place, dtype, max_batch)
+    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
     check_timesteps(settings["num_steps"], model.schedule.num_train_timesteps)
     with explaining_memory(
         memory_advice(picture, settings["num_steps"], samples, measured, sampler, max_batch)

@@ -56,7 +56,7 @@ def measures_brightness(task: str) -> bool:
     return make_task(task, (64, 64)).measurement_shape((64, 64))[0] == 1
 
 
-def photos_of(task: str, photos: Sequence[Photo], size: int | None = None) -> list[Photo]:
+def photos_of(task: str, photos: Sequence[Photo], *, size: int | None = None) -> list[Photo]:
     """The photos that a task is judged on, in squares of side ``size``.
 
     Grey ones say nothing about colour, and smaller ones would be enlarged: both are left out.

@@ -20,7 +20,7 @@ TV_WEIGHTS = tuple(float(w) for w in np.geomspace(0.5, 0.005, 60))
 
 
 def tv_restoration(
-    operator: LinearOperator, y: Tensor, weights: tuple[float, ...] = TV_WEIGHTS
+    operator: LinearOperator, y: Tensor, *, weights: tuple[float, ...] = TV_WEIGHTS
 ) -> Tensor:
     """x <- A^+ y + (I - A^+ A) TV(x, w) for each w, from x = A^+ y: smooth, then correct (Eq. 5).
 

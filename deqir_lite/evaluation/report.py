@@ -61,7 +61,7 @@ def terminal_report(results: Results) -> str:
     return "\n\n".join(parts) or "Nothing has been run."
 
 
-def page(results: Results, pictures: Pictures, figure: str | None = None) -> str:
+def page(results: Results, pictures: Pictures, *, figure: str | None = None) -> str:
     """The section "Restoration" of a model card: tables, settings, how to compute it again.
 
     ``figure`` is the address of the picture that goes with it, made of ``pictures``.

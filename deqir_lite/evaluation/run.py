@@ -84,7 +84,7 @@ class Evaluation:
 
     def _missing(self, setting: Setting, references_only: bool) -> list[Photo]:
         """The photos of a setting that ``results`` lacks."""
-        photos = photos_of(setting.task, self.photos, setting.size)
+        photos = photos_of(setting.task, self.photos, size=setting.size)
         if references_only:
             cell = (setting.task, setting.size)
             known = {photo for *found, photo in self.results.references if tuple(found) == cell}
@@ -165,7 +165,9 @@ class Evaluation:
         self.pictures.keep(setting, operator, truth, samples[:1], mean)
 
     def _seeds_of(self, setting: Setting) -> int:
-        return seeds_of(setting, self.results.settings["seeds"], self.results.settings["all_seeds"])
+        return seeds_of(
+            setting, self.results.settings["seeds"], all_seeds=self.results.settings["all_seeds"]
+        )
 
     def _restore(
         self, setting: Setting, operator: LinearOperator, truths: Tensor, prior: Prior

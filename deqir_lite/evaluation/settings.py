@@ -31,7 +31,7 @@ class Setting(NamedTuple):
     eta: float
 
 
-def seeds_of(setting: Setting, seeds: int, all_seeds: bool = False) -> int:
+def seeds_of(setting: Setting, seeds: int, *, all_seeds: bool = False) -> int:
     """How many of the ``seeds`` a setting gets: all, or a single one where samples are expensive.
 
     Expensive are long chains and photos larger than those of the goals. Tasks with goals of their

@@ -74,7 +74,7 @@ class DenoiserModel(LinearModel):
         source = self._source[k]
         guess = self.denoiser(v, source)
         noise = (v - source**0.5 * guess) / (1 - source) ** 0.5
-        fitted = self.chain.consistency.linear(guess[None], slice(k, k + 1))[0]
+        fitted = self.chain.linear(guess, k)
         return self._weighed("a", fitted, k) + self._weighed("c2", noise, k) + self._kept(v, k)
 
     def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
@@ -83,7 +83,7 @@ class DenoiserModel(LinearModel):
         source = self._source[k]
         noise = self._weighed("c2", v, k) / (1 - source) ** 0.5
         fitted = self._weighed("a", v, k)
-        fitted = self.chain.consistency.linear_adjoint(fitted[None], slice(k, k + 1))[0]
+        fitted = self.chain.linear_adjoint(fitted, k)
         return self.denoiser(fitted - source**0.5 * noise, source) + noise + self._kept(v, k)
 
     def _weighed(self, name: str, v: torch.Tensor, k: int) -> torch.Tensor:
@@ -107,11 +107,11 @@ class NoiseFormModel(DenoiserModel):
         super().__init__(chain, noise_held)
         c = chain.coefficients
         plain = c.weights.a.ndim == 1 and torch.equal(c.weights.a, c.target.sqrt())
-        self._closed = chain.consistency.is_projector and plain and not chain.keeps_state
+        self._closed = chain.is_projector and plain and not chain.keeps_state
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """a C v / sqrt(abar_{s+1}) + b v: eps does not move."""
-        fitted = self.chain.consistency.linear(v[None], slice(k, k + 1))[0]
+        fitted = self.chain.linear(v, k)
         return self._weighed("a", fitted / self._source[k] ** 0.5, k) + self._kept(v, k)
 
     def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
@@ -126,7 +126,7 @@ class NoiseFormModel(DenoiserModel):
     def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """C^T a v / sqrt(abar_{s+1}) + b v."""
         fitted = self._weighed("a", v, k)
-        fitted = self.chain.consistency.linear_adjoint(fitted[None], slice(k, k + 1))[0]
+        fitted = self.chain.linear_adjoint(fitted, k)
         return fitted / self._source[k] ** 0.5 + self._kept(v, k)
 
     def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:

@@ -9,7 +9,6 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser
 from deqir_lite.inversion.gradient import check_gradient, implicit_gradient
-from deqir_lite.inversion.leaves import differentiable_leaves
 from deqir_lite.restoration import SolveOptions, solve_chain
 from deqir_lite.solvers import Solution, Trace
 
@@ -144,3 +143,25 @@ def _unrolled(chain: RestorationChain) -> Solution:
     states = chain.sequential()
     finite = bool(torch.isfinite(states).all())
     return Solution(states, chain.num_steps, chain.asking_steps() * len(chain.x_T), finite, Trace())
+
+
+def differentiable_leaves(chain: RestorationChain) -> list[torch.Tensor]:
+    """The leaf tensors with ``requires_grad`` that the chain's first step depends on.
+
+    For example y, from which A^+ y was computed with its graph, the matrix of an operator, or the
+    weights of a network. Costs one step of the chain.
+    """
+    with torch.enable_grad():
+        stepped = chain.step(chain.x_T.detach(), 0)
+    leaves: dict[int, torch.Tensor] = {}
+    seen, pending = set(), [stepped.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)  # of a node that accumulates into a leaf
+        if variable is not None:
+            leaves[id(variable)] = variable
+        pending.extend(following for following, _ in node.next_functions)
+    return list(leaves.values())

@@ -58,7 +58,7 @@ def color_statistics_loss(reference: torch.Tensor) -> Loss:
     return loss
 
 
-def chroma_loss(reference: torch.Tensor, pool: int = 1) -> Loss:
+def chroma_loss(reference: torch.Tensor, *, pool: int = 1) -> Loss:
     """Mean square difference of the colours, pixel by pixel: x minus the mean of its channels.
 
     ``reference`` (1 or B, 3, H, W) has the size of x_0 and is aligned with it: a photo of the same
@@ -71,7 +71,7 @@ def chroma_loss(reference: torch.Tensor, pool: int = 1) -> Loss:
     return lambda x0: _mean_square(F.avg_pool2d(_chroma(x0), pool), target, "reference")
 
 
-def perceptual_loss(target: torch.Tensor, net: str = "alex") -> Loss:
+def perceptual_loss(target: torch.Tensor, *, net: str = "alex") -> Loss:
     """LPIPS distance from ``target`` (1 or B, 3, H, W), at least 32 x 32 pixels: the other l of
     Eq. 12.
 

@@ -37,7 +37,7 @@ class ConsistencyStep(ABC):
     prior.
 
     ``needs_pullback`` says that predictions must bring one. ``is_projector`` says that the linear
-    part is one orthogonal projector, the same in all steps; then sums of steps have closed forms.
+    part is N = I - A^+ A in all steps; then sums of steps have closed forms.
     """
 
     needs_pullback = False

@@ -76,6 +76,7 @@ class ModelPrior:
         self,
         model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         schedule: NoiseSchedule,
+        *,
         prediction_type: str = "epsilon",
         clip_x0: bool = False,
     ) -> None:

@@ -41,6 +41,7 @@ def _bundled_names() -> list[str]:
 
 def load_prior(
     name: str | Path | Callable[..., Any] = "photo64",
+    *,
     device: torch.device | str = "cpu",
     dtype: str = "float32",
     max_batch: int | None = None,
@@ -63,7 +64,7 @@ def load_prior(
         return load_gaussian()
     source = prior_path(str(name)) if name in prior_names() else Path(name)
     if is_residual_prior(source):  # it has a spectrum too
-        return ResidualPrior.load(source, device, dtype, max_batch)
+        return ResidualPrior.load(source, device=device, dtype=dtype, max_batch=max_batch)
     if (source / SPECTRUM_FILE).is_file():
         return GaussianPrior(PhotoSpectrum.load(source / SPECTRUM_FILE))
     if not source.exists() and is_callable_name(str(name)):
@@ -75,4 +76,4 @@ def load_prior(
             f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "
             f"bundled prior ({', '.join(_bundled_names())})"
         )
-    return NetworkPrior.load(source, device, dtype, max_batch=max_batch)
+    return NetworkPrior.load(source, device=device, dtype=dtype, max_batch=max_batch)

@@ -35,6 +35,7 @@ class NetworkPrior(ModelPrior):
         self,
         unet: UNet2DModel,
         schedule: NoiseSchedule,
+        *,
         prediction_type: str = "epsilon",
         clip_x0: bool = False,
         dtype: str = "float32",
@@ -43,7 +44,7 @@ class NetworkPrior(ModelPrior):
         check_choice("dtype", dtype, DTYPES)
         if max_batch is not None:
             check_integer("max_batch", max_batch, 1)
-        super().__init__(self._predict, schedule, prediction_type, clip_x0)
+        super().__init__(self._predict, schedule, prediction_type=prediction_type, clip_x0=clip_x0)
         unet = unet.double() if dtype == "float64" else unet.float()
         self.unet = unet.to(memory_format=torch.channels_last).eval()
         self.unet.requires_grad_(False)
@@ -87,6 +88,7 @@ class NetworkPrior(ModelPrior):
     def load(
         cls,
         source: str | Path,
+        *,
         device: torch.device | str = "cpu",
         dtype: str = "float32",
         clip_x0: bool = False,
@@ -103,7 +105,15 @@ class NetworkPrior(ModelPrior):
         schedule = schedule_from_config(scheduler)
         unet = _load_unet(source)
         prediction_type = scheduler.get("prediction_type", "epsilon")
-        return cls(unet, schedule, prediction_type, clip_x0, dtype, max_batch).to(device)
+        prior = cls(
+            unet,
+            schedule,
+            prediction_type=prediction_type,
+            clip_x0=clip_x0,
+            dtype=dtype,
+            max_batch=max_batch,
+        )
+        return prior.to(device)
 
 
 def patch_size(in_channels: int) -> int:

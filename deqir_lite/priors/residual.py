@@ -40,6 +40,7 @@ class ResidualPrior:
         gaussian: GaussianPrior,
         network: ResidualUNet,
         scale: torch.Tensor,
+        *,
         dtype: str = "float32",
         max_batch: int | None = None,
     ) -> None:
@@ -122,6 +123,7 @@ class ResidualPrior:
     def load(
         cls,
         folder: str | Path,
+        *,
         device: torch.device | str = "cpu",
         dtype: str = "float32",
         max_batch: int | None = None,
@@ -161,7 +163,7 @@ class ResidualPrior:
                 f"prior: the weights in {root} are of another architecture than its config.json: "
                 f"{reason}"
             ) from error
-        return cls(gaussian, network, scale, dtype, max_batch).to(device)
+        return cls(gaussian, network, scale, dtype=dtype, max_batch=max_batch).to(device)
 
 
 def is_residual_prior(folder: Path) -> bool:

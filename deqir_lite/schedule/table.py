@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 
 from deqir_lite.checks import check_finite, check_integer
+from deqir_lite.constants import Constants
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,9 +20,7 @@ class NoiseSchedule:
     """
 
     alpha_bar: torch.Tensor
-    _tables: dict[tuple[torch.device, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    _constants: Constants = field(default_factory=Constants, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         table = self.alpha_bar
@@ -45,20 +44,14 @@ class NoiseSchedule:
         Both are shaped (B, 1, 1, ...) to multiply ``like`` (B, ...). The roots are taken in float64
         first: in float32, 1 - abar would have lost half of its digits at low noise.
         """
-        key = (like.device, like.dtype)
-        if key not in self._tables:
-            # Made under inference_mode, a cached tensor could never be used in training again.
-            with torch.inference_mode(False), torch.no_grad():
-                roots = self.alpha_bar.sqrt(), (1 - self.alpha_bar).sqrt()
-                signal, noise = (root.to(like.dtype).to(like.device) for root in roots)
-                self._tables[key] = (signal, noise)
-        shape = [-1, *[1] * (like.ndim - 1)]
-        signal, noise = (table[t.to(like.device)].reshape(shape) for table in self._tables[key])
-        return signal, noise
+        signal = self._constants.like("signal", like, self.alpha_bar.sqrt)
+        noise = self._constants.like("noise", like, (1 - self.alpha_bar).sqrt)
+        rows, shape = t.to(like.device), [-1, *[1] * (like.ndim - 1)]
+        return signal[rows].reshape(shape), noise[rows].reshape(shape)
 
 
 def linear_schedule(
-    num_train_timesteps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02
+    num_train_timesteps: int = 1000, *, beta_start: float = 1e-4, beta_end: float = 0.02
 ) -> NoiseSchedule:
     """beta_t linear in t, alpha_bar_t = prod (1 - beta); the schedule of DDPM and of the paper."""
     check_integer("num_train_timesteps", num_train_timesteps, 1)
@@ -68,7 +61,7 @@ def linear_schedule(
 
 
 def scaled_linear_schedule(
-    num_train_timesteps: int = 1000, beta_start: float = 0.00085, beta_end: float = 0.012
+    num_train_timesteps: int = 1000, *, beta_start: float = 0.00085, beta_end: float = 0.012
 ) -> NoiseSchedule:
     """sqrt(beta_t) linear in t; the schedule of latent diffusion models."""
     check_integer("num_train_timesteps", num_train_timesteps, 1)
@@ -76,7 +69,7 @@ def scaled_linear_schedule(
     return _from_betas(roots.square())
 
 
-def cosine_schedule(num_train_timesteps: int = 1000, max_beta: float = 0.999) -> NoiseSchedule:
+def cosine_schedule(num_train_timesteps: int = 1000, *, max_beta: float = 0.999) -> NoiseSchedule:
     """alpha_bar(t) = cos^2((t + .008)/1.008 pi/2), betas at most ``max_beta`` (improved DDPM)."""
     check_integer("num_train_timesteps", num_train_timesteps, 1)
     time = torch.arange(num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps

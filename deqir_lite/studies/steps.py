@@ -97,7 +97,7 @@ def study_photos(folder: Path, count: int, *, size: int = Run.size) -> list[str]
     Raises FileNotFoundError without the folder, and ValueError when there are fewer than ``count``.
     """
     check_integer("count", count, 1)
-    found = photos_of("colorization", find_photos(folder), size)
+    found = photos_of("colorization", find_photos(folder), size=size)
     if len(found) < count:
         raise ValueError(
             f"photos: {str(folder)!r} holds {len(found)} colour photos of {size} pixels a side or "

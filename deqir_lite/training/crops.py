@@ -50,6 +50,7 @@ class CropSampler:
         self,
         pictures: Sequence[torch.Tensor],
         size: int,
+        *,
         device: torch.device | str = "cpu",
         weights: Sequence[float] | None = None,
     ) -> None:

@@ -47,7 +47,7 @@ class TrainingData:
         self.device, self.dead_leaves = torch.device(device), float(dead_leaves)
         side = PICTURE_SIDE * size
         if dead_leaves > 0:
-            self._leaves = DeadLeaves(load_gaussian().spectrum, side, seed)
+            self._leaves = DeadLeaves(load_gaussian().spectrum, side=side, seed=seed)
         training: list[torch.Tensor] = []
         held_out: list[torch.Tensor] = []
         if photos or dead_leaves < 1:
@@ -64,7 +64,7 @@ class TrainingData:
         weights += [dead_leaves / max(1, self._pool)] * self._pool
         pictures = [*training, *[blank] * self._pool]
         self._samplers = {
-            side: CropSampler(pictures, side, device, weights)
+            side: CropSampler(pictures, side, device=device, weights=weights)
             for side in {size, final_size or size}
         }
 

@@ -42,7 +42,7 @@ class DeadLeaves:
     the variance add up to that of photos.
     """
 
-    def __init__(self, spectrum: PhotoSpectrum, side: int = 256, seed: int = 0) -> None:
+    def __init__(self, spectrum: PhotoSpectrum, *, side: int = 256, seed: int = 0) -> None:
         check_integer("side", side, 16)
         check_integer("seed", seed, 0)
         self.side, self.seed = side, seed

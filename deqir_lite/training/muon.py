@@ -23,7 +23,7 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, weights: Iterable[torch.nn.Parameter], lr: float, momentum: float = 0.95
+        self, weights: Iterable[torch.nn.Parameter], lr: float, *, momentum: float = 0.95
     ) -> None:
         super().__init__(weights, {"lr": lr, "momentum": momentum})
 

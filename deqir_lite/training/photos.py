@@ -11,7 +11,7 @@ LARGEST_SHORT_SIDE = 512
 """Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""
 
 
-def load_photos(folder: str | Path, minimum: int = 64) -> list[torch.Tensor]:
+def load_photos(folder: str | Path, *, minimum: int = 64) -> list[torch.Tensor]:
     """All photos under ``folder`` as uint8 tensors (3, H, W), in the order of their paths.
 
     A short side above 512 pixels is shrunk to 512, antialiased: crops hardly ever need more.
@@ -32,7 +32,7 @@ def _to_bytes(photo: torch.Tensor, largest: int) -> torch.Tensor:
 
 
 def split_photos(
-    photos: list[torch.Tensor], every: int = 40
+    photos: list[torch.Tensor], *, every: int = 40
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """(training, validation): each ``every``-th photo is held out; with few photos, one is."""
     if len(photos) < 2:

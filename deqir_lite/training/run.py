@@ -20,8 +20,8 @@ def train_prior(
     photos: str | Path | None,
     out: str | Path,
     minutes: float,
-    recipe: Recipe | None = None,
     *,
+    recipe: Recipe | None = None,
     device: torch.device | str = "cpu",
     resume: bool = False,
     dead_leaves: float = 0.0,
@@ -57,7 +57,9 @@ def train_prior(
     recipe = _complete(recipe, device, state, batch, seed)
     prior = None if init is None else ResidualPrior.load(init)
     earlier = None if init is None else checkpoint.training_so_far(init)
-    pictures = [] if photos is None else load_photos(photos, max(recipe.crop, recipe.final_crop))
+    pictures = (
+        [] if photos is None else load_photos(photos, minimum=max(recipe.crop, recipe.final_crop))
+    )
     data = TrainingData(
         pictures,
         recipe.crop,

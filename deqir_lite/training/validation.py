@@ -11,7 +11,7 @@ LEVELS = (20, 100, 250, 500, 750)
 """Timesteps of the 1000-step linear schedule at which a prior is judged."""
 
 
-def validation_crops(photos: Sequence[torch.Tensor], size: int, count: int = 64) -> torch.Tensor:
+def validation_crops(photos: Sequence[torch.Tensor], size: int, *, count: int = 64) -> torch.Tensor:
     """The same crops (count, 3, size, size) at every call: validation must not move."""
     return CropSampler(photos, size).draw(count, torch.Generator().manual_seed(1234))
 

@@ -40,6 +40,7 @@ class _Shown:
 def show_restoration(
     photo: torch.Tensor,
     prior: Prior,
+    *,
     task: str = "inpaint-random",
     eta: float = 1.0,
     num_steps: int = 20,

@@ -44,9 +44,9 @@ def names(photos):
 
 def test_photos_of_a_task_and_size(mixed_photos):
     assert names(photos_of("sr2", mixed_photos)) == ["a.png", "b.jpg", "grey.png", "wide.png"]
-    assert names(photos_of("sr2", mixed_photos, 16)) == names(mixed_photos)
-    assert names(photos_of("sr2", mixed_photos, 17)) == ["a.png", "b.jpg", "grey.png"]
-    assert names(photos_of("colorization", mixed_photos, 17)) == ["a.png", "b.jpg"]
+    assert names(photos_of("sr2", mixed_photos, size=16)) == names(mixed_photos)
+    assert names(photos_of("sr2", mixed_photos, size=17)) == ["a.png", "b.jpg", "grey.png"]
+    assert names(photos_of("colorization", mixed_photos, size=17)) == ["a.png", "b.jpg"]
     assert names(photos_of("colorization", mixed_photos)) == ["a.png", "b.jpg", "wide.png"]
 
 

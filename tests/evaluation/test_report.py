@@ -11,7 +11,7 @@ from deqir_lite.evaluation.settings import SIZES, TIMESTEPS
 
 
 def page_of(made_up, figure=None):
-    return " ".join(page(made_up.results, Pictures(made_up.results.folder), figure).split())
+    return " ".join(page(made_up.results, Pictures(made_up.results.folder), figure=figure).split())
 
 
 def test_dashes_for_what_has_not_been_run(made_up):
@@ -56,7 +56,7 @@ def test_goals(made_up):
 def test_the_page_is_made_of_whole_tables(made_up):
     made_up("sr2", 128, 20, 0.85, "a.png", 22.0, walked=17.5)
     made_up("colorization", 64, 20, 0.85, "a.png", 22.0)
-    text = page(made_up.results, Pictures(made_up.results.folder), "picture.png")
+    text = page(made_up.results, Pictures(made_up.results.folder), figure="picture.png")
     assert text.startswith("## Restoration\n")
     assert "\n\n\n" not in text
     assert "{" not in text
@@ -151,5 +151,5 @@ def test_the_figure_shows_the_most_important_rows(made_up):
     assert shown[200, 200, 200] >= 5 * 128 * 128
     assert picture.getpixel((0, 0)) == (255, 255, 255)
     assert "At 128 pixels, T = 20, eta = 0.5." in " ".join(
-        page(made_up.results, pictures, "x.png").split()
+        page(made_up.results, pictures, figure="x.png").split()
     )

@@ -147,7 +147,9 @@ def networks():
         network = ResidualUNet((16, 32), blocks=1)
         torch.nn.init.normal_(network.output.weight, std=0.1)
         gaussian = GaussianPrior(power_law_spectrum(size=8))
-        return ResidualPrior(gaussian, network, torch.linspace(0.02, 0.6, 1000), dtype).to(device)
+        return ResidualPrior(gaussian, network, torch.linspace(0.02, 0.6, 1000), dtype=dtype).to(
+            device
+        )
 
     return make
 
@@ -163,7 +165,7 @@ def test_float32_network_of_diffusers(make_unet):
     """With 12 channels of unshuffled pixels."""
     x, t = randn(4, 3, *SIZE), torch.tensor([0, 100, 500, 950])
     on_cpu, on_gpu = (
-        NetworkPrior(make_unet(12), linear_schedule(), "v_prediction").to(device)
+        NetworkPrior(make_unet(12), linear_schedule(), prediction_type="v_prediction").to(device)
         for device in ("cpu", "cuda")
     )
     assert_close(on_gpu(x.cuda(), t.cuda()), on_cpu(x, t))

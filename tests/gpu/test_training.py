@@ -38,7 +38,7 @@ def pictures():
 
 
 def test_crops_are_those_of_the_cpu_for_the_same_windows(pictures):
-    on_cpu, on_gpu = (CropSampler(pictures, 32, device) for device in ("cpu", "cuda"))
+    on_cpu, on_gpu = (CropSampler(pictures, 32, device=device) for device in ("cpu", "cuda"))
     windows = on_cpu.windows(64, torch.Generator().manual_seed(0))
     assert _levels_apart(on_gpu, on_cpu, windows) <= 1
     replaced = pictures[3].flip(-1)
@@ -55,7 +55,7 @@ def _levels_apart(on_gpu, on_cpu, windows):
 
 
 def test_windows_drawn_on_the_device_are_in_range_and_reproducible(pictures):
-    sampler = CropSampler(pictures, 32, "cuda")
+    sampler = CropSampler(pictures, 32, device="cuda")
     first, second = (sampler.draw(256, torch.Generator("cuda").manual_seed(1)) for _ in range(2))
     assert first.is_cuda
     assert torch.equal(first, second)
@@ -117,5 +117,5 @@ def test_a_run_of_twenty_seconds_learns_and_resumes(pictures, tmp_path, dead_lea
     assert resumed.history[-1]["loss"] < 1.1 * trainer.history[-1]["loss"]
 
     x, t = data.validation[:4], torch.tensor([0, 100, 500, 950], device="cuda")
-    on_gpu = load_prior(tmp_path, "cuda")(x, t).cpu()
+    on_gpu = load_prior(tmp_path, device="cuda")(x, t).cpu()
     assert (on_gpu - load_prior(tmp_path)(x.cpu(), t.cpu())).norm() < 1e-2 * on_gpu.norm()

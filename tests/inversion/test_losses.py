@@ -136,10 +136,10 @@ def test_bad_targets():
         with pytest.raises(ValueError, match="NaN"):
             make(photos() * float("nan"))
     with pytest.raises(ValueError, match="^pool: got 0"):
-        chroma_loss(photos(), 0)
+        chroma_loss(photos(), pool=0)
     with pytest.raises(ValueError, match="^target: got 8x8"):
         perceptual_loss(photos())
     with pytest.raises(ValueError, match="^net: unknown"):
-        perceptual_loss(photos(1, 32), "resnet")
+        perceptual_loss(photos(1, 32), net="resnet")
     with pytest.raises(ValueError, match="^restorer"):
         restorer_loss(lambda y: y, torch.zeros(1, 1, 8, 8))

@@ -8,7 +8,7 @@ import torch
 from deqir_lite import SolveOptions
 from deqir_lite.chain import make_chain
 from deqir_lite.inversion import solve_implicit
-from deqir_lite.inversion.leaves import differentiable_leaves
+from deqir_lite.inversion.implicit import differentiable_leaves
 from deqir_lite.operators import MatrixOperator, make_task
 from deqir_lite.priors import ModelPrior
 

@@ -43,7 +43,7 @@ def test_every_prediction_type_of_one_model_gives_the_same_noise(images):
     velocity = scheduler.get_velocity(x0, eps, T)
     for kind, output in [("epsilon", eps), ("v_prediction", velocity), ("sample", x0)]:
         torch.testing.assert_close(to_epsilon(output, x_t, signal, noise, kind), eps)
-        prior = ModelPrior(lambda x, t, output=output: output, SCHEDULE, kind)
+        prior = ModelPrior(lambda x, t, output=output: output, SCHEDULE, prediction_type=kind)
         assert isinstance(prior, Prior)
         torch.testing.assert_close(prior(x_t, T), eps)
 
@@ -51,8 +51,8 @@ def test_every_prediction_type_of_one_model_gives_the_same_noise(images):
 @pytest.mark.parametrize("kind", PREDICTION_TYPES)
 def test_clip_x0_clamps_the_implied_photo_and_nothing_else(images, kind):
     x_t, output = images
-    clipped = ModelPrior(lambda x, t: output, SCHEDULE, kind, clip_x0=True)
-    free = ModelPrior(lambda x, t: output, SCHEDULE, kind)
+    clipped = ModelPrior(lambda x, t: output, SCHEDULE, prediction_type=kind, clip_x0=True)
+    free = ModelPrior(lambda x, t: output, SCHEDULE, prediction_type=kind)
     signal, noise = SCHEDULE.at(T, x_t)
     x0 = predict_x0(x_t, free(x_t, T), signal, noise)
     assert x0.abs().max() > 1.5
@@ -62,7 +62,7 @@ def test_clip_x0_clamps_the_implied_photo_and_nothing_else(images, kind):
 
 def test_unknown_prediction_type():
     with pytest.raises(ValueError, match="prediction_type: .*known: epsilon, v_prediction, sample"):
-        ModelPrior(lambda x, t: x, SCHEDULE, "score")
+        ModelPrior(lambda x, t: x, SCHEDULE, prediction_type="score")
     with pytest.raises(ValueError, match="prediction_type"):
         to_epsilon(*[torch.zeros(1)] * 4, "x0")
 

@@ -55,7 +55,7 @@ def network_name(request, make_residual, tmp_path):
 
 
 def test_precision_and_batches_reach_the_network(x_t, network_name):
-    prior = load_prior(network_name, "cpu", "float64", max_batch=2)
+    prior = load_prior(network_name, device="cpu", dtype="float64", max_batch=2)
     assert prior.compute_dtype == torch.float64
     assert prior.max_batch == 2
     t = torch.tensor([10, 500, 900])
@@ -73,7 +73,7 @@ def test_a_folder_with_spectrum_and_network_is_no_gaussian_prior(make_residual, 
     for name, content in saved.files().items():
         (tmp_path / name).write_bytes(content)
     for name in (tmp_path, str(tmp_path)):
-        prior = load_prior(name, "meta")
+        prior = load_prior(name, device="meta")
         assert isinstance(prior, ResidualPrior)
         assert prior.scale.device.type == "meta"
         assert {p.device.type for p in prior.network.parameters()} == {"meta"}

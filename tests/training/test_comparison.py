@@ -22,7 +22,7 @@ def small(**changes):
 
 def test_each_recipe_gets_the_same_time(photo_folder, clock):
     recipes = {"base": small(), "full": small(patch=1), "deep": small(blocks=2)}
-    result = compare_recipes(load_photos(photo_folder, 16), recipes, 3 * SECONDS)
+    result = compare_recipes(load_photos(photo_folder, minimum=16), recipes, 3 * SECONDS)
     rows = result["recipes"]
     assert list(rows) == list(recipes)
     assert result["minutes"] == 3 * SECONDS
@@ -93,7 +93,7 @@ def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photo_folder,
     clock.stop_after = 3
     out = tmp_path / "comparison.json"
     recipes = {"base": small(), "half uniform": small(low_noise=0.5)}
-    photos = load_photos(photo_folder, 16)
+    photos = load_photos(photo_folder, minimum=16)
     with pytest.raises(KeyboardInterrupt):
         compare_recipes(photos, recipes, 2 * SECONDS, out=out)
     kept = json.loads(out.read_text())["recipes"]
@@ -118,7 +118,7 @@ def test_only_what_compares_is_gone_on_with(photo_folder, tmp_path, content, mes
     out = tmp_path / "comparison.json"
     out.write_text(content)
     with pytest.raises(ValueError, match=message) as error:
-        compare_recipes(load_photos(photo_folder, 16), {"base": small()}, SECONDS, out=out)
+        compare_recipes(load_photos(photo_folder, minimum=16), {"base": small()}, SECONDS, out=out)
     assert "\n" not in str(error.value)
     assert out.read_text() == content
 
@@ -132,7 +132,7 @@ def test_on_a_cpu_the_time_is_that_of_the_training_alone(photo_folder, monkeypat
         self.save()
 
     monkeypatch.setattr(Trainer, "train", train)
-    compare_recipes(load_photos(photo_folder, 16), {"base": small()}, 1.0)
+    compare_recipes(load_photos(photo_folder, minimum=16), {"base": small()}, 1.0)
     assert clocks == [time.thread_time]
 
 

@@ -123,7 +123,7 @@ def test_pictures_are_rescaled_on_the_device_of_the_buffer(monkeypatch):
         "pyramid",
         lambda picture, size: places.append(picture.device) or usual(picture, size),
     )
-    CropSampler([noise(40, 40)], 16, "meta").replace(0, noise(40, 40, 1))
+    CropSampler([noise(40, 40)], 16, device="meta").replace(0, noise(40, 40, 1))
     assert [place.type for place in places] == ["meta", "meta"]
 
 

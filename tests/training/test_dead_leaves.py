@@ -17,12 +17,12 @@ def spectrum():
 @pytest.fixture(scope="module")
 def pictures(spectrum):
     """Forty pictures (40, 3, SIDE, SIDE) in [-1, 1]."""
-    leaves = DeadLeaves(spectrum, SIDE, seed=0)
+    leaves = DeadLeaves(spectrum, side=SIDE, seed=0)
     return torch.stack([leaves.picture(n) for n in range(40)]).double() / 127.5 - 1
 
 
 def test_a_picture_depends_on_seed_and_number_only(spectrum):
-    leaves, again = DeadLeaves(spectrum, 32, seed=1), DeadLeaves(spectrum, 32, seed=1)
+    leaves, again = DeadLeaves(spectrum, side=32, seed=1), DeadLeaves(spectrum, side=32, seed=1)
     first = leaves.picture(5)
     assert first.shape == (3, 32, 32)
     assert first.dtype == torch.uint8
@@ -30,7 +30,7 @@ def test_a_picture_depends_on_seed_and_number_only(spectrum):
     assert torch.equal(first, again.picture(5))
     many = torch.stack([leaves.picture(n) for n in range(20)])
     assert len(many.flatten(1).unique(dim=0)) == 20
-    assert not torch.equal(first, DeadLeaves(spectrum, 32, seed=2).picture(5))
+    assert not torch.equal(first, DeadLeaves(spectrum, side=32, seed=2).picture(5))
 
 
 def test_colours_are_those_of_photos(pictures, spectrum):
@@ -75,7 +75,7 @@ def test_higher_leaves_hide_lower_ones_of_any_size(spectrum):
     """Each visible piece belongs to one leaf: the map of leaves equals painting one by one."""
     import numpy as np
 
-    leaves = DeadLeaves(spectrum, 24, seed=0)
+    leaves = DeadLeaves(spectrum, side=24, seed=0)
     scattered = leaves._scatter(np.random.default_rng(3))
     seen = leaves._top_leaf(scattered, np.random.default_rng(7))
     random = np.random.default_rng(7)
@@ -107,4 +107,4 @@ def test_refusals(spectrum, argument, message):
     with pytest.raises(ValueError, match=message):
         DeadLeaves(spectrum, **argument)
     with pytest.raises(ValueError, match="number: got -1"):
-        DeadLeaves(spectrum, 16).picture(-1)
+        DeadLeaves(spectrum, side=16).picture(-1)

@@ -34,7 +34,7 @@ def test_a_run_begins_with_the_prior_as_it_is(photo_folder, recipe, make_prior):
     photos = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     gaussian = GaussianPrior(fit_spectrum(photos), schedule=recipe.schedule)
     prior = ResidualPrior(gaussian, make_prior().network, make_prior().scale)
-    data = TrainingData(load_photos(photo_folder, 16), 16)
+    data = TrainingData(load_photos(photo_folder, minimum=16), 16)
     trainer = Trainer(recipe, data, init=prior)
     digest = prior_digest(prior, "")
     assert trainer.began_with == {"digest": digest}

@@ -56,7 +56,7 @@ def test_held_out_photos_are_not_trained_on(count, every):
     photos = [torch.tensor(i) for i in range(count)]
     if every == 1:
         every = 2
-    training, held_out = split_photos(photos, every)
+    training, held_out = split_photos(photos, every=every)
     numbers = [int(p) for p in training], [int(p) for p in held_out]
     assert sorted(numbers[0] + numbers[1]) == list(range(count))
     assert numbers[0]

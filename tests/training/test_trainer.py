@@ -288,7 +288,7 @@ def test_a_validation_that_does_not_fit_into_memory_loses_nothing(
 
 
 def test_validation_takes_no_more_crops_at_once_than_a_step(photo_folder, recipe):
-    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, minimum=16), 16))
     assert trainer.averaged_prior(0.9).max_batch == recipe.batch < len(trainer.data.validation)
 
 
@@ -359,22 +359,22 @@ def test_refusals_before_anything_is_written(photo_folder, tmp_path, recipe):
     (tmp_path / "empty").mkdir()
     for minutes in (0, -1, float("nan")):
         with pytest.raises(ValueError, match=r"^minutes: got .*expected a number > 0"):
-            train_prior(photo_folder, out, minutes, recipe)
+            train_prior(photo_folder, out, minutes, recipe=recipe)
     with pytest.raises(FileNotFoundError, match=r"^photos: no folder"):
-        train_prior(tmp_path / "gone", out, 1, recipe)
+        train_prior(tmp_path / "gone", out, 1, recipe=recipe)
     with pytest.raises(ValueError, match=r"^photos: .* no usable photo"):
-        train_prior(tmp_path / "empty", out, 1, recipe)
+        train_prior(tmp_path / "empty", out, 1, recipe=recipe)
     with pytest.raises(FileNotFoundError, match=rf"^resume: .* holds no {STATE_FILE}"):
-        train_prior(photo_folder, out, 1, recipe, resume=True)
+        train_prior(photo_folder, out, 1, recipe=recipe, resume=True)
     with pytest.raises(ValueError, match=r"^photos: got none; expected a folder, or a share"):
-        train_prior(None, out, 1, recipe, dead_leaves=0.5)
+        train_prior(None, out, 1, recipe=recipe, dead_leaves=0.5)
     assert not out.exists()
 
 
 def test_training_learns(photo_folder, recipe):
     """F begins at zero, and the prior at the Gaussian one."""
     quick = dataclasses.replace(recipe, muon_lr=0.02, adam_lr=3e-3, warmup=1, batch=16)
-    trainer = Trainer(quick, TrainingData(load_photos(photo_folder, 16), 16))
+    trainer = Trainer(quick, TrainingData(load_photos(photo_folder, minimum=16), 16))
     before = trainer.judge()
     gaussian = validate(trainer.gaussian, trainer.data.validation)
     assert before["loss"] == pytest.approx(gaussian["loss"], rel=1e-4)
@@ -388,7 +388,7 @@ def test_training_learns(photo_folder, recipe):
 
 
 def test_the_loss_is_the_error_of_the_prior_over_that_of_the_gaussian_one(photo_folder, recipe):
-    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, minimum=16), 16))
     torch.nn.init.normal_(trainer.network.output.weight, std=0.1)
     prior = ResidualPrior(trainer.gaussian, copy.deepcopy(trainer.network), trainer.scale)
     x0, eps = torch.randn(2, 5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -401,7 +401,7 @@ def test_the_loss_is_the_error_of_the_prior_over_that_of_the_gaussian_one(photo_
 
 
 def test_rates_of_both_optimisers_follow_the_recipe(photo_folder, recipe):
-    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, minimum=16), 16))
     rates = []
     for progress in (0.0, 0.0, 0.5, 0.875, 1.0):
         before = [p.clone() for p in trainer.network.parameters()]
@@ -415,7 +415,7 @@ def test_rates_of_both_optimisers_follow_the_recipe(photo_folder, recipe):
 
 
 def test_another_clock_counts_the_steps(photo_folder, recipe):
-    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    trainer = Trainer(recipe, TrainingData(load_photos(photo_folder, minimum=16), 16))
     ticks = itertools.count()
     trainer.train(3 / MINUTE, show_progress=False, clock=lambda: float(next(ticks)))
     assert (trainer.step, trainer.seconds) == (3, 3.0)
@@ -426,7 +426,7 @@ def test_making_a_trainer_leaves_the_global_random_numbers_alone(photo_folder, r
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    Trainer(recipe, TrainingData(load_photos(photo_folder, 16), 16))
+    Trainer(recipe, TrainingData(load_photos(photo_folder, minimum=16), 16))
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -8,7 +8,7 @@ from deqir_lite.training.validation import LEVELS, validate, validation_crops
 
 
 def test_validation_is_the_same_at_every_call_and_judges_the_one_step_denoiser(photo_folder):
-    photos = load_photos(photo_folder, 16)
+    photos = load_photos(photo_folder, minimum=16)
     crops = validation_crops(photos, 16, count=8)
     assert torch.equal(crops, validation_crops(photos, 16, count=8))
     gaussian = GaussianPrior(power_law_spectrum(size=16))
@@ -23,7 +23,7 @@ def test_validation_is_the_same_at_every_call_and_judges_the_one_step_denoiser(p
         asked.append(int(t[0]))
         return (crops + 0.1).clamp(-1, 1)
 
-    oracle = ModelPrior(wrong_by_a_tenth, gaussian.schedule, "sample")
+    oracle = ModelPrior(wrong_by_a_tenth, gaussian.schedule, prediction_type="sample")
     got = validate(oracle, crops)
     assert asked == list(LEVELS)
     mse = ((crops + 0.1).clamp(-1, 1) - crops).square().mean(dim=(1, 2, 3))
