@@ -50,7 +50,7 @@ def test_ddpm_hints(answer, words):
     [
         (3.0, "dictionary"),
         ({900: 1.0}, "dictionary"),
-        (dict.fromkeys(SCORES, 20.0), "does `start` reach"),
+        (dict.fromkeys(SCORES, 20.0), "does `first_timestep` reach"),
         (SCORES | {100: 18.0}, "I get 15.0 dB, you have 18.0"),
     ],
 )
