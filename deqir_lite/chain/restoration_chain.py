@@ -119,6 +119,11 @@ class RestorationChain:
         """eps_theta of states[first], states[first+1], ... (n, B, 3, H, W), in ONE batched call."""
         return self.predict(states, slice(first, first + len(states))).eps
 
+    def consistent_x0(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """x0^ of states[first], states[first+1], ... (n, B, 3, H, W): what the prior sees in them,
+        made consistent with y (Eq. 5)."""
+        return self._consistency(self.predict(states, slice(first, first + len(states))))
+
     def steps(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
         """Each of n states taken one step further, all at once (update below Eq. 5).
 

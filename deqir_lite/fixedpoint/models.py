@@ -176,7 +176,7 @@ class GaussianFormModel(DenoiserModel):
 
 
 class JacobiModel(LinearModel):
-    """L = 0: every state simply takes its predecessor's step. No W gives it."""
+    """L = 0: every state simply takes its predecessor's step. It stands beside the family of W."""
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """0."""
@@ -193,7 +193,7 @@ class JacobiModel(LinearModel):
 
 class IncrementModel(LinearModel):
     """L = I: every state keeps what its predecessors gain, as the increments of ParaDiGMS do (Shih
-    et al. 2023). No W gives it either."""
+    et al. 2023). It stands beside the family of W, too."""
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """v."""

@@ -88,7 +88,7 @@ class SweepCurve:
     run: Run
     psnr: tuple[float, ...]
 
-    def sweeps_to(self, *, target: float = TARGET) -> int | None:
+    def sweeps_to(self, target: float = TARGET) -> int | None:
         """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
         none."""
         return sweeps_to(self.psnr, target=target)
