@@ -1,5 +1,6 @@
 """Every check lets good values pass, and names the argument in one line otherwise."""
 
+import functools
 import math
 
 import pytest
@@ -31,7 +32,7 @@ IMAGE = torch.zeros(2, 3, 4, 6)
         (check_interval, (5, 0, math.inf)),
         (check_finite, (IMAGE,)),
         (check_images, (IMAGE,)),
-        (check_images, (IMAGE - 1, True)),
+        (functools.partial(check_images, in_range=True), (IMAGE - 1,)),
         (check_images, (IMAGE + 7,)),
         (check_like, (IMAGE, [2, 3, 4, 6], torch.zeros(1))),
         (check_divisible, ((4, 6), 2)),
@@ -65,7 +66,11 @@ def test_good_values_pass(check, arguments):
         (check_images, (IMAGE[0],), r"got shape \(3, 4, 6\); expected \(B, 3, H, W\)"),
         (check_images, (IMAGE[:, :1],), "got shape"),
         (check_images, (IMAGE[:0],), "got shape"),
-        (check_images, (IMAGE + 1.1, True), r"values span \[1.1, 1.1\]; expected \[-1, 1\]"),
+        (
+            functools.partial(check_images, in_range=True),
+            (IMAGE + 1.1,),
+            r"values span \[1.1, 1.1\]; expected \[-1, 1\]",
+        ),
         (check_images, (IMAGE * math.nan,), "contains NaN"),
         (check_like, (IMAGE, (2, 3, 4, 4), IMAGE), r"got shape \(2, 3, 4, 6\); expected"),
         (check_like, (IMAGE, IMAGE.shape, IMAGE.double()), "got torch.float32 on cpu; expected"),

@@ -134,7 +134,9 @@ def schedule_from_config(config: dict[str, Any]) -> NoiseSchedule:
     if name == "squaredcos_cap_v2":
         return SCHEDULES[name](steps)
     return SCHEDULES[name](
-        steps, float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
+        steps,
+        beta_start=float(config.get("beta_start", 1e-4)),
+        beta_end=float(config.get("beta_end", 0.02)),
     )
 
 

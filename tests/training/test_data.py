@@ -48,7 +48,7 @@ def test_leaves_alone_need_no_photos_and_are_judged_on_pictures_of_their_own():
     assert data.describe() == {"training": 0, "held_out": 0, "dead_leaves": 1.0, "pixels": 0}
     assert torch.equal(data.validation, TrainingData([], 16, dead_leaves=1.0).validation)
     assert data.validation.shape == (64, 3, 16, 16)
-    first = module.DeadLeaves(module.load_gaussian().spectrum, 64, 0)
+    first = module.DeadLeaves(module.load_gaussian().spectrum, side=64, seed=0)
     shown = data._samplers[16]._pixels.reshape(6, -1, 3)[:, : 64 * 64]
     for held_out in range(3):
         flat = first.picture(held_out).flatten(1).t()

@@ -22,7 +22,9 @@ from deqir_lite.training.trainer import Trainer
 
 
 def train(photo_folder, out, seconds, recipe, **options):
-    return train_prior(photo_folder, out, seconds / 60, recipe, show_progress=False, **options)
+    return train_prior(
+        photo_folder, out, seconds / 60, recipe=recipe, show_progress=False, **options
+    )
 
 
 def log_of(folder):

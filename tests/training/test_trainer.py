@@ -44,7 +44,7 @@ def _short_validation(monkeypatch):
 
 def train(photo_folder, out, seconds, recipe, **options):
     options = {"show_progress": False, "data_note": "Synthetic waves, CC0.", **options}
-    return train_prior(photo_folder, out, seconds / MINUTE, recipe, **options)
+    return train_prior(photo_folder, out, seconds / MINUTE, recipe=recipe, **options)
 
 
 def test_a_run_writes_all_files_and_can_be_resumed(photo_folder, tmp_path, recipe, clock):
