@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from deqir_lite._files import check_place
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.images import PICTURE_ENDINGS
 from deqir_lite.memory import is_out_of_memory
@@ -86,10 +87,7 @@ def read_spacing(text: str) -> str | float:
 
 def check_writable(name: str, path: Path) -> None:
     """Refuse early, before the work, a file that cannot be written afterwards."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
-    if path.is_dir():
-        raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
+    check_place(path, name)
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{name}: no permission to write in {str(path.parent)!r}")
 

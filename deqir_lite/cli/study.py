@@ -77,6 +77,7 @@ def recipes(
     A file comparison.json in the folder of a prior becomes a table in its model card.
     """
     from deqir_lite.device import choose_device
+    from deqir_lite.training.card import recipes_compared
     from deqir_lite.training.comparison import compare_recipes, named_recipes
     from deqir_lite.training.photos import load_photos
 
@@ -86,5 +87,4 @@ def recipes(
     largest = max(max(each.crop, each.final_crop) for each in chosen.values())
     found = load_photos(photos, minimum=largest)
     made = compare_recipes(found, chosen, minutes, device=place, show_progress=True, out=out)
-    for name, row in made["recipes"].items():
-        typer.echo(f"{name}: loss {row['loss']:.4f} after {row['steps']:,} steps")
+    typer.echo(recipes_compared(made), nl=False)

@@ -4,7 +4,6 @@ Run it with ``python -m deqir_lite.training.comparison --photos FOLDER --minutes
 comparison.json``. A file of that name in the folder of a prior becomes a table in its model card.
 """
 
-import argparse
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -13,15 +12,10 @@ from typing import Any
 
 import torch
 
-from deqir_lite._files import check_place
 from deqir_lite._json import read_object, write_json
 from deqir_lite.checks import check_choice
-from deqir_lite.device import choose_device
 from deqir_lite.machine import describe_device
-from deqir_lite.priors.files import COMPARISON_FILE
-from deqir_lite.training.card import recipes_compared
 from deqir_lite.training.data import TrainingData
-from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
 
@@ -113,34 +107,3 @@ def _rows_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, A
             f"on {hardware}; delete it or name another file"
         )
     return rows
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compare the named recipes on a folder of photos; write the result, print the table."""
-    parser = argparse.ArgumentParser(prog="python -m deqir_lite.training.comparison")
-    parser.add_argument("--photos", required=True, help="folder of training photos")
-    parser.add_argument(
-        "--minutes", type=float, default=5.0, help="of training steps, for each recipe"
-    )
-    parser.add_argument("--out", type=Path, default=Path(COMPARISON_FILE),
-                        help="written after every recipe; an existing one goes on")  # fmt: skip
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--recipes", nargs="*", default=[], metavar="NAME",
-                        help=f"some of: {', '.join(CHANGES)}")  # fmt: skip
-    options = parser.parse_args(arguments)
-    try:
-        device = choose_device(options.device)
-        check_place(options.out, "out")
-        recipes = named_recipes(device, options.recipes)
-        largest = max(max(recipe.crop, recipe.final_crop) for recipe in recipes.values())
-        photos = load_photos(options.photos, minimum=largest)
-        result = compare_recipes(
-            photos, recipes, options.minutes, device=device, show_progress=True, out=options.out
-        )
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-    print(recipes_compared(result), end="")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,16 @@
 """``deqir-lite study``: which runs, into which file, with errors in one line."""
 
+import json
+
 import pytest
 import torch
 
-from deqir_lite import save_image
+from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.studies import inversion, steps, sweeps
 from deqir_lite.studies.study import Study
+from deqir_lite.training.card import recipes_compared
+from deqir_lite.training.recipe import Recipe
+from deqir_lite.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -53,19 +58,46 @@ def test_what_cannot_be_written_or_is_unknown(refused, folder, tmp_path):
     refused(*recipes, folder / "a.json", "--recipe", "best", message="recipes: unknown value")
 
 
-def test_recipes(run, folder, monkeypatch, tmp_path):
-    given = {}
+@pytest.fixture
+def photo_folder(tmp_path):
+    """Three photos that are large enough for crops of 16 pixels."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    for name in ("cat", "coffee", "astronaut"):
+        save_image(made / f"{name}.png", load_bundled_photo(name, size=32))
+    return made
 
-    def compare(photos, recipes, minutes, **options):
-        given.update(photos=photos, recipes=list(recipes), minutes=minutes, **options)
-        return {"recipes": {"base": {"loss": 0.125, "steps": 1200}}}
 
-    monkeypatch.setattr("deqir_lite.training.comparison.compare_recipes", compare)
-    monkeypatch.setattr("deqir_lite.training.photos.load_photos", lambda *_, **__: ["photo"])
+@pytest.fixture
+def tiny(monkeypatch):
+    """Recipes of small networks, trained for as good as no time."""
+    shape = {"channels": (8, 16), "blocks": 1, "crop": 16, "final_crop": 16, "batch": 4}
+    monkeypatch.setattr(Recipe, "for_device", lambda device, **changes: Recipe(**shape))
+
+
+def test_recipes(run, folder, photo_folder, tiny):
     out = folder / "a.json"
-    options = "--out", out, "--recipe", "base", "--minutes", 2, "--device", "cpu"
-    result = run("study", "recipes", "--photos", tmp_path, *options)
+    options = "--out", out, "--recipe", "base", "--minutes", 1e-4, "--device", "cpu"
+    result = run("study", "recipes", "--photos", photo_folder, *options)
     assert result.exit_code == 0, result.output
-    assert (given["photos"], given["recipes"]) == (["photo"], ["base"])
-    assert (given["minutes"], given["out"], str(given["device"])) == (2, out, "cpu")
-    assert result.stdout == "base: loss 0.1250 after 1,200 steps\n"
+    written = json.loads(out.read_text())
+    assert list(written["recipes"]) == ["base"]
+    assert result.stdout == recipes_compared(written)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (["--recipe", "bogus"], "recipes: unknown value 'bogus'; known: base, "),
+        (["--minutes", "0"], "minutes: got 0.0; expected a number > 0"),
+        (["--photos", "nowhere"], "photos: no folder 'nowhere'"),
+        (["--device", "foo"], "device: unknown value 'foo'; known: auto, cpu, cuda, mps"),
+        (["--out", "gone/c.json"], "out: no folder 'gone' to write 'c.json' in"),
+        (["--out", "."], "out: '.' is a folder; expected a file name"),
+    ],
+)
+def test_refused_comparisons(refused, photo_folder, tiny, monkeypatch, tmp_path, changed, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Trainer, "train", None)
+    usual = "study", "recipes", "--photos", photo_folder, "--minutes", 1, "--device", "cpu"
+    refused(*usual, *changed, message=message)

@@ -334,6 +334,7 @@ def test_schedules_of_diffusers_configs():
     config = {"beta_schedule": "scaled_linear", "num_train_timesteps": 50, "beta_start": 1e-3,
               "beta_end": 0.01}  # fmt: skip
     assert torch.equal(
-        schedule_from_config(config).alpha_bar, SCHEDULES["scaled_linear"](50, 1e-3, 0.01).alpha_bar
+        schedule_from_config(config).alpha_bar,
+        SCHEDULES["scaled_linear"](50, beta_start=1e-3, beta_end=0.01).alpha_bar,
     )
     assert schedule_from_config({"beta_schedule": "squaredcos_cap_v2"}).num_train_timesteps == 1000

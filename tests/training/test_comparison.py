@@ -6,7 +6,7 @@ import time
 import pytest
 
 from deqir_lite.training.card import recipes_compared
-from deqir_lite.training.comparison import CHANGES, compare_recipes, main, named_recipes
+from deqir_lite.training.comparison import CHANGES, compare_recipes, named_recipes
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
@@ -49,44 +49,6 @@ def test_named_recipes_change_what_they_say():
     sizes = [sum(p.numel() for p in r.build_network().parameters()) for r in recipes.values()]
     assert max(sizes) < 2 * min(sizes)
     assert named_recipes("cuda", ["base"]) == {"base": Recipe.for_device("cuda")}
-
-
-def test_command_writes_json_and_prints_the_table(
-    photo_folder, tmp_path, monkeypatch, clock, capsys
-):
-    monkeypatch.setattr(Recipe, "for_device", lambda device, **changes: small(**changes))
-    out = tmp_path / "comparison.json"
-    arguments = ["--photos", str(photo_folder), "--minutes", str(2 * SECONDS), "--device", "cpu",
-                 "--out", str(out), "--recipes", "base", "deep"]  # fmt: skip
-    main(arguments)
-    written = json.loads(out.read_text())
-    assert {name: (row["change"], row["warmup"]) for name, row in written["recipes"].items()} == {
-        name: (CHANGES[name][0], 2) for name in ("base", "deep")
-    }
-    assert capsys.readouterr().out == recipes_compared(written)
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        (["--recipes", "bogus"], "recipes: unknown value 'bogus'; known: base, "),
-        (["--minutes", "0"], "minutes: got 0.0; expected a number > 0"),
-        (["--photos", "nowhere"], "photos: no folder 'nowhere'"),
-        (["--device", "foo"], "device: unknown value 'foo'; known: auto, cpu, cuda, mps"),
-        (["--out", "gone/c.json"], "out: no folder 'gone' to write 'c.json' in"),
-        (["--out", "."], "out: '.' is a folder; expected a file name"),
-    ],
-)
-def test_refusals(photo_folder, tmp_path, monkeypatch, capsys, changed, message):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Recipe, "for_device", lambda device, **changes: small())
-    monkeypatch.setattr(Trainer, "train", None)
-    arguments = ["--photos", str(photo_folder), "--minutes", "1", "--device", "cpu", *changed]
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photo_folder, tmp_path, clock):
