@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from deqir_lite._photo_folder import read_photos
 from deqir_lite.images import load_photo
+from deqir_lite.images.folders import read_photos
 from deqir_lite.operators import make_task
 
 

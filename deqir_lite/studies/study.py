@@ -8,8 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tqdm.auto import tqdm
 
-from deqir_lite._files import write_atomically
-from deqir_lite._json import to_json
+from deqir_lite._json import write_json
 from deqir_lite.bundled import data_path
 from deqir_lite.machine import machine, versions
 from deqir_lite.priors.base import Prior
@@ -110,4 +109,4 @@ class Study(Generic[Entry]):
             "prior": digest,
             self.key: [asdict(entry.run) | self.encode(entry) for entry in entries],
         }
-        write_atomically(path, to_json(content).encode(), name="out")
+        write_json(Path(path), content, name="out")

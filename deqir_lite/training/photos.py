@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from deqir_lite._photo_folder import read_photos
+from deqir_lite.images.folders import read_photos
 
 LARGEST_SHORT_SIDE = 512
 """Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""

@@ -76,7 +76,7 @@ def show_restoration(
     ).figure
 
 
-def explore_restoration(photo: torch.Tensor, prior: Prior, **start: Any) -> "RestorationExplorer":
+def explore_restoration(photo: torch.Tensor, prior: Prior, **first: Any) -> "RestorationExplorer":
     """Put :func:`show_restoration` under drop-downs and sliders; the last line of a cell.
 
     Call the plain function first: its errors stop the notebook. An error after a choice is shown
@@ -85,11 +85,11 @@ def explore_restoration(photo: torch.Tensor, prior: Prior, **start: Any) -> "Res
     Args:
         photo: one photo (1, 3, H, W) in [-1, 1].
         prior: predicts the noise.
-        start: first settings, any of the other arguments of ``show_restoration``.
+        first: settings to begin with, any of the other arguments of ``show_restoration``.
 
     Raises ValueError for first settings that do not work, or are none.
     """
-    return RestorationExplorer(photo, prior, **start)
+    return RestorationExplorer(photo, prior, **first)
 
 
 class RestorationExplorer:
@@ -101,12 +101,12 @@ class RestorationExplorer:
         picture: the last picture that worked, as HTML with its description.
     """
 
-    def __init__(self, photo: torch.Tensor, prior: Prior, **start: Any) -> None:
+    def __init__(self, photo: torch.Tensor, prior: Prior, **first: Any) -> None:
         settings: dict[str, Any] = {"task": "inpaint-random", "eta": 1.0, "num_steps": 20}
         settings |= {"form": "gaussian", "solver": "anderson-triangular", "seed": 0}
-        for name in start:
-            check_choice("start", name, settings)
-        settings |= start
+        for name in first:
+            check_choice("first", name, settings)
+        settings |= first
         self._photo, self._prior, self._seed = photo, prior, settings["seed"]
         self._shown = _restored(photo, prior, **settings)
         wide = {"description_width": "5em"}

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import torch
 
-from deqir_lite.images import SMALLEST_SIDE, load_photo
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+from deqir_lite.images.photos import PHOTO_ENDINGS, SMALLEST_SIDE, load_photo
 
 
 def read_photos(
@@ -26,7 +24,7 @@ def read_photos(
     skipped: list[str] = []
     usable = 0
     for path in sorted(root.rglob("*") if deep else root.iterdir()):
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in PHOTO_ENDINGS:
             continue
         try:
             photo = load_photo(path)
@@ -46,5 +44,5 @@ def read_photos(
     if not usable:
         raise ValueError(
             f"photos: {str(root)!r} holds no usable photo of at least {minimum}x{minimum} pixels "
-            f"({', '.join(ENDINGS)})"
+            f"({', '.join(PHOTO_ENDINGS)})"
         )
