@@ -73,7 +73,13 @@ def make_chain(
         first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
     fresh = torch.zeros_like(pinv_y).expand(steps, *pinv_y.shape)
     if rule.draws:
-        fresh = rule.fresh_noise(draws[1:].view(steps, rule.draws, *pinv_y.shape))
+        around = method.consistency(measurement, coefficients, prior)
+        fresh = rule.fresh_noise(
+            draws[1:].view(steps, rule.draws, *pinv_y.shape),
+            coefficients.source,
+            coefficients.target,
+            around,
+        )
     for name, own in (("x_T", x_T), ("noise", noise)):
         if own is not None:
             check_finite(name, own)

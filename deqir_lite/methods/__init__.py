@@ -8,10 +8,12 @@ from deqir_lite.methods.noise_rules import (
     DDIMNoise,
     DDNMNoise,
     DDPMNoise,
+    ExactNoise,
     NoiseRule,
     ReleasedNoise,
     Weights,
 )
+from deqir_lite.methods.weighted import WeightedConsistency
 
 __all__ = [
     "METHODS",
@@ -19,6 +21,7 @@ __all__ = [
     "DDIMNoise",
     "DDNMNoise",
     "DDPMNoise",
+    "ExactNoise",
     "Method",
     "NoiseRule",
     "Prediction",
@@ -26,6 +29,7 @@ __all__ = [
     "ReleasedNoise",
     "StepCoefficients",
     "Steps",
+    "WeightedConsistency",
     "Weights",
     "find_method",
     "step_coefficients",

@@ -48,6 +48,13 @@ class ConsistencyStep(ABC):
     ) -> None:
         self.measurement, self.coefficients, self.prior = measurement, coefficients, prior
 
+    def draw(self, white: torch.Tensor, white_y: torch.Tensor) -> torch.Tensor:
+        """What a draw of x_0 has beside x0^ (T, B, 3, H, W), for steps that know a spread."""
+        raise ValueError(
+            f"rule: it draws around x0^, but {type(self).__name__} knows no spread of it; take the "
+            "weighted step"
+        )
+
     @abstractmethod
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """x0^ (n, B, 3, H, W)."""

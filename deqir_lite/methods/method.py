@@ -9,6 +9,7 @@ from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.methods.consistency import ConsistencyStep
 from deqir_lite.methods.ddnm import RangeNullConsistency
 from deqir_lite.methods.noise_rules import DDNMNoise, NoiseRule
+from deqir_lite.methods.weighted import WeightedConsistency
 from deqir_lite.priors.base import Prior
 
 
@@ -21,8 +22,12 @@ class Method:
     rule: NoiseRule
 
 
-METHODS = {"ddnm": Method(RangeNullConsistency, DDNMNoise())}
-"""Methods by name: ``ddnm`` is the step of DDNM and of DeqIR."""
+METHODS = {
+    "ddnm": Method(RangeNullConsistency, DDNMNoise()),
+    "weighted": Method(WeightedConsistency, DDNMNoise()),
+}
+"""Methods by name: ``ddnm`` is the step of DDNM and of DeqIR, ``weighted`` that in the norm of the
+prior."""
 
 
 def find_method(method: str | Method) -> Method:

@@ -3,8 +3,8 @@
 import torch
 
 from deqir_lite.checks import check_finite, check_interval
-from deqir_lite.conjugate_gradients import conjugate_gradients, dot
 from deqir_lite.operators.base import LinearOperator
+from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import GaussianPrior
 
 
@@ -31,8 +31,14 @@ class GaussianPosterior:
         check_interval("sigma_y", sigma_y, 0.0, float("inf"))
         self.prior, self.operator, self.y = prior, operator, y
         self.sigma_y = sigma_y
-        self.tolerance = max(tolerance, torch.finfo(y.dtype).eps)
         self._pinv_y = operator.pinv(y)
+        self._conditioning = Conditioning(
+            prior,
+            operator,
+            prior.eigenvalues(self._pinv_y)[None],
+            sigma_y=sigma_y,
+            tolerance=tolerance,
+        )
 
     def mean(self) -> torch.Tensor:
         """E[x | y], (B, 3, H, W)."""
@@ -47,32 +53,5 @@ class GaussianPosterior:
 
     def _condition(self, x: torch.Tensor, noise: torch.Tensor | float) -> torch.Tensor:
         if self.sigma_y == 0:
-            return self._nearest(x)
-        A, covariance = self.operator.A, self.prior.covariance
-        solution = conjugate_gradients(
-            lambda w: A(covariance(self.operator.adjoint(w))) + self.sigma_y**2 * w,
-            self.y + noise - A(x),
-            tolerance=self.tolerance,
-            max_iterations=20 * self.y[0].numel(),
-        )
-        return x + covariance(self.operator.adjoint(solution))
-
-    def _nearest(self, x: torch.Tensor) -> torch.Tensor:
-        """The x' with A x' = y that minimises (x' - x)^T Lam^-1 (x' - x)."""
-        null, values = self.operator.null_projector, self.prior.eigenvalues(x)
-        # a direction without variance would have infinite precision
-        values = values.clamp(min=1e-9 * float(values.max()))
-
-        def precision(v: torch.Tensor) -> torch.Tensor:
-            return self.prior.filter(v, 1 / values)
-
-        change = x - self._pinv_y
-        z = conjugate_gradients(
-            lambda v: null(precision(v)),
-            null(precision(change)),
-            tolerance=self.tolerance,
-            max_iterations=20 * x[0].numel(),
-            preconditioner=lambda v: null(self.prior.filter(v, values)),
-            scale=dot(change, precision(change)),
-        )
-        return self._pinv_y + null(z)
+            return self._pinv_y + self._conditioning.project(x - self._pinv_y)
+        return x + self._conditioning.gain(self.y + noise - self.operator.A(x))

@@ -86,7 +86,7 @@ class Spectral(NoiseRule):
         b = 0.1 * source.reshape(-1, 1, 1, 1, 1) * (1 - 0.5 * seen)
         return Weights(a, b, noise * (1 - seen), noise * seen)
 
-    def fresh_noise(self, draws):
+    def fresh_noise(self, draws, source, target, around):
         return (draws[:, 0] + draws[:, 1]) / 2**0.5
 
 

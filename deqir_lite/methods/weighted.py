@@ -1,0 +1,105 @@
+"""The consistency step in the prior's norm: the measurement also tells what was not measured.
+
+Range-null consistency leaves everything as it is that A does not see. But a pixel beside a hole
+says something about the hole: how much, a Gaussian photo prior knows. Given x_t it expects x_0 at
+the prediction x_{0|t} with the covariance C_t, and the best correction of the prediction is
+    x0^ = x_{0|t} + K_t (y - A x_{0|t}),   K_t = C_t A^T (A C_t A^T + sigma_y^2 I)^-1.
+"""
+
+from typing import Any
+
+import torch
+
+from deqir_lite.measurement import Measurement
+from deqir_lite.methods.coefficients import StepCoefficients
+from deqir_lite.methods.consistency import ConsistencyStep, Prediction, Steps
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.conditioning import Conditioning
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.load import load_gaussian
+
+
+class WeightedConsistency(ConsistencyStep):
+    """x0^ = x_{0|t} + K_t (y - A x_{0|t}), exactly E[x_0 | x_t, y] under the Gaussian prior.
+
+    C_t = Lam (1 - abar_t) (abar_t Lam + 1 - abar_t)^-1 is the covariance of x_0 given x_t. Without
+    noise K_t is the weighted pseudo-inverse of A (Elden 1982), A x0^ = y, and I - K_t A is an
+    oblique projector onto the null space. C_t = I would be DDNM's step.
+
+    ``gaussian`` is by default the Gaussian part of the prior, or the bundled one for a prior
+    without. ``tolerance`` is that of the solves; by default 1e-11 in float64 and 1e-3 in float32.
+    """
+
+    def __init__(
+        self,
+        measurement: Measurement,
+        coefficients: StepCoefficients,
+        prior: Prior,
+        *,
+        gaussian: GaussianPrior | None = None,
+        tolerance: float | None = None,
+    ) -> None:
+        super().__init__(measurement, coefficients, prior)
+        self.gaussian = gaussian or gaussian_part(prior)
+        if not torch.equal(self.gaussian.schedule.alpha_bar, prior.schedule.alpha_bar):
+            raise ValueError("gaussian: its noise schedule differs from that of the prior")
+        double = measurement.pinv_y.dtype == torch.float64
+        self.tolerance = tolerance or (1e-11 if double else 1e-3)
+
+    def __call__(self, prediction: Prediction) -> torch.Tensor:
+        """As above."""
+        x0, m = prediction.x0, self.measurement
+        flat, conditioning = x0.flatten(0, 1), self._conditioning(prediction.steps, len(x0[0]))
+        repeats = (len(x0), *[1] * (m.y.ndim - 1))
+        if m.sigma_y == 0:
+            known = m.pinv_y.repeat(len(x0), 1, 1, 1)
+            return (known + conditioning.project(flat - known)).view_as(x0)
+        missing = m.y.repeat(repeats) - m.operator.A(flat)
+        return (flat + conditioning.gain(missing)).view_as(x0)
+
+    def linear(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
+        """N v = (I - A^+ A) v instead of (I - K_t A) v: near enough for the linear model of a
+        sweep, which may be any, and without a solve."""
+        return self.measurement.null(v)
+
+    def linear_adjoint(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
+        """N v."""
+        return self.measurement.null(v)
+
+    def draw(self, white: torch.Tensor, white_y: torch.Tensor) -> torch.Tensor:
+        """What a draw from p(x_0 | x_t, y) has beside its mean x0^, for all steps, under the
+        Gaussian prior: z - K_t (A z + n) with z ~ N(0, C_t) and n ~ N(0, sigma_y^2 I).
+
+        ``white`` and ``white_y`` (T, B, 3, H, W) are standard normal; the second stands for n in
+        the singular basis and is not looked at without noise.
+        """
+        steps, batch = slice(0, len(white)), len(white[0])
+        conditioning = self._conditioning(steps, batch)
+        z = conditioning.correlate(white.flatten(0, 1))
+        if self.measurement.sigma_y == 0:
+            return conditioning.project(z).view_as(white)
+        operator: Any = self.measurement.operator
+        n = self.measurement.sigma_y * operator.u(white_y.flatten(0, 1))
+        return (z - conditioning.gain(operator.A(z) + n)).view_as(white)
+
+    def _conditioning(self, steps: Steps, batch: int) -> Conditioning:
+        """K_t of n steps for n * B images, step by step."""
+        m = self.measurement
+        source = self.coefficients.source[steps].to(m.pinv_y)[:, None, None, None]
+        eigenvalues = self.gaussian.eigenvalues(m.pinv_y)
+        variances = eigenvalues * (1 - source) / (source * eigenvalues + 1 - source)
+        return Conditioning(
+            self.gaussian,
+            m.operator,
+            variances.repeat_interleave(batch, dim=0),
+            sigma_y=m.sigma_y,
+            tolerance=self.tolerance,
+        )
+
+
+def gaussian_part(prior: Prior) -> GaussianPrior:
+    """The Gaussian prior that ``prior`` is or holds; else the bundled one for its schedule."""
+    if isinstance(prior, GaussianPrior):
+        return prior
+    part = getattr(prior, "gaussian", None)
+    return part if isinstance(part, GaussianPrior) else load_gaussian(prior.schedule)

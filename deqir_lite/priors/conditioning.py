@@ -1,0 +1,136 @@
+"""Gaussian images conditioned on a measurement: K = C A^T (A C A^T + sigma_y^2 I)^-1.
+
+C is diagonal in the eigenbasis of a Gaussian photo prior, with variances of the caller's choice.
+Every image of a batch is solved for by itself, so that alone and in a batch it gets the same.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.operators.base import LinearOperator
+from deqir_lite.priors.gaussian import GaussianPrior
+
+MOST_ITERATIONS = 2000
+
+_SMALLEST = 1e-9
+"""Share of the largest variance that a direction has at least: none has infinite precision."""
+
+
+class Conditioning:
+    """K and I - K A for x ~ N(0, C), y = A x + n, n ~ N(0, sigma_y^2 I), and A of photos.
+
+    ``variances`` (B or 1, 3, H, W // 2 + 1) of C in the eigenbasis of ``gaussian``. Without noise
+    the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
+    the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
+    linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
+    not converge to the relative ``tolerance``.
+    """
+
+    def __init__(
+        self,
+        gaussian: GaussianPrior,
+        operator: LinearOperator,
+        variances: Tensor,
+        *,
+        sigma_y: float,
+        tolerance: float,
+    ) -> None:
+        self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
+        largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
+        self.variances = variances.clamp(min=_SMALLEST * largest)
+        self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
+
+    def correlate(self, white: Tensor) -> Tensor:
+        """C^1/2 white: noise of covariance C from white noise (B, 3, H, W)."""
+        return self.gaussian.filter(white, self.variances.sqrt())
+
+    def project(self, v: Tensor) -> Tensor:
+        """(I - K A) v for v (B, 3, H, W), without noise: the oblique projector onto null(A)."""
+        return _Linear.apply(v, self._project, self._project_adjoint)
+
+    def gain(self, r: Tensor) -> Tensor:
+        """K r (B, 3, H, W) for measurements r (B, ...), with noise."""
+        return _Linear.apply(r, self._gain, self._gain_adjoint)
+
+    # (I - K A) = N (N C^-1 N)^+ N C^-1 and its transpose
+
+    def _project(self, v: Tensor) -> Tensor:
+        return self._within_null(self._precision(v), dot(v, self._precision(v)))
+
+    def _project_adjoint(self, v: Tensor) -> Tensor:
+        null = self.operator.null_projector(v)
+        scale = dot(null, self._covariance(null))
+        return self._precision(self._within_null(null, scale))
+
+    def _within_null(self, b: Tensor, scale: Tensor) -> Tensor:
+        """N (N C^-1 N)^+ N b."""
+        null = self.operator.null_projector
+        z = self._solve(
+            lambda u: null(self._precision(null(u))),
+            null(b),
+            lambda u: null(self._covariance(null(u))),
+            scale,
+        )
+        return null(z)
+
+    # K = C A^T S^-1 and its transpose, S = A C A^T + sigma_y^2 I
+
+    def _gain(self, r: Tensor) -> Tensor:
+        return self._covariance(self.operator.adjoint(self._weigh(r)))
+
+    def _gain_adjoint(self, v: Tensor) -> Tensor:
+        return self._weigh(self.operator.A(self._covariance(v)))
+
+    def _weigh(self, r: Tensor) -> Tensor:
+        def noisy(u: Tensor) -> Tensor:
+            seen = self.operator.A(self._covariance(self.operator.adjoint(u)))
+            return seen + self.sigma_y**2 * u
+
+        return self._solve(noisy, r, lambda u: u, None)
+
+    def _solve(
+        self,
+        system: Callable[[Tensor], Tensor],
+        b: Tensor,
+        preconditioner: Callable[[Tensor], Tensor],
+        scale: Tensor | None,
+    ) -> Tensor:
+        try:
+            return conjugate_gradients(
+                system,
+                b,
+                tolerance=self.tolerance,
+                max_iterations=MOST_ITERATIONS,
+                preconditioner=preconditioner,
+                scale=scale,
+            )
+        except RuntimeError as error:
+            raise ValueError(
+                f"measurement: its weighted pseudo-inverse did not converge ({error}); a looser "
+                "tolerance, float64 or a larger sigma_y would help"
+            ) from error
+
+    def _covariance(self, v: Tensor) -> Tensor:
+        return self.gaussian.filter(v, self.variances)
+
+    def _precision(self, v: Tensor) -> Tensor:
+        return self.gaussian.filter(v, 1 / self.variances)
+
+
+class _Linear(torch.autograd.Function):
+    """A linear map with its transpose as gradient."""
+
+    @staticmethod
+    def forward(v: Tensor, forwards: Callable[[Tensor], Tensor], backwards: object) -> Tensor:
+        return forwards(v)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: tuple[object, ...], output: Tensor) -> None:
+        _, ctx.forwards, ctx.backwards = inputs  # type: ignore[attr-defined]
+
+    @staticmethod
+    def backward(ctx: object, g: Tensor) -> tuple[Tensor, None, None]:
+        return _Linear.apply(g, ctx.backwards, ctx.forwards), None, None  # type: ignore[attr-defined]

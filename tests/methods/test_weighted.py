@@ -1,0 +1,186 @@
+"""The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from deqir_lite.chain import make_chain
+from deqir_lite.fixedpoint import FORMS
+from deqir_lite.methods import (
+    METHODS,
+    DDNMNoise,
+    DDPMNoise,
+    ExactNoise,
+    Method,
+    RangeNullConsistency,
+    WeightedConsistency,
+)
+from deqir_lite.operators import TASKS, make_task
+from deqir_lite.priors import GaussianPosterior, GaussianPrior
+from deqir_lite.priors.conditioning import Conditioning
+from deqir_lite.restoration import restore_parallel
+from deqir_lite.schedule import cosine_schedule
+
+SIZE = (8, 8)
+TIGHT = Method(partial(WeightedConsistency, tolerance=1e-13), DDNMNoise())
+
+
+def randn(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def dense(linear, shape):
+    """The matrix of a linear map of images (1, *shape)."""
+    size = int(torch.tensor(shape).prod())
+    eye = torch.eye(size, dtype=torch.float64).reshape(size, *shape)
+    return linear(eye).flatten(1).T
+
+
+@pytest.fixture
+def problem(gaussian_prior):
+    def make(task, sigma_y=0.0, batch=2, **options):
+        operator = make_task(task, SIZE)
+        photos = gaussian_prior.sample((batch, *SIZE), torch.Generator().manual_seed(3))
+        y = operator.A(photos)
+        y = y + sigma_y * randn(*y.shape, seed=4)
+        options = {"num_steps": 5, "seed": list(range(batch)), "method": TIGHT, **options}
+        return make_chain(gaussian_prior, operator, y, sigma_y=sigma_y, **options)
+
+    return make
+
+
+def exact_step(chain, gaussian, x, k):
+    """E[x_0 | x_t, y] of step k by dense linear algebra, (B, 3, H, W)."""
+    abar, operator = float(chain.coefficients.source[k]), chain.measurement.operator
+    lam = dense(gaussian.covariance, (3, *SIZE))
+    eye = torch.eye(len(lam)).double()
+    A = dense(operator.A, (3, *SIZE))
+    mean = gaussian.mean(x).expand(1, 3, *SIZE).flatten()
+    seen = torch.cat([abar**0.5 * eye, A])
+    noise = torch.block_diag(
+        (1 - abar) * eye, chain.measurement.sigma_y**2 * torch.eye(len(A)).double()
+    )
+    values = torch.cat([x.flatten(1), chain.measurement.y.flatten(1)], dim=1)
+    spread = seen @ lam @ seen.T + noise
+    change = torch.linalg.pinv(spread, rtol=1e-13) @ (values - seen @ mean).T
+    return (mean + (lam @ seen.T @ change).T).view_as(x)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("task", list(TASKS))
+def test_x0_is_the_conditional_mean(problem, gaussian_prior, task, sigma_y):
+    chain = problem(task, sigma_y)
+    for k in (0, 3):
+        x = randn(2, 3, *SIZE, seed=k)
+        got = chain.consistent_x0(x[None], k)[0]
+        expected = exact_step(chain, gaussian_prior, x, k)
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+@pytest.mark.equation("5")
+def test_without_noise_the_measurement_is_met_and_projectors_collapse(problem, task):
+    """A x0^ = y, and (I - K_s A)(I - K_t A) = I - K_t A: products are the one applied first."""
+    chain = problem(task)
+    operator = chain.measurement.operator
+    x0 = chain.consistent_x0(randn(5, 2, 3, *SIZE))
+    flat, y = x0.flatten(0, 1), chain.measurement.y
+    repeated = y.repeat(5, *[1] * (y.ndim - 1))
+    torch.testing.assert_close(operator.A(flat), repeated, rtol=0, atol=1e-9)
+    step = chain.method.consistency(chain.measurement, chain.coefficients, chain.prior)
+    one, two = (step._conditioning(slice(k, k + 1), 2) for k in (0, 3))
+    v = randn(2, 3, *SIZE, seed=8)
+    torch.testing.assert_close(one.project(two.project(v)), two.project(v), rtol=0, atol=1e-9)
+    if task.startswith("inpaint"):  # where A and Lam share no basis, K_t changes with t
+        assert (one.project(v) - two.project(v)).abs().max() > 1e-3
+
+
+def test_white_photos_make_it_ddnm(problem, gaussian_prior):
+    """C = I: the weighted pseudo-inverse is the pseudo-inverse."""
+    chain = problem("inpaint-random")
+    m, v = chain.measurement, randn(2, 3, *SIZE)
+    ones = torch.ones_like(gaussian_prior.eigenvalues(v))[None]
+    flat = Conditioning(gaussian_prior, m.operator, ones, sigma_y=0.0, tolerance=1e-13)
+    torch.testing.assert_close(flat.project(v), m.null(v), rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+@pytest.mark.parametrize("task", ["sr2", "inpaint-random", "deblur-gaussian"])
+def test_gradients_are_solves_with_the_transpose(problem, gaussian_prior, task, sigma_y):
+    chain = problem(task, sigma_y)
+    v, u = randn(5, 2, 3, *SIZE), randn(5, 2, 3, *SIZE, seed=1)
+    x = chain.sequential()[:-1].requires_grad_()
+    (pulled,) = torch.autograd.grad(chain.steps(x), x, u)
+    h = 1e-4
+    moved = (chain.steps(x + h * v) - chain.steps(x - h * v)) / (2 * h)
+    left, right = (moved * u).sum(), (pulled * v).sum()
+    torch.testing.assert_close(left, right, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("rule", [DDNMNoise(), DDPMNoise(), ExactNoise(), ExactNoise(0.5)])
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+@pytest.mark.filterwarnings("ignore:not converged")
+def test_parallel_is_sequential(problem, nonlinear_prior, gaussian_prior, rule, sigma_y):
+    chain = problem("inpaint-random", sigma_y, rule=rule).with_prior(nonlinear_prior)
+    expected = chain.sequential()
+    for form in FORMS:
+        got = restore_parallel(chain, form=form, start="x_T", gaussian=gaussian_prior, tolerance=0)
+        assert (got.states - expected).abs().max() <= 1e-8 * expected.abs().max()
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+def test_an_image_alone_and_in_a_batch_give_the_same(problem, sigma_y):
+    chain = problem("inpaint-random", sigma_y, batch=3)
+    x = randn(5, 3, 3, *SIZE)
+    together = chain.consistent_x0(x)
+    loose = Method(partial(WeightedConsistency, tolerance=1e-2), DDNMNoise())
+    for method in (TIGHT, loose):
+        whole = problem("inpaint-random", sigma_y, batch=3, method=method)
+        together = whole.consistent_x0(x)
+        single = torch.stack([whole.consistent_x0(x[k : k + 1], k)[0] for k in range(5)])
+        torch.testing.assert_close(together, single, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("task", ["inpaint-random", "deblur-gaussian", "sr2"])
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+@pytest.mark.parametrize("num_steps", [1, 3])
+def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
+    problem, gaussian_prior, task, sigma_y, num_steps
+):
+    """Within the statistical error of 4,096 draws, at any T."""
+    count = 4096
+    one = problem(task, sigma_y, batch=1, num_steps=num_steps, rule=ExactNoise())
+    chain = make_chain(
+        gaussian_prior, one.measurement.operator, one.measurement.y, num_steps=num_steps,
+        method=Method(partial(WeightedConsistency, tolerance=1e-6), ExactNoise()),
+        sigma_y=sigma_y, samples=count,
+    )  # fmt: skip
+    draws = chain.sequential()[-1]
+    posterior = GaussianPosterior(
+        gaussian_prior, one.measurement.operator, one.measurement.y, sigma_y=sigma_y
+    )
+    lam = dense(gaussian_prior.covariance, (3, *SIZE))
+    A = dense(one.measurement.operator.A, (3, *SIZE))
+    seen = A @ lam @ A.T + sigma_y**2 * torch.eye(len(A)).double()
+    covariance = lam - lam @ A.T @ torch.linalg.pinv(seen, rtol=1e-12) @ A @ lam
+    deviation = covariance.diagonal().clamp(min=0).sqrt()
+    error = (draws.mean(0).flatten() - posterior.mean().flatten()).abs()
+    assert (error <= 5 * deviation / count**0.5 + 1e-5).all()
+    found = torch.cov(draws.flatten(1).T)
+    # an entry's statistical error is at most sqrt(2 / n) times the product of the deviations
+    allowed = 6 * (2 / count) ** 0.5 * deviation[:, None] * deviation + 1e-6
+    assert ((found - covariance).abs() <= allowed).all()
+
+
+def test_steps_that_know_no_spread_have_no_exact_draws(problem):
+    with pytest.raises(ValueError, match=r"^rule: it draws around x0\^, but RangeNullConsistency"):
+        problem("sr2", method=METHODS["ddnm"], rule=ExactNoise())
+    assert METHODS["ddnm"].consistency is RangeNullConsistency
+
+
+def test_another_schedule_than_that_of_the_covariance(problem, gaussian_prior):
+    other = GaussianPrior(gaussian_prior.spectrum, schedule=cosine_schedule())
+    method = Method(partial(WeightedConsistency, gaussian=other), DDNMNoise())
+    with pytest.raises(ValueError, match=r"^gaussian: its noise schedule differs"):
+        problem("sr2", method=method).sequential()
