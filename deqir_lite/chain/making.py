@@ -39,7 +39,7 @@ def make_chain(
 
     * ``method``: a name of ``METHODS`` or a :class:`Method`,
     * ``num_steps`` T (20), ``spacing`` ("cubic") and ``first_timestep``: of the timesteps, see
-      :func:`deqir_lite.schedule.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
+      :func:`deqir_lite.schedule.grid.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
       first, where a rise returns to more noise without a network call,
     * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1), short for ``rule=DDNMNoise(eta)``;
       ``rule``: any noise rule; by default that of the method,

@@ -77,7 +77,7 @@ def perceptual_loss(target: torch.Tensor, *, net: str = "alex") -> Loss:
 
     The target may be a restorer's output or a reference; with the original photo it would be an
     oracle. Raises :class:`LPIPSUnavailable` when the weights are not there, see
-    :func:`deqir_lite.metrics.lpips`.
+    :func:`deqir_lite.metrics.perceptual.lpips`.
     """
     check_images("target", target)
     check_choice("net", net, LPIPS_BACKBONES)

@@ -1,10 +1,7 @@
 """The Markdown of the book as its parser sees it: directives, headings, labelled equations.
 
-```{exercise} Title
-:label: ex-name
-
-body
-```
+A directive is a fence of backticks or colons with a name in braces, ``{exercise} Title``, options
+such as ``:label: ex-name``, and a body.
 """
 
 from collections.abc import Container, Iterator
