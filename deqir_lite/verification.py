@@ -11,13 +11,14 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
 
-from deqir_lite._json import to_json as encode
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_interval
+from deqir_lite.methods import find_method
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.restoration import restore_parallel
@@ -66,17 +67,32 @@ def bent_prior(gaussian: GaussianPrior, *, bend: float = 0.2) -> ModelPrior:
 
 
 def verification_chain(
-    task: str, eta: float, *, num_steps: int = 20, size: int = 16, seed: int = 0
+    task: str,
+    eta: float,
+    *,
+    method: str = "ddnm",
+    sigma_y: float = 0.0,
+    num_steps: int = 20,
+    size: int = 16,
+    seed: int = 0,
 ) -> tuple[RestorationChain, GaussianPrior]:
-    """A float64 chain for one task under the bent prior, and the Gaussian prior beneath it."""
+    """A float64 chain for one task under the bent prior, and the Gaussian prior beneath it.
+
+    y has white noise of the standard deviation ``sigma_y``, which the chain knows.
+    """
     gaussian = GaussianPrior(power_law_spectrum())
     photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed)).clamp(-1, 1)
     operator = make_task(task, (size, size), seed=seed)
     y = operator.A(photo)
+    if sigma_y:
+        generator = torch.Generator().manual_seed(seed + 1)
+        y = y + sigma_y * torch.randn(y.shape, generator=generator, dtype=torch.float64)
     return make_chain(
         bent_prior(gaussian),
         operator,
         y,
+        method=method,
+        sigma_y=sigma_y,
         num_steps=num_steps,
         eta=eta,
         seed=seed,
@@ -90,6 +106,8 @@ def verify(
     etas: Sequence[float] = ETAS,
     forms: Sequence[str] = VERIFIED_FORMS,
     solvers: Sequence[str] = SOLVERS,
+    method: str = "ddnm",
+    sigma_y: float = 0.0,
     num_steps: int = 20,
     size: int = 16,
     show_progress: bool = False,
@@ -97,19 +115,24 @@ def verify(
     """Compare parallel with sequential sampling for every combination; one entry for each.
 
     Solves run to a relative residual of 1e-13 or 10 T sweeps, whichever comes first: what counts
-    is only how close they come. Raises ValueError, before any solve, for an unknown task, a size
-    that a task cannot take, and a bad eta or number of steps.
+    is only how close they come. ``method`` and ``sigma_y`` as in :func:`verification_chain`.
+    Raises ValueError, before any solve, for an unknown task or method, a size that a task cannot
+    take, and a bad eta, sigma_y or number of steps.
     """
     tasks = list(tasks)
     for task in tasks:
         make_task(task, (size, size))
     timestep_grid(num_steps)
+    find_method(method)
+    check_interval("sigma_y", sigma_y, 0.0, 1e6)
     for eta in etas:
         check_interval("eta", eta, 0.0, 1.0)
     results = []
     cases = list(itertools.product(tasks, etas))
     for task, eta in tqdm(cases, disable=not show_progress, desc="verify", unit="chain"):
-        chain, gaussian = verification_chain(task, eta, num_steps=num_steps, size=size)
+        chain, gaussian = verification_chain(
+            task, eta, method=method, sigma_y=sigma_y, num_steps=num_steps, size=size
+        )
         sequential = chain.sequential()
         for form, solver in itertools.product(forms, solvers):
             with warnings.catch_warnings():
@@ -131,12 +154,11 @@ def verify(
     return results
 
 
-def to_json(results: Sequence[Comparison]) -> str:
-    """All comparisons as JSON, with the tolerance and whether all pass."""
-    content = {
+def summary(results: Sequence[Comparison]) -> dict[str, Any]:
+    """All comparisons as plain values, with the tolerance and whether all pass."""
+    return {
         "tolerance": TOLERANCE,
         "passed": all(result.passed for result in results),
         "max_error": max(result.error for result in results),
         "comparisons": [asdict(result) | {"passed": result.passed} for result in results],
     }
-    return encode(content)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from deqir_lite import TASKS, verification
+from deqir_lite._json import to_json
 from deqir_lite.fixedpoint import FixedPointSystem, JacobiModel, NoiseFormModel
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.solvers import SOLVERS
@@ -16,7 +17,7 @@ from deqir_lite.verification import (
     VERIFIED_FORMS,
     Comparison,
     bent_prior,
-    to_json,
+    summary,
     verification_chain,
     verify,
 )
@@ -63,7 +64,7 @@ def test_a_wrong_residual_is_caught(monkeypatch, offset):
     results = verify(["pool2"], etas=(0.15,), num_steps=4, size=8)
     assert not any(r.passed for r in results)
     assert not any(math.isnan(r.error) for r in results)
-    content = json.loads(to_json(results), parse_constant=pytest.fail)
+    content = json.loads(to_json(summary(results)), parse_constant=pytest.fail)
     assert content["passed"] is False
     assert content["max_error"] == max(r.error for r in results) > 1e-10
 
@@ -81,7 +82,7 @@ def test_a_nan_counts_as_infinite(monkeypatch):
         ["pool2"], etas=(0.15,), forms=("data",), solvers=("picard",), num_steps=4, size=8
     )
     assert [(r.error, r.passed) for r in results] == [(math.inf, False)]
-    content = json.loads(to_json(results), parse_constant=pytest.fail)
+    content = json.loads(to_json(summary(results)), parse_constant=pytest.fail)
     assert content["max_error"] == content["comparisons"][0]["error"] == "inf"
 
 
@@ -146,3 +147,18 @@ def test_passed_is_within_the_tolerance():
 
     assert passed(1e-10)
     assert not any(map(passed, (1.01e-10, math.inf, math.nan)))
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+@pytest.mark.parametrize("task", ["inpaint-random", "sr2", "deblur-gaussian", "colorization"])
+def test_the_weighted_step_with_and_without_noise(task, sigma_y):
+    case = {"method": "weighted", "sigma_y": sigma_y, "num_steps": 4, "size": 8}
+    results = verify([task], etas=(0.15, 1.0), solvers=("picard", "anderson-triangular"), **case)
+    assert all(r.passed for r in results), max(r.error for r in results)
+
+
+def test_bad_methods_and_noise():
+    with pytest.raises(ValueError, match="method: unknown value 'magic'; known: ddnm, weighted"):
+        verify(["sr2"], method="magic")
+    with pytest.raises(ValueError, match="sigma_y: got -1"):
+        verify(["sr2"], sigma_y=-1)

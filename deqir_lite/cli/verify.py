@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from deqir_lite._files import write_atomically
+from deqir_lite._json import write_json
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.cli.app import check_timesteps, check_writable, one_line_errors
+from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
 from deqir_lite.schedule import linear_schedule
 from deqir_lite.verification import (
@@ -17,7 +18,7 @@ from deqir_lite.verification import (
     TOLERANCE,
     VERIFIED_FORMS,
     Comparison,
-    to_json,
+    summary,
 )
 from deqir_lite.verification import (
     verify as run_verification,
@@ -32,6 +33,12 @@ def verify(
     task: Annotated[
         list[str] | None, typer.Option(help="Only this task; may be given more than once.")
     ] = None,
+    method: Annotated[
+        str, typer.Option(help=f"The consistency step: {', '.join(METHODS)}.")
+    ] = "ddnm",
+    sigma_y: Annotated[
+        float, typer.Option(help="Standard deviation of noise in y, which the chain knows.")
+    ] = 0.0,
     timesteps: Annotated[int, typer.Option(help="T, the length of the chains.")] = 20,
     size: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 16,
     json: Annotated[Path | None, typer.Option(help="Also write all comparisons here.")] = None,
@@ -45,14 +52,22 @@ def verify(
         check_choice("task", name, TASKS)
     check_timesteps(timesteps, linear_schedule().num_train_timesteps)
     check_integer("size", size, 1)
+    check_choice("method", method, METHODS)
     if json is not None:
         check_writable("json", json)
     start = time.perf_counter()
-    results = run_verification(tasks, num_steps=timesteps, size=size, show_progress=True)
+    results = run_verification(
+        tasks,
+        method=method,
+        sigma_y=sigma_y,
+        num_steps=timesteps,
+        size=size,
+        show_progress=True,
+    )
     seconds = time.perf_counter() - start
     typer.echo(
         f"max |parallel - sequential| over all states and solvers "
-        f"(T = {timesteps}, {size}x{size} pixels, float64)\n"
+        f"({method}, T = {timesteps}, {size}x{size} pixels, float64)\n"
     )
     typer.echo("\n".join(_table(results)) + "\n")
     missed = [result for result in results if not result.passed]
@@ -66,7 +81,7 @@ def verify(
         f"largest difference: {_describe(max(results, key=lambda result: result.error))}"
     )
     if json is not None:
-        write_atomically(json, to_json(results).encode(), name="json")
+        write_json(json, summary(results), name="json")
     if missed:
         raise typer.Exit(1)
 

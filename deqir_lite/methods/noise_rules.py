@@ -110,8 +110,8 @@ class ReleasedNoise(NoiseRule):
 class DDIMNoise(NoiseRule):
     """c1 = ddim_eta times the deviation of DDPM's posterior, c2 = sqrt(1 - abar_s - c1^2).
 
-    DDIM's own eta (equations 12 and 16 of Song et al. 2021), in [0, 1]; with 1 the chain has the law of
-    DDPM's.
+    DDIM's own eta (equations 12 and 16 of Song et al. 2021), in [0, 1]; with 1 the chain has the
+    law of DDPM's.
     """
 
     ddim_eta: float = 0.0
@@ -130,7 +130,7 @@ class DDIMNoise(NoiseRule):
 
 @dataclass(frozen=True)
 class DDPMNoise(NoiseRule):
-    """x_s drawn from q(x_s | x_{s+1}, x_0 = x0^), the posterior of DDPM (equation 7 of Ho et al. 2020).
+    """x_s drawn from q(x_s | x_{s+1}, x_0 = x0^), DDPM's posterior (equation 7 of Ho et al. 2020).
 
     With alpha = abar_{s+1} / abar_s: a = sqrt(abar_s) (1 - alpha) / (1 - abar_{s+1}),
     b = sqrt(alpha) (1 - abar_s) / (1 - abar_{s+1}), c1^2 = (1 - abar_s) (1 - alpha) /
