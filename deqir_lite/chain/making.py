@@ -1,5 +1,6 @@
 """Fix a chain: its timesteps, its coefficients, A^+ y, and all draws of noise."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,6 +67,13 @@ def make_chain(
     measurement = Measurement(operator, y.repeat_interleave(samples or 1, dim=0), sigma_y=sigma_y)
     coefficients = step_coefficients(prior.schedule, path, rule, measurement=measurement)
     pinv_y, steps = measurement.pinv_y, len(path)
+    consistency = method.consistency(measurement, coefficients, prior)
+    if sigma_y and not consistency.knows_noise:
+        warnings.warn(
+            f"sigma_y: {type(consistency).__name__} takes y as exact, so its noise of {sigma_y:g} "
+            "will show in the photo; the method 'weighted' knows what to do with it",
+            stacklevel=2,
+        )
     draws = _draw((1 + steps * rule.draws, *pinv_y.shape), seed, samples).to(pinv_y)
     first = draws[0]
     if first_timestep is not None:
@@ -73,12 +81,11 @@ def make_chain(
         first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
     fresh = torch.zeros_like(pinv_y).expand(steps, *pinv_y.shape)
     if rule.draws:
-        around = method.consistency(measurement, coefficients, prior)
         fresh = rule.fresh_noise(
             draws[1:].view(steps, rule.draws, *pinv_y.shape),
             coefficients.source,
             coefficients.target,
-            around,
+            consistency,
         )
     for name, own in (("x_T", x_T), ("noise", noise)):
         if own is not None:

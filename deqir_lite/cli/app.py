@@ -3,13 +3,14 @@
 import functools
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from deqir_lite._files import check_place
+from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.images import PICTURE_ENDINGS
 from deqir_lite.memory import is_out_of_memory
@@ -21,6 +22,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def option(panel: str, help: str, *flags: str) -> Any:
+    """An option with its help, in one of the panels of a command."""
+    return typer.Option(*flags, help=help, rich_help_panel=panel)
+
+
+def names(known: Iterable[str]) -> str:
+    """Known names for a help text."""
+    return ", ".join(known)
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,3 +122,8 @@ def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
         if path.resolve() in taken:
             raise ValueError(f"{name}: {str(path)!r} is {taken[path.resolve()]}; take another name")
         taken[path.resolve()] = "another output of this command"
+
+
+def mask_file(name: str) -> str | Path:
+    """The bundled mask of that name, else the file."""
+    return mask_path(name) if name in mask_names() else name

@@ -1,7 +1,6 @@
 """``deqir-lite restore``."""
 
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,14 +9,17 @@ from PIL.Image import Image
 from torch import Tensor
 
 from deqir_lite._json import write_json
-from deqir_lite.bundled import mask_names, mask_path
+from deqir_lite.bundled import mask_names
 from deqir_lite.chain import PRESETS
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import (
     check_outputs,
     check_seed,
     check_timesteps,
+    mask_file,
+    names,
     one_line_errors,
+    option,
     read_spacing,
 )
 from deqir_lite.cli.report import memory_advice, print_report, sample_sheet
@@ -25,6 +27,7 @@ from deqir_lite.device import choose_device
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
 from deqir_lite.memory import explaining_memory
+from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
@@ -37,14 +40,6 @@ DTYPES = ("float32", "bfloat16", "float64")
 _PHOTO, _CHAIN, _SOLVER, _OUTPUT = "Photo", "Chain", "Solver (--sampler parallel)", "Output"
 
 
-def _option(panel: str, help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel)
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
 @one_line_errors
 def restore(
     photo: Annotated[
@@ -52,18 +47,18 @@ def restore(
     ],
     out: Annotated[
         Path,
-        _option(
+        option(
             _OUTPUT,
-            f"The restored picture, the mean of the samples ({_names(PICTURE_ENDINGS)}).",
+            f"The restored picture, the mean of the samples ({names(PICTURE_ENDINGS)}).",
             "-o",
             "--out",
         ),
     ],
-    report: Annotated[Path | None, _option(_OUTPUT, "Also write the numbers as JSON.")] = None,
-    task: Annotated[str, _option(_PHOTO, f"The degradation: {_names(TASKS)}.")] = "inpaint-random",
+    report: Annotated[Path | None, option(_OUTPUT, "Also write the numbers as JSON.")] = None,
+    task: Annotated[str, option(_PHOTO, f"The degradation: {names(TASKS)}.")] = "inpaint-random",
     measured: Annotated[
         bool,
-        _option(
+        option(
             _PHOTO,
             "PHOTO is degraded already: it is y itself, for sr4 for example the small picture. "
             "Random masks are those of --mask-seed.",
@@ -72,24 +67,30 @@ def restore(
     ] = False,
     mask: Annotated[
         str | None,
-        _option(
+        option(
             _PHOTO,
             "Own mask for an inpaint or old-photo task: a picture, white = kept, as large as the "
-            f"restored photo; or {_names(mask_names())}.",
+            f"restored photo; or {names(mask_names())}.",
         ),
     ] = None,
     size: Annotated[
         int | None,
-        _option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
+        option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
     ] = None,
-    mask_seed: Annotated[int, _option(_PHOTO, "Seed of random masks.")] = 0,
-    seed: Annotated[int, _option(_CHAIN, "Seed of the chain's noise.")] = 0,
+    mask_seed: Annotated[int, option(_PHOTO, "Seed of random masks.")] = 0,
+    seed: Annotated[int, option(_CHAIN, "Seed of the chain's noise.")] = 0,
     sampler: Annotated[
-        str, _option(_CHAIN, "parallel (all timesteps at once) or sequential (step by step).")
+        str, option(_CHAIN, "parallel (all timesteps at once) or sequential (step by step).")
     ] = "parallel",
+    method: Annotated[
+        str, option(_CHAIN, f"How the measurement is used: {names(METHODS)}.")
+    ] = "ddnm",
+    sigma_y: Annotated[
+        float, option(_PHOTO, "Noise in y, where a photo spans [-1, 1]; added unless --measured.")
+    ] = 0.0,
     samples: Annotated[
         int,
-        _option(
+        option(
             _CHAIN,
             "Restore the photo so many times at once, with noise of the seeds --seed and up: OUT "
             "is the mean, beside it lie the samples and their standard deviation.",
@@ -97,49 +98,49 @@ def restore(
     ] = 1,
     preset: Annotated[
         str,
-        _option(
+        option(
             _CHAIN,
             "Defaults of the next three: "
-            + _names(
+            + names(
                 f"{name} (T = {chain['num_steps']}, eta = {chain['eta']:g}, {chain['spacing']})"
                 for name, chain in PRESETS.items()
             ),
         ),
     ] = "picture",
     timesteps: Annotated[
-        int | None, _option(_CHAIN, "T, the length of the chain; default of the preset.")
+        int | None, option(_CHAIN, "T, the length of the chain; default of the preset.")
     ] = None,
     eta: Annotated[
         float | None,
-        _option(_CHAIN, "Share of fresh noise in each step, 0 to 1; default of the preset."),
+        option(_CHAIN, "Share of fresh noise in each step, 0 to 1; default of the preset."),
     ] = None,
     spacing: Annotated[
         str | None,
-        _option(
+        option(
             _CHAIN,
-            f"Of the timesteps: {_names(SPACINGS)}, or an exponent >= 1 (the larger, the more "
+            f"Of the timesteps: {names(SPACINGS)}, or an exponent >= 1 (the larger, the more "
             "steps at low noise); default of the preset.",
         ),
     ] = None,
     prior: Annotated[
         str,
-        _option(
+        option(
             _CHAIN,
             "photo64, gaussian, a folder made by train or fit-gaussian, a diffusers folder or hub "
             "id (owner/name), or module:function or file.py:function of your own.",
         ),
     ] = "photo64",
-    device: Annotated[str, _option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
-    dtype: Annotated[str, _option(_CHAIN, f"Inside the network: {_names(DTYPES)}.")] = "float32",
+    device: Annotated[str, option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
+    dtype: Annotated[str, option(_CHAIN, f"Inside the network: {names(DTYPES)}.")] = "float32",
     max_batch: Annotated[
         int | None,
-        _option(_CHAIN, "Images through the network at once; fewer need less memory. Default all."),
+        option(_CHAIN, "Images through the network at once; fewer need less memory. Default all."),
     ] = None,
-    sweeps: Annotated[int | None, _option(_SOLVER, "At most so many sweeps; default T.")] = None,
-    form: Annotated[str, _option(_SOLVER, f"Linear model: {_names(FORMS)}.")] = "gaussian",
-    solver: Annotated[str, _option(_SOLVER, f"One of {_names(SOLVERS)}.")] = "anderson-triangular",
+    sweeps: Annotated[int | None, option(_SOLVER, "At most so many sweeps; default T.")] = None,
+    form: Annotated[str, option(_SOLVER, f"Linear model: {names(FORMS)}.")] = "gaussian",
+    solver: Annotated[str, option(_SOLVER, f"One of {names(SOLVERS)}.")] = "anderson-triangular",
     tolerance: Annotated[
-        float, _option(_SOLVER, "Largest relative residual of any state to stop at.")
+        float, option(_SOLVER, "Largest relative residual of any state to stop at.")
     ] = 1e-3,
 ) -> None:
     """Degrade a photo and restore it, or restore one that is degraded already.
@@ -150,6 +151,7 @@ def restore(
     """
     check_choice("task", task, TASKS)
     check_choice("sampler", sampler, SAMPLERS)
+    check_choice("method", method, METHODS)
     check_choice("form", form, FORMS)
     check_choice("solver", solver, SOLVERS)
     check_choice("dtype", dtype, DTYPES)
@@ -162,6 +164,7 @@ def restore(
     }
     check_interval("eta", settings["eta"], 0.0, 1.0)
     check_interval("tolerance", tolerance, 0.0, math.inf)
+    check_interval("sigma_y", sigma_y, 0.0, 1e6)
     check_integer("timesteps", settings["num_steps"], 1)
     check_integer("samples", samples, 1)
     check_seed(seed)
@@ -178,7 +181,7 @@ def restore(
     check_outputs(photo, files, report)
     place = choose_device(device)
     picture = load_photo(photo, size=size)
-    holes = None if mask is None else load_mask(_mask_file(mask), size=size)
+    holes = None if mask is None else load_mask(mask_file(mask), size=size)
     model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
     check_timesteps(settings["num_steps"], model.schedule.num_train_timesteps)
     with explaining_memory(
@@ -190,11 +193,13 @@ def restore(
             measured=measured,
             mask=holes,
             mask_seed=mask_seed,
+            sigma_y=sigma_y,
             divisor=getattr(model, "size_divisor", 1),
         )
         result = restore_problem(
             problem,
             model,
+            method=method,
             settings=settings,
             seed=seed,
             samples=samples,
@@ -212,6 +217,8 @@ def restore(
         "seed": seed,
         "samples": samples,
         "sampler": sampler,
+        "method": method,
+        "sigma_y": sigma_y,
         "timesteps": settings["num_steps"],
         "eta": settings["eta"],
         "spacing": settings["spacing"],
@@ -239,8 +246,3 @@ def restore(
         write_json(report, numbers, name="report")
     print_report(numbers)
     typer.echo("\n".join(map(str, files)))
-
-
-def _mask_file(name: str) -> str | Path:
-    """The bundled mask of that name, else the file."""
-    return mask_path(name) if name in mask_names() else name

@@ -36,10 +36,12 @@ class ConsistencyStep(ABC):
     """x0^ = C(x_{0|t}): one for each chain, since it may depend on y, on the timesteps and on the
     prior.
 
-    ``needs_pullback`` says that predictions must bring one. ``is_projector`` says that the linear
-    part is N = I - A^+ A in all steps; then sums of steps have closed forms.
+    ``knows_noise`` says that x0^ takes the noise sigma_y in y into account; ``needs_pullback``
+    that predictions must bring one; ``is_projector`` that the linear part is N = I - A^+ A in all
+    steps: then sums of steps have closed forms.
     """
 
+    knows_noise = False
     needs_pullback = False
     is_projector = False
 

@@ -30,6 +30,8 @@ class WeightedConsistency(ConsistencyStep):
     without. ``tolerance`` is that of the solves; by default 1e-11 in float64 and 1e-3 in float32.
     """
 
+    knows_noise = True
+
     def __init__(
         self,
         measurement: Measurement,

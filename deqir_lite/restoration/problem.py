@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 import torch
 
-from deqir_lite.checks import check_divisible
+from deqir_lite.checks import check_divisible, check_interval
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A ``task`` by name: its ``operator``, the measurement ``y`` (1, ...), and the photo ``truth``
-    (1, 3, H, W) where it is known."""
+    """A ``task`` by name: its ``operator``, the measurement ``y`` (1, ...) with white noise of the
+    standard deviation ``sigma_y``, and the photo ``truth`` (1, 3, H, W) where it is known."""
 
     task: str
     operator: LinearOperator
     y: torch.Tensor
     truth: torch.Tensor | None
+    sigma_y: float = 0.0
 
 
 def pose_problem(
@@ -29,11 +30,14 @@ def pose_problem(
     measured: bool = False,
     mask: torch.Tensor | None = None,
     mask_seed: int = 0,
+    sigma_y: float = 0.0,
     divisor: int = 1,
 ) -> Problem:
     """Degrade the photo ``picture`` (1, 3, H, W), or, ``measured``, read it as the measurement.
 
-    ``mask`` and ``mask_seed`` are those of the task; ``divisor`` is what the prior needs the sides
+    ``mask`` and ``mask_seed`` are those of the task. ``sigma_y`` is the noise in y, in units of
+    [-1, 1]: a degraded photo gets it, with the seed of the mask, in a measurement it is there
+    already. ``divisor`` is what the prior needs the sides
     of the restored photo to be multiples of. Raises ValueError for a size that operator or prior
     cannot take, and for a measurement that no picture holds.
     """
@@ -51,6 +55,7 @@ def pose_problem(
     else:
         fitting = max(2 ** int(math.log2(min(height, width))), divisor)
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
+    check_interval("sigma_y", sigma_y, 0.0, 1e6)
     size = (height * factor, width * factor)
     try:
         operator = make_task(task, size, seed=mask_seed, mask=mask)
@@ -58,10 +63,15 @@ def pose_problem(
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error
     if not measured:
-        return Problem(task, operator, operator.A(picture), picture)
+        y = operator.A(picture)
+        if sigma_y:
+            generator = torch.Generator().manual_seed(mask_seed)
+            noise = torch.randn(y.shape, generator=generator, dtype=torch.float64)
+            y = y + sigma_y * noise.to(y)
+        return Problem(task, operator, y, picture, sigma_y)
     _warn_of_rounding(operator, task, size)
     # only what A can produce is a measurement
-    return Problem(task, operator, operator.A(operator.pinv(y)), None)
+    return Problem(task, operator, operator.A(operator.pinv(y)), None, sigma_y)
 
 
 def _warn_of_rounding(operator: SpectralOperator, task: str, size: tuple[int, int]) -> None:

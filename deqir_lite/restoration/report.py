@@ -10,6 +10,7 @@ from torch import Tensor
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, make_chain
 from deqir_lite.checks import check_choice
+from deqir_lite.methods import Method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
 from deqir_lite.restoration.problem import Problem
@@ -85,6 +86,7 @@ def restore_problem(
     problem: Problem,
     prior: Prior,
     *,
+    method: str | Method = "ddnm",
     settings: ChainSettings = PICTURE,
     seed: int = 0,
     samples: int = 1,
@@ -94,11 +96,21 @@ def restore_problem(
 ) -> RestorationReport:
     """Restore ``problem`` with ``samples`` chains of the seeds ``seed``, ``seed`` + 1, ....
 
-    ``sampler``: ``parallel`` solves for all states at once, as ``solve`` says; ``sequential`` walks
-    step by step. Raises ValueError as :func:`make_chain` does.
+    ``method``: the consistency step, as :func:`make_chain` takes it. ``sampler``: ``parallel``
+    solves for all states at once, as ``solve`` says; ``sequential`` walks step by step. Raises
+    ValueError as :func:`make_chain` does.
     """
     check_choice("sampler", sampler, SAMPLERS)
-    chain = make_chain(prior, problem.operator, problem.y, **settings, seed=seed, samples=samples)
+    chain = make_chain(
+        prior,
+        problem.operator,
+        problem.y,
+        method=method,
+        sigma_y=problem.sigma_y,
+        **settings,
+        seed=seed,
+        samples=samples,
+    )
     start = time.perf_counter()
     if sampler == "parallel":
         solution = solve_chain(chain, solve or SolveOptions(), show_progress=show_progress)
