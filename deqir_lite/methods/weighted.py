@@ -27,7 +27,7 @@ class WeightedConsistency(ConsistencyStep):
     oblique projector onto the null space. C_t = I would be DDNM's step.
 
     ``gaussian`` is by default the Gaussian part of the prior, or the bundled one for a prior
-    without. ``tolerance`` is that of the solves; by default 1e-11 in float64 and 1e-3 in float32.
+    without. ``tolerance`` is that of the solves; by default 1e-11 in float64 and 1e-2 in float32.
     """
 
     knows_noise = True
@@ -46,7 +46,7 @@ class WeightedConsistency(ConsistencyStep):
         if not torch.equal(self.gaussian.schedule.alpha_bar, prior.schedule.alpha_bar):
             raise ValueError("gaussian: its noise schedule differs from that of the prior")
         double = measurement.pinv_y.dtype == torch.float64
-        self.tolerance = tolerance or (1e-11 if double else 1e-3)
+        self.tolerance = tolerance or (1e-11 if double else 1e-2)
 
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""

@@ -15,7 +15,7 @@ from deqir_lite.priors.gaussian import GaussianPrior
 
 MOST_ITERATIONS = 2000
 
-_SMALLEST = 1e-9
+_SMALLEST = {torch.float64: 1e-9, torch.float32: 1e-5}
 """Share of the largest variance that a direction has at least: none has infinite precision."""
 
 
@@ -40,7 +40,7 @@ class Conditioning:
     ) -> None:
         self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
-        self.variances = variances.clamp(min=_SMALLEST * largest)
+        self.variances = torch.maximum(variances, _SMALLEST[variances.dtype] * largest)
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
 
     def correlate(self, white: Tensor) -> Tensor:
