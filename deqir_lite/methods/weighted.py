@@ -96,6 +96,7 @@ class WeightedConsistency(ConsistencyStep):
             variances.repeat_interleave(batch, dim=0),
             sigma_y=m.sigma_y,
             tolerance=self.tolerance,
+            floor=1e-9 if m.pinv_y.dtype == torch.float64 else 1e-5,
         )
 
 

@@ -15,14 +15,12 @@ from deqir_lite.priors.gaussian import GaussianPrior
 
 MOST_ITERATIONS = 2000
 
-_SMALLEST = {torch.float64: 1e-9, torch.float32: 1e-5}
-"""Share of the largest variance that a direction has at least: none has infinite precision."""
-
 
 class Conditioning:
     """K and I - K A for x ~ N(0, C), y = A x + n, n ~ N(0, sigma_y^2 I), and A of photos.
 
-    ``variances`` (B or 1, 3, H, W // 2 + 1) of C in the eigenbasis of ``gaussian``. Without noise
+    ``variances`` (B or 1, 3, H, W // 2 + 1) of C in the eigenbasis of ``gaussian``, raised to the
+    share ``floor`` of the largest: no direction has infinite precision. Without noise
     the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
     the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
     linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
@@ -37,10 +35,11 @@ class Conditioning:
         *,
         sigma_y: float,
         tolerance: float,
+        floor: float = 1e-9,
     ) -> None:
         self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
-        self.variances = torch.maximum(variances, _SMALLEST[variances.dtype] * largest)
+        self.variances = torch.maximum(variances, floor * largest)
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
 
     def correlate(self, white: Tensor) -> Tensor:
