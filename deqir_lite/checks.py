@@ -1,5 +1,6 @@
 """Argument checks that every layer shares: one clear line that names the argument."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -85,3 +86,10 @@ def check_exact_size(
         raise ValueError(
             f"{name}: got size {size[0]}x{size[1]}; expected {expected[0]}x{expected[1]}{what}"
         )
+
+
+def check_deviation(name: str, value: Any) -> None:
+    """Raise ValueError unless ``value`` is a standard deviation: a finite number >= 0."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise ValueError(f"{name}: got {value!r}; expected a finite number >= 0")

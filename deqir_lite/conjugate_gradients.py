@@ -6,12 +6,11 @@ stopping test makes the host wait for the device in each iteration.
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-Map = Callable[[Tensor], Tensor]
+from deqir_lite.linear_map import Map, linear_map
 
 
 def conjugate_gradients(
@@ -56,18 +55,9 @@ def least_squares(y: Tensor, a: Map, at: Map, *, max_iterations: int) -> Tensor:
     ``max_iterations`` do not suffice. The gradient is exact: (A^+)^T = (A^T)^+ is the same solve
     with the maps exchanged.
     """
-    return _LeastSquares.apply(y, a, at, max_iterations)
-
-
-class _LeastSquares(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
-        ctx.arguments = (at, a, max_iterations)
-        return _cgls(y, a, at, max_iterations)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        return _LeastSquares.apply(grads[0], *ctx.arguments), None, None, None
+    return linear_map(
+        y, lambda r: _cgls(r, a, at, max_iterations), lambda r: _cgls(r, at, a, max_iterations)
+    )
 
 
 def _cgls(y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:

@@ -1,10 +1,8 @@
 """What is known of one batch of photos: y = A x + n, and what follows from it for x."""
 
-import math
-
 import torch
 
-from deqir_lite.checks import check_interval
+from deqir_lite.checks import check_deviation
 from deqir_lite.operators.base import LinearOperator
 
 
@@ -17,7 +15,7 @@ class Measurement:
     """
 
     def __init__(self, operator: LinearOperator, y: torch.Tensor, *, sigma_y: float = 0.0) -> None:
-        check_interval("sigma_y", sigma_y, 0.0, math.nextafter(math.inf, 0))
+        check_deviation("sigma_y", sigma_y)
         self.operator, self.y, self.sigma_y = operator, y, float(sigma_y)
         self.pinv_y = operator.pinv(y)
 

@@ -17,7 +17,7 @@ import torch
 from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain, make_chain
-from deqir_lite.checks import check_interval
+from deqir_lite.checks import check_deviation, check_interval
 from deqir_lite.methods import find_method
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
@@ -124,7 +124,7 @@ def verify(
         make_task(task, (size, size))
     timestep_grid(num_steps)
     find_method(method)
-    check_interval("sigma_y", sigma_y, 0.0, 1e6)
+    check_deviation("sigma_y", sigma_y)
     for eta in etas:
         check_interval("eta", eta, 0.0, 1.0)
     results = []

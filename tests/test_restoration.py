@@ -6,9 +6,10 @@ import torch
 from deqir_lite import load_gaussian, restore_parallel, restore_sequential
 from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start
+from deqir_lite.methods import DDPMNoise, Method, RangeNullConsistency
 from deqir_lite.operators import make_task
 from deqir_lite.priors import ModelPrior
-from deqir_lite.restoration import sampling
+from deqir_lite.restoration import pose_problem, restore_problem, sampling
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -124,14 +125,14 @@ def test_the_gaussian_prior_is_loaded_only_where_needed(
 ):
     calls = []
 
-    def load(schedule):
-        calls.append(schedule)
+    def load(prior):
+        calls.append(prior)
         return gaussian_prior
 
-    monkeypatch.setattr(sampling, "load_gaussian", load)
+    monkeypatch.setattr(sampling, "gaussian_of", load)
     chain = chain_for()
     restore_parallel(chain, form=form, start=start)
-    assert calls == [chain.prior.schedule] * loads
+    assert calls == [chain.prior] * loads
 
 
 def test_the_gaussian_prior_follows_the_schedule_of_the_chain(chain_for):
@@ -184,3 +185,29 @@ def test_a_sequential_chain_that_breaks_down_says_so(gaussian_prior):
     with pytest.warns(ConvergenceWarning, match="NaN"):
         solution = restore_sequential(make_chain(broken, operator, y, num_steps=3))
     assert not solution.converged
+
+
+def test_a_prior_with_a_gaussian_part_of_its_own_has_it_in_its_form(make_fitted_prior):
+    prior = make_fitted_prior(8)
+    operator = make_task("inpaint-random", (8, 8))
+    y = operator.A(prior.sample((1, 8, 8), torch.Generator().manual_seed(0)))
+    solution = restore_parallel(make_chain(prior, operator, y, num_steps=6), start="x_T")
+    assert solution.nfe <= 2 * 6  # one sweep to arrive, one to see it
+
+
+def test_a_problems_noise_is_not_that_of_its_chain(gaussian_prior):
+    photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    noisy = pose_problem(photo, "inpaint-random", sigma_y=0.1)
+    noise = noisy.y - noisy.operator.A(photo)
+    x_T = make_chain(gaussian_prior, noisy.operator, noisy.y).x_T
+    correlation = float((noise * x_T).sum() / noise.norm() / x_T.norm())
+    assert abs(correlation) < 0.25
+
+
+def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
+    photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    method = Method(RangeNullConsistency, DDPMNoise())
+    problem = pose_problem(photo, "sr2")
+    report = restore_problem(problem, gaussian_prior, method=method, sampler="sequential")
+    chain = make_chain(gaussian_prior, problem.operator, problem.y, method=method)
+    torch.testing.assert_close(report.solution.states, chain.sequential())

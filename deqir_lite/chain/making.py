@@ -74,19 +74,17 @@ def make_chain(
             "will show in the photo; the method 'weighted' knows what to do with it",
             stacklevel=2,
         )
-    draws = _draw((1 + steps * rule.draws, *pinv_y.shape), seed, samples).to(pinv_y)
+    draws = _draw((1 + steps * max(rule.draws, 1), *pinv_y.shape), seed, samples).to(pinv_y)
     first = draws[0]
     if first_timestep is not None:
         abar = coefficients.alpha_bar[0]
         first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
-    fresh = torch.zeros_like(pinv_y).expand(steps, *pinv_y.shape)
+    each = draws[1:].view(steps, -1, *pinv_y.shape)
+    fresh = torch.zeros_like(each[:, 0])
     if rule.draws:
-        fresh = rule.fresh_noise(
-            draws[1:].view(steps, rule.draws, *pinv_y.shape),
-            coefficients.source,
-            coefficients.target,
-            consistency,
-        )
+        fresh = rule.fresh_noise(each, coefficients.source, coefficients.target, consistency)
+    asks = coefficients.asks.reshape(-1, *[1] * pinv_y.ndim).to(pinv_y.device)
+    fresh = torch.where(asks, fresh, each[:, 0])  # a return adds noise, whatever the rule
     for name, own in (("x_T", x_T), ("noise", noise)):
         if own is not None:
             check_finite(name, own)
@@ -104,6 +102,11 @@ def make_chain(
 def _find_rule(method: Method, eta: float | None, rule: NoiseRule | None) -> NoiseRule:
     if eta is None:
         return rule or method.rule
+    if rule is None and not isinstance(method.rule, DDNMNoise):
+        raise ValueError(
+            f"eta: got {eta!r}, but the noise rule of this method is {method.rule!r}, without a "
+            "share of fresh noise; rule=DDNMNoise(eta) would replace it"
+        )
     if rule is not None:
         raise ValueError(f"eta: got {eta!r} beside a rule; the rule has its own share of noise")
     return DDNMNoise(eta)
@@ -133,7 +136,7 @@ def _find_timesteps(
 def _draw(shape: tuple[int, ...], seed: Any, samples: int | None) -> torch.Tensor:
     """Standard normal draws of ``shape`` (n, B, 3, H, W), float64, on the CPU."""
     count, batch, *image = shape
-    if samples is None and not isinstance(seed, (list, tuple)):
+    if samples is None and (isinstance(seed, str) or not isinstance(seed, Sequence)):
         return _generated(shape, seed)
     if samples is None:
         seeds = list(seed)

@@ -157,7 +157,7 @@ class RestorationChain:
         return mean + self.weigh(w.c1, self.noise[steps])
 
     def linear(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, its linear part."""
+        """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, or near it."""
         return self._consistency.linear(v[None], slice(k, k + 1))[0]
 
     def linear_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
@@ -165,9 +165,14 @@ class RestorationChain:
         return self._consistency.linear_adjoint(v[None], slice(k, k + 1))[0]
 
     @property
-    def is_projector(self) -> bool:
-        """Whether C is N = I - A^+ A, one orthogonal projector for all steps."""
-        return self._consistency.is_projector
+    def linear_is_null(self) -> bool:
+        """Whether :meth:`linear` is N = I - A^+ A, one orthogonal projector for all steps."""
+        return self._consistency.linear_is_null
+
+    @property
+    def meets_y(self) -> bool:
+        """Whether A x0^ = y in every step, whatever the state."""
+        return self._consistency.meets_y
 
     def step(self, x: torch.Tensor, k: int) -> torch.Tensor:
         """One step from states[k] = x (B, 3, H, W) to states[k+1]."""
@@ -195,6 +200,11 @@ class RestorationChain:
         """sqrt(abar) and sqrt(1 - abar) where each step begins."""
         source = self.coefficients.source
         return self.placed(source.sqrt()), self.placed((1 - source).sqrt())
+
+    @cached_property
+    def roots(self) -> torch.Tensor:
+        """sqrt(abar) of all states, (T+1, 1, 1, 1, 1)."""
+        return self.placed(self.coefficients.alpha_bar.sqrt())
 
     @cached_property
     def _timesteps(self) -> torch.Tensor:

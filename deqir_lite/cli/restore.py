@@ -11,7 +11,7 @@ from torch import Tensor
 from deqir_lite._json import write_json
 from deqir_lite.bundled import mask_names
 from deqir_lite.chain import PRESETS
-from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_deviation, check_integer, check_interval
 from deqir_lite.cli.app import (
     check_outputs,
     check_seed,
@@ -164,7 +164,7 @@ def restore(
     }
     check_interval("eta", settings["eta"], 0.0, 1.0)
     check_interval("tolerance", tolerance, 0.0, math.inf)
-    check_interval("sigma_y", sigma_y, 0.0, 1e6)
+    check_deviation("sigma_y", sigma_y)
     check_integer("timesteps", settings["num_steps"], 1)
     check_integer("samples", samples, 1)
     check_seed(seed)

@@ -60,8 +60,9 @@ class DenoiserModel(LinearModel):
 
     L_s v = a C(W v) + b v + c2 (v - sqrt(abar_{s+1}) W v) / sqrt(1 - abar_{s+1}),
 
-    with C the linear part of the method's consistency step. So every method has every form. Where
-    W is the Jacobian of the prior's own denoiser, L is that of the step.
+    with C the linear part of the method's consistency step, or what the method says instead. So
+    every method has every form. Where W is the Jacobian of the prior's own denoiser and C is
+    exact, L is the Jacobian of the step.
     """
 
     def __init__(self, chain: RestorationChain, denoiser: LinearDenoiser) -> None:
@@ -107,7 +108,7 @@ class NoiseFormModel(DenoiserModel):
         super().__init__(chain, noise_held)
         c = chain.coefficients
         plain = c.weights.a.ndim == 1 and torch.equal(c.weights.a, c.target.sqrt())
-        self._closed = chain.is_projector and plain and not chain.keeps_state
+        self._closed = chain.linear_is_null and plain and not chain.keeps_state
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """a C v / sqrt(abar_{s+1}) + b v: eps does not move."""
@@ -139,8 +140,7 @@ class NoiseFormModel(DenoiserModel):
         return u + later / root
 
     def _root(self, v: torch.Tensor, first: int) -> torch.Tensor:
-        rows = slice(first + 1, first + 1 + len(v))
-        return self.chain.per_step(self.chain.coefficients.alpha_bar[rows].sqrt())
+        return self.chain.roots[first + 1 : first + 1 + len(v)]
 
 
 class DataFormModel(DenoiserModel):
@@ -166,9 +166,10 @@ class DataFormModel(DenoiserModel):
 class GaussianFormModel(DenoiserModel):
     """W = sqrt(abar) Lam (abar Lam + 1 - abar)^-1, the Wiener filter of a Gaussian photo prior.
 
-    L is then the exact linear part of the step under that prior. This is parareal with a coarse
-    propagator that costs no network call; under the Gaussian prior itself one sweep ends at the
-    fixed point, and of a prior "Gaussian plus rest" only the rest is left to the sweeps.
+    L is then the linear part of the step under that prior, exact where the method's C is. This is
+    parareal with a coarse propagator that costs no network call; under the Gaussian prior itself
+    one sweep then ends at the fixed point, and of a prior "Gaussian plus rest" only the rest is
+    left to the sweeps.
     """
 
     def __init__(self, chain: RestorationChain, gaussian: GaussianPrior) -> None:

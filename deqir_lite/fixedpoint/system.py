@@ -44,7 +44,8 @@ class FixedPointSystem:
         network call.
 
         The first state is taken as solved. Where ``active``, which broadcasts to the n others, is
-        False, the residual counts as zero. Nothing in a sweep waits for the device.
+        False, the residual counts as zero. Nothing in a sweep waits for the
+        device, but for operators and methods that iterate.
         """
         residual = self.residual(window, first)
         if active is not None:

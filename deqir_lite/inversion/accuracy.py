@@ -11,7 +11,7 @@ from deqir_lite.fixedpoint import FixedPointSystem, make_model
 from deqir_lite.inversion.adjoint import neumann_series, reverse_substitution, step_pullback
 from deqir_lite.inversion.slopes import loss_slopes
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def gradient_errors(
     max_terms = chain.num_steps if max_terms is None else max_terms
     check_integer("max_terms", max_terms, 1)
     if gaussian is None and "gaussian" in forms:
-        gaussian = load_gaussian(chain.prior.schedule)
+        gaussian = gaussian_of(chain.prior)
     with torch.no_grad():
         states = chain.sequential()
     x0 = states[-1:].clone().requires_grad_()

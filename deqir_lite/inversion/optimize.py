@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from deqir_lite.inversion.gradient import check_gradient
 from deqir_lite.inversion.losses import Loss
 from deqir_lite.inversion.outer import OuterProblem, result_of
 from deqir_lite.inversion.progress import NoiseOptimization
-from deqir_lite.inversion.saved import Descent, chain_digest, load_descent, save_descent
+from deqir_lite.inversion.saved import (
+    Descent,
+    answer_of,
+    chain_digest,
+    load_descent,
+    save_descent,
+)
+from deqir_lite.priors.identity import prior_digest
 from deqir_lite.restoration import SolveOptions
 
 OPTIMIZERS = ("sgd", "adam")
@@ -90,7 +97,9 @@ def optimize_initial_noise(
     )
     settings = _settings(problem, {"lr": lr, "optimizer": optimizer})
     path = None if state_file is None else Path(state_file)
-    run = _begin(chain, path if resume else None, settings, steps)
+    answer = None if path is None else answer_of(chain)
+    run = _begin(chain, path if resume else None, answer, settings, steps)
+    _check_same_loss(problem, run)
     mover = _mover(optimizer, run, lr)
     bar = tqdm(total=steps, initial=len(run.rows), disable=not show_progress, desc="outer steps")
     while True:
@@ -103,24 +112,42 @@ def optimize_initial_noise(
         mover.step()
         run.optimizer = mover.state_dict()
         bar.update()
-        if path is not None:
-            save_descent(path, run, chain, settings)
+        if path is not None and answer is not None:
+            save_descent(path, run, answer, settings)
     bar.close()
     return result_of(run, stopped or "steps")
 
 
 def _begin(
-    chain: RestorationChain, path: Path | None, settings: dict[str, str], steps: int
+    chain: RestorationChain,
+    path: Path | None,
+    answer: torch.Tensor | None,
+    settings: dict[str, str],
+    steps: int,
 ) -> Descent:
     """A new run from the chain's x_T, or the saved one of ``path``."""
     x_T = chain.x_T.detach()
-    if path is None:
+    if path is None or answer is None:
         return Descent(x_T.clone())
-    run = load_descent(path, chain, settings)
+    run = load_descent(path, answer, settings)
     check_like("state_file", run.x_T, x_T.shape, x_T)
     if len(run.rows) > steps:
         raise ValueError(f"steps: got {steps}; the saved run has done {len(run.rows)} already")
     return run
+
+
+def _check_same_loss(problem: OuterProblem, run: Descent) -> None:
+    """The loss of a resumed run must say of the last trajectory what it said before."""
+    if run.states is None or not run.rows:
+        return
+    with torch.enable_grad():
+        states = run.states.detach().clone().requires_grad_()
+        value = float(problem.loss(states if problem.on == "states" else states[-1]).detach())
+    if not math.isclose(value, run.rows[-1].loss, rel_tol=0.01, abs_tol=1e-9):
+        raise ValueError(
+            f"state_file: the loss says {value:.4g} of the last states; in the saved run it said "
+            f"{run.rows[-1].loss:.4g}: it is another one"
+        )
 
 
 def _mover(optimizer: str, run: Descent, lr: float) -> torch.optim.Optimizer:
@@ -157,15 +184,24 @@ def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
     names = ("warm_start", "shell_weight", "on")
     values = descent | {name: getattr(problem, name) for name in names} | problem.implicit
     solve = {f.name: getattr(problem.solve, f.name) for f in fields(problem.solve)}
-    # Whatever its start and its Gaussian prior, a solve ends at the same states.
+    # Whatever its start, a solve ends at the same states.
     values |= {name: value for name, value in solve.items() if name not in ("start", "gaussian")}
+    gaussian = problem.solve.loaded(problem.chain).gaussian
+    values["gaussian"] = None if gaussian is None else prior_digest(gaussian, None)
+    try:
+        values["prior"] = prior_digest(problem.chain.prior, None)
+    except ValueError:
+        values["prior"] = "a function"
     settings = {name: _named(value) for name, value in values.items()}
     return settings | {"chain": chain_digest(problem.chain)}
 
 
 def _named(value: Any) -> str:
     """A value as text that is the same in the next process; of a function only its name."""
-    return value if isinstance(value, str) else getattr(value, "__qualname__", repr(value))
+    if isinstance(value, str):
+        return value
+    plain = value is None or isinstance(value, (int, float)) or is_dataclass(value)
+    return repr(value) if plain else getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight: float) -> None:

@@ -96,7 +96,7 @@ class OuterProblem:
         if g is None:
             raise ValueError("loss: does not depend on x_0, or was detached from it")
         on_x0, size = g[-1], float(g[-1].norm())
-        if size == 0 or g[:-1].any():
+        if size == 0 or g[:-1].any() or not self.chain.meets_y:
             return
         seen = self.chain.measurement.null(on_x0)
         if float(seen.norm()) <= torch.finfo(g.dtype).eps ** 0.5 * size:

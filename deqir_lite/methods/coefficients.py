@@ -70,8 +70,8 @@ def step_coefficients(
 
     Where the path rises, the step returns to more noise without asking the network:
     x_t = sqrt(abar_t / abar_s) x_s + sqrt(1 - abar_t / abar_s) xi, whatever the rule (the time
-    travel of RePaint and DDNM). With the rules of this package c1 = c2 = b = 0 in the last step,
-    so that x_0 = x0^.
+    travel of RePaint and DDNM). With the rules of DDNM, DDIM and DDPM c1 = c2 = b = 0 in the
+    last step, so that x_0 = x0^.
 
     Raises ValueError unless the path begins at its noisiest timestep and no two neighbours are
     equal.

@@ -37,13 +37,18 @@ class ConsistencyStep(ABC):
     prior.
 
     ``knows_noise`` says that x0^ takes the noise sigma_y in y into account; ``needs_pullback``
-    that predictions must bring one; ``is_projector`` that the linear part is N = I - A^+ A in all
+    that predictions must bring one; ``linear_is_null`` that :meth:`linear` is N = I - A^+ A in all
     steps: then sums of steps have closed forms.
     """
 
     knows_noise = False
     needs_pullback = False
-    is_projector = False
+    linear_is_null = False
+
+    @property
+    def meets_y(self) -> bool:
+        """Whether A x0^ = y whatever x_{0|t} is."""
+        return False
 
     def __init__(
         self, measurement: Measurement, coefficients: StepCoefficients, prior: Prior
@@ -63,7 +68,8 @@ class ConsistencyStep(ABC):
 
     @abstractmethod
     def linear(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
-        """C v (n, B, 3, H, W): the linear part, which answers a change v of x_{0|t}."""
+        """C v (n, B, 3, H, W): the linear part, which answers a change v of x_{0|t}; or something
+        near it that is cheaper, since it only serves the linear models of sweeps."""
 
     @abstractmethod
     def linear_adjoint(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:

@@ -11,7 +11,12 @@ class RangeNullConsistency(ConsistencyStep):
     Its output satisfies A x0^ = y exactly whenever y lies in the range of A.
     """
 
-    is_projector = True
+    linear_is_null = True
+
+    @property
+    def meets_y(self) -> bool:
+        """True."""
+        return True
 
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""

@@ -36,7 +36,7 @@ class Drawing(Protocol):
 
 class NoiseRule(ABC):
     """What a method does with its noise. ``draws`` is how many standard normal images a step asks
-    for: none, one or several."""
+    for: none, one or several. Steps that return to more noise have one of their own."""
 
     draws = 1
 
@@ -174,14 +174,12 @@ class ExactNoise(NoiseRule):
     def fresh_noise(
         self, draws: torch.Tensor, source: torch.Tensor, target: torch.Tensor, around: Drawing
     ) -> torch.Tensor:
-        """c1 xi + a share w; of a step that returns to more noise, xi alone."""
+        """c1 xi + a share w."""
         a, _, _, c1 = (
             weight.to(draws).reshape(-1, *[1] * (draws.ndim - 2))
             for weight in DDPMNoise().weights(source, target)
         )
-        noise = c1 * draws[:, 0] + self.share * a * around.draw(draws[:, 1], draws[:, 2])
-        returns = (target < source).to(draws.device).reshape(c1.shape)
-        return torch.where(returns, draws[:, 0], noise)
+        return c1 * draws[:, 0] + self.share * a * around.draw(draws[:, 1], draws[:, 2])
 
 
 def _posterior_deviation(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

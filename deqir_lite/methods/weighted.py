@@ -6,17 +6,18 @@ the prediction x_{0|t} with the covariance C_t, and the best correction of the p
     x0^ = x_{0|t} + K_t (y - A x_{0|t}),   K_t = C_t A^T (A C_t A^T + sigma_y^2 I)^-1.
 """
 
-from typing import Any
+from functools import cached_property
 
 import torch
 
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.methods.consistency import ConsistencyStep, Prediction, Steps
+from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 
 
 class WeightedConsistency(ConsistencyStep):
@@ -31,6 +32,7 @@ class WeightedConsistency(ConsistencyStep):
     """
 
     knows_noise = True
+    linear_is_null = True
 
     def __init__(
         self,
@@ -42,11 +44,11 @@ class WeightedConsistency(ConsistencyStep):
         tolerance: float | None = None,
     ) -> None:
         super().__init__(measurement, coefficients, prior)
-        self.gaussian = gaussian or gaussian_part(prior)
+        self.gaussian = gaussian or gaussian_of(prior)
         if not torch.equal(self.gaussian.schedule.alpha_bar, prior.schedule.alpha_bar):
             raise ValueError("gaussian: its noise schedule differs from that of the prior")
         double = measurement.pinv_y.dtype == torch.float64
-        self.tolerance = tolerance or (1e-11 if double else 1e-2)
+        self.tolerance = (1e-11 if double else 1e-2) if tolerance is None else tolerance
 
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""
@@ -56,8 +58,13 @@ class WeightedConsistency(ConsistencyStep):
         if m.sigma_y == 0:
             known = m.pinv_y.repeat(len(x0), 1, 1, 1)
             return (known + conditioning.project(flat - known)).view_as(x0)
-        missing = m.y.repeat(repeats) - m.operator.A(flat)
+        missing = m.y.repeat(repeats) - m.operator.applied(flat)
         return (flat + conditioning.gain(missing)).view_as(x0)
+
+    @property
+    def meets_y(self) -> bool:
+        """Where y has no noise."""
+        return self.measurement.sigma_y == 0
 
     def linear(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
         """N v = (I - A^+ A) v instead of (I - K_t A) v: near enough for the linear model of a
@@ -80,29 +87,30 @@ class WeightedConsistency(ConsistencyStep):
         z = conditioning.correlate(white.flatten(0, 1))
         if self.measurement.sigma_y == 0:
             return conditioning.project(z).view_as(white)
-        operator: Any = self.measurement.operator
+        operator = self.measurement.operator
+        if not isinstance(operator, SpectralOperator):
+            raise ValueError(
+                f"rule: draws with noise in y need a singular basis; {operator!r} has none"
+            )
         n = self.measurement.sigma_y * operator.u(white_y.flatten(0, 1))
-        return (z - conditioning.gain(operator.A(z) + n)).view_as(white)
+        return (z - conditioning.gain(operator.applied(z) + n)).view_as(white)
 
     def _conditioning(self, steps: Steps, batch: int) -> Conditioning:
         """K_t of n steps for n * B images, step by step."""
         m = self.measurement
-        source = self.coefficients.source[steps].to(m.pinv_y)[:, None, None, None]
-        eigenvalues = self.gaussian.eigenvalues(m.pinv_y)
-        variances = eigenvalues * (1 - source) / (source * eigenvalues + 1 - source)
         return Conditioning(
             self.gaussian,
             m.operator,
-            variances.repeat_interleave(batch, dim=0),
+            self._variances[steps].repeat_interleave(batch, dim=0),
             sigma_y=m.sigma_y,
             tolerance=self.tolerance,
             floor=1e-9 if m.pinv_y.dtype == torch.float64 else 1e-5,
         )
 
-
-def gaussian_part(prior: Prior) -> GaussianPrior:
-    """The Gaussian prior that ``prior`` is or holds; else the bundled one for its schedule."""
-    if isinstance(prior, GaussianPrior):
-        return prior
-    part = getattr(prior, "gaussian", None)
-    return part if isinstance(part, GaussianPrior) else load_gaussian(prior.schedule)
+    @cached_property
+    def _variances(self) -> torch.Tensor:
+        """C_t of all steps in the eigenbasis of Lam, (T, 3, H, W // 2 + 1)."""
+        like = self.measurement.pinv_y
+        source = self.coefficients.source.to(device=like.device, dtype=like.dtype)
+        source, eigenvalues = source[:, None, None, None], self.gaussian.eigenvalues(like)
+        return eigenvalues * (1 - source) / (source * eigenvalues + 1 - source)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 
@@ -48,16 +49,17 @@ class Conditioning:
 
     def project(self, v: Tensor) -> Tensor:
         """(I - K A) v for v (B, 3, H, W), without noise: the oblique projector onto null(A)."""
-        return _Linear.apply(v, self._project, self._project_adjoint)
+        return linear_map(v, self._project, self._project_adjoint)
 
     def gain(self, r: Tensor) -> Tensor:
         """K r (B, 3, H, W) for measurements r (B, ...), with noise."""
-        return _Linear.apply(r, self._gain, self._gain_adjoint)
+        return linear_map(r, self._gain, self._gain_adjoint)
 
     # (I - K A) = N (N C^-1 N)^+ N C^-1 and its transpose
 
     def _project(self, v: Tensor) -> Tensor:
-        return self._within_null(self._precision(v), dot(v, self._precision(v)))
+        weighed = self._precision(v)
+        return self._within_null(weighed, dot(v, weighed))
 
     def _project_adjoint(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
@@ -81,11 +83,11 @@ class Conditioning:
         return self._covariance(self.operator.adjoint(self._weigh(r)))
 
     def _gain_adjoint(self, v: Tensor) -> Tensor:
-        return self._weigh(self.operator.A(self._covariance(v)))
+        return self._weigh(self.operator.applied(self._covariance(v)))
 
     def _weigh(self, r: Tensor) -> Tensor:
         def noisy(u: Tensor) -> Tensor:
-            seen = self.operator.A(self._covariance(self.operator.adjoint(u)))
+            seen = self.operator.applied(self._covariance(self.operator.adjoint(u)))
             return seen + self.sigma_y**2 * u
 
         return self._solve(noisy, r, lambda u: u, None)
@@ -97,39 +99,26 @@ class Conditioning:
         preconditioner: Callable[[Tensor], Tensor],
         scale: Tensor | None,
     ) -> Tensor:
+        shape = [-1, *[1] * (b.ndim - 1)]
+        finite = b.isfinite().flatten(1).all(dim=1).reshape(shape)
         try:
-            return conjugate_gradients(
+            solution = conjugate_gradients(
                 system,
-                b,
+                torch.where(finite, b, 0),
                 tolerance=self.tolerance,
                 max_iterations=MOST_ITERATIONS,
                 preconditioner=preconditioner,
-                scale=scale,
+                scale=None if scale is None else torch.where(finite.flatten(), scale, 0),
             )
         except RuntimeError as error:
             raise ValueError(
                 f"measurement: its weighted pseudo-inverse did not converge ({error}); a looser "
                 "tolerance, float64 or a larger sigma_y would help"
             ) from error
+        return torch.where(finite, solution, torch.nan)
 
     def _covariance(self, v: Tensor) -> Tensor:
         return self.gaussian.filter(v, self.variances)
 
     def _precision(self, v: Tensor) -> Tensor:
         return self.gaussian.filter(v, 1 / self.variances)
-
-
-class _Linear(torch.autograd.Function):
-    """A linear map with its transpose as gradient."""
-
-    @staticmethod
-    def forward(v: Tensor, forwards: Callable[[Tensor], Tensor], backwards: object) -> Tensor:
-        return forwards(v)
-
-    @staticmethod
-    def setup_context(ctx: object, inputs: tuple[object, ...], output: Tensor) -> None:
-        _, ctx.forwards, ctx.backwards = inputs  # type: ignore[attr-defined]
-
-    @staticmethod
-    def backward(ctx: object, g: Tensor) -> tuple[Tensor, None, None]:
-        return _Linear.apply(g, ctx.backwards, ctx.forwards), None, None  # type: ignore[attr-defined]

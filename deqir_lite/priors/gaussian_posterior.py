@@ -2,7 +2,7 @@
 
 import torch
 
-from deqir_lite.checks import check_finite, check_interval
+from deqir_lite.checks import check_deviation, check_finite
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -28,7 +28,7 @@ class GaussianPosterior:
         tolerance: float = 1e-12,
     ) -> None:
         check_finite("y", y)
-        check_interval("sigma_y", sigma_y, 0.0, float("inf"))
+        check_deviation("sigma_y", sigma_y)
         self.prior, self.operator, self.y = prior, operator, y
         self.sigma_y = sigma_y
         self._pinv_y = operator.pinv(y)

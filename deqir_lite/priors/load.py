@@ -39,6 +39,14 @@ def _bundled_names() -> list[str]:
     return [*prior_names(), GAUSSIAN]
 
 
+def gaussian_of(prior: Prior) -> GaussianPrior:
+    """The Gaussian prior that ``prior`` is or holds; else the bundled one for its schedule."""
+    if isinstance(prior, GaussianPrior):
+        return prior
+    part = getattr(prior, "gaussian", None)
+    return part if isinstance(part, GaussianPrior) else load_gaussian(prior.schedule)
+
+
 def load_prior(
     name: str | Path | Callable[..., Any] = "photo64",
     *,

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from deqir_lite.checks import check_finite, check_interval
+from deqir_lite.checks import check_deviation, check_finite
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
 
@@ -104,7 +104,7 @@ class GaussianMixturePrior:
         """
         check_finite("matrix", matrix)
         check_finite("y", y)
-        check_interval("sigma_y", sigma_y, 0.0, math.inf)
+        check_deviation("sigma_y", sigma_y)
         columns = self.means.shape[1]
         if matrix.ndim != 2 or matrix.shape[1] != columns or y.shape != matrix.shape[:1]:
             raise ValueError(

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
-from deqir_lite.checks import check_divisible, check_interval
+from deqir_lite.checks import check_deviation, check_divisible
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
+
+_NOISE_SEED = 1_618_033_988
+"""Far from the seeds that chains are given: else the noise in y would be their x_T again. (Of a
+seed torch's generator on the CPU takes the last 32 bits.)"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,7 @@ def pose_problem(
     else:
         fitting = max(2 ** int(math.log2(min(height, width))), divisor)
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
-    check_interval("sigma_y", sigma_y, 0.0, 1e6)
+    check_deviation("sigma_y", sigma_y)
     size = (height * factor, width * factor)
     try:
         operator = make_task(task, size, seed=mask_seed, mask=mask)
@@ -65,7 +69,7 @@ def pose_problem(
     if not measured:
         y = operator.A(picture)
         if sigma_y:
-            generator = torch.Generator().manual_seed(mask_seed)
+            generator = torch.Generator().manual_seed(_NOISE_SEED + mask_seed)
             noise = torch.randn(y.shape, generator=generator, dtype=torch.float64)
             y = y + sigma_y * noise.to(y)
         return Problem(task, operator, y, picture, sigma_y)

@@ -10,7 +10,7 @@ from torch import Tensor
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, make_chain
 from deqir_lite.checks import check_choice
-from deqir_lite.methods import Method
+from deqir_lite.methods import DDNMNoise, Method, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
 from deqir_lite.restoration.problem import Problem
@@ -96,18 +96,23 @@ def restore_problem(
 ) -> RestorationReport:
     """Restore ``problem`` with ``samples`` chains of the seeds ``seed``, ``seed`` + 1, ....
 
-    ``method``: the consistency step, as :func:`make_chain` takes it. ``sampler``: ``parallel``
+    ``method``: the consistency step, as :func:`make_chain` takes it; ``eta`` of the
+    ``settings`` counts where its noise rule has a share of fresh noise. ``sampler``: ``parallel``
     solves for all states at once, as ``solve`` says; ``sequential`` walks step by step. Raises
     ValueError as :func:`make_chain` does.
     """
     check_choice("sampler", sampler, SAMPLERS)
+    method = find_method(method)
+    shares = isinstance(method.rule, DDNMNoise)
     chain = make_chain(
         prior,
         problem.operator,
         problem.y,
         method=method,
         sigma_y=problem.sigma_y,
-        **settings,
+        num_steps=settings["num_steps"],
+        spacing=settings["spacing"],
+        eta=settings["eta"] if shares else None,
         seed=seed,
         samples=samples,
     )

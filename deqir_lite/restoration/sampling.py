@@ -10,7 +10,7 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 from deqir_lite.solvers import ConvergenceWarning, Solution, Solver, Trace, make_solver, solve
 
 
@@ -23,7 +23,8 @@ class SolveOptions:
     * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
     * ``start``: ``gaussian``, ``measurement``, ``x_T`` (the paper's), or states (T+1, B, 3, H, W)
       of an earlier solve,
-    * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default the bundled one,
+    * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default that of the
+      chain's prior, or the bundled one,
     * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`.
     """
 
@@ -36,9 +37,9 @@ class SolveOptions:
     pixel_tolerance: float | None = None
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
-        """The same with the bundled Gaussian prior, where one is needed and none was given."""
+        """The same with a Gaussian prior, where one is needed and none was given."""
         if self.gaussian is None and "gaussian" in (self.form, self._start_name):
-            return replace(self, gaussian=load_gaussian(chain.prior.schedule))
+            return replace(self, gaussian=gaussian_of(chain.prior))
         return self
 
     def system(self, chain: RestorationChain) -> FixedPointSystem:

@@ -18,7 +18,7 @@ from deqir_lite.operators import make_task
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import SolveOptions
 from deqir_lite.studies.study import Study
 
@@ -156,7 +156,7 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
 
 def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Descent]:
     """The descents of ``runs``, one by one."""
-    gaussian = load_gaussian(prior.schedule)
+    gaussian = gaussian_of(prior)
     for run in runs:
         yield measure(run, prior, gaussian)
 

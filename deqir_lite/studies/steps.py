@@ -22,7 +22,7 @@ from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 from deqir_lite.studies.study import Study
 from deqir_lite.studies.sweeps import sweep, sweeps_to
 
@@ -126,7 +126,7 @@ def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Qu
 
 def measure_all(runs: Iterable[Run], prior: Prior, *, folder: Path = Path()) -> Iterator[Quality]:
     """The qualities of ``runs``, one by one; their photos lie in ``folder``."""
-    gaussian = load_gaussian(prior.schedule)
+    gaussian = gaussian_of(prior)
     for run in runs:
         yield measure(run, folder, prior, gaussian)
 

@@ -16,7 +16,7 @@ from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.load import load_gaussian
+from deqir_lite.priors.load import gaussian_of
 from deqir_lite.solvers import make_solver
 from deqir_lite.studies.study import Study
 
@@ -214,7 +214,7 @@ def sweep(
 
 def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
     """The curves of ``runs``, one by one; runs of one chain in a row share its sequential x_0."""
-    gaussian = load_gaussian(prior.schedule)
+    gaussian = gaussian_of(prior)
     for _, group in itertools.groupby(runs, key=_chain_of):
         sequential = None
         for run in group:

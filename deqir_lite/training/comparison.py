@@ -1,7 +1,7 @@
 """Train the same photos with several recipes for the same time, and compare what comes out.
 
-Run it with ``python -m deqir_lite.training.comparison --photos FOLDER --minutes 5 --out
-comparison.json``. A file of that name in the folder of a prior becomes a table in its model card.
+``deqir-lite study recipes`` runs it. Its file, comparison.json in the folder of a prior, becomes a
+table in the model card.
 """
 
 import math

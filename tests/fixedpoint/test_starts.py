@@ -24,7 +24,7 @@ def test_starts_have_the_shape_of_the_chain_and_its_x_T(chain_for, gaussian_prio
     assert make_start(name, single, gaussian=gaussian_prior).dtype == torch.float32
 
 
-def test_noise_start_repeats_x_T(chain_for):
+def test_the_papers_start_repeats_x_T(chain_for):
     chain = chain_for()
     start = x_T_start(chain)
     assert all(torch.equal(state, chain.x_T) for state in start)

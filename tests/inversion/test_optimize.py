@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from deqir_lite import SolveOptions
+from deqir_lite import GaussianPrior, ModelPrior, SolveOptions, load_gaussian
 from deqir_lite.inversion import (
     InversionFailed,
     measurement_loss,
@@ -15,6 +15,7 @@ from deqir_lite.inversion import (
     solve_implicit,
 )
 from deqir_lite.metrics import psnr
+from deqir_lite.priors import power_law_spectrum
 from deqir_lite.solvers import ConvergenceWarning
 
 FORM = {"solve": SolveOptions(form="noise", solver="picard", tolerance=1e-9, start="measurement")}
@@ -154,8 +155,10 @@ def test_a_file_of_another_run_is_refused(chain, chain_for, gaussian_prior, loss
     elsewhere = {**run, "solve": replace(FORM["solve"], solver="anderson-joint")}
     with pytest.raises(ValueError, match=r"made with solver = picard; now it is anderson-joint"):
         optimize_initial_noise(chain, loss, resume=True, **elsewhere)
-    with pytest.raises(ValueError, match=r"^state_file: .* was made with another prior$"):
+    with pytest.raises(ValueError, match=r"^state_file: .* was made with prior = a function; now"):
         optimize_initial_noise(chain.with_prior(gaussian_prior), loss, resume=True, **run)
+    with pytest.raises(ValueError, match=r"^state_file: the loss says .* it is another one$"):
+        optimize_initial_noise(chain, lambda x0: 2 * loss(x0), resume=True, **run)
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match="is no saved run"):
         optimize_initial_noise(chain, loss, resume=True, **run)
@@ -322,3 +325,15 @@ def test_bad_arguments(chain, loss, options, message):
 def test_show_progress(chain, loss, capsys):
     optimize_initial_noise(chain, loss, steps=1, show_progress=True, **FORM)
     assert "outer steps" in capsys.readouterr().err
+
+
+def test_priors_that_nearly_agree_at_high_noise_are_told_apart(tmp_path, loss, chain):
+    """Also where a prior is a function: its answers at low noise decide."""
+    priors = [load_gaussian(), GaussianPrior(power_law_spectrum())]
+    for wrap in (lambda prior: prior, lambda prior: ModelPrior(prior.__call__, prior.schedule)):
+        one, two = (chain.with_prior(wrap(prior)) for prior in priors)
+        file = tmp_path / "run.pt"
+        run = {"steps": 1, "state_file": file, **FORM}
+        optimize_initial_noise(one, loss, **run)
+        with pytest.raises(ValueError, match=r"^state_file: .* (another prior|made with prior)"):
+            optimize_initial_noise(two, loss, resume=True, **run)

@@ -74,6 +74,16 @@ class Oblique(ConsistencyStep):
         return v + self.measurement.null(u) - u
 
 
+class NoNoise(NoiseRule):
+    """Deterministic, and asks for no draws at all."""
+
+    draws = 0
+
+    def weights(self, source, target, measurement=None):
+        none = torch.zeros_like(target)
+        return Weights(target.sqrt(), none, (1 - target).sqrt(), none)
+
+
 class Spectral(NoiseRule):
     """A rule in the operator's basis: fresh noise where it measures, eps elsewhere; two draws."""
 
@@ -97,6 +107,7 @@ METHOD = {
     "ddpm": Method(RangeNullConsistency, DDPMNoise()),
     "guided": Method(Guided, DDNMNoise(0.5)),
     "oblique": Method(Oblique, DDPMNoise()),
+    "no noise": Method(RangeNullConsistency, NoNoise()),
     "spectral": Method(RangeNullConsistency, Spectral()),
 }
 
@@ -226,3 +237,16 @@ def test_a_sweep_waits_for_no_value_and_can_be_recorded_once(chain_for, gaussian
         _allow_non_fake_inputs=True,
     )(one)
     torch.testing.assert_close(traced(two), system.sweep(two, 1).output)
+
+
+@pytest.mark.parametrize("name", ["ddnm", "no noise", "spectral"])
+def test_a_return_has_noise_of_its_own_whatever_the_rule(chain_of, name):
+    noise = chain_of(name).noise[2]
+    assert 0.5 < float(noise.std()) < 1.5
+
+
+def test_a_share_of_noise_needs_a_rule_that_has_one(chain_of):
+    with pytest.raises(
+        ValueError, match=r"^eta: got 0.5, but the noise rule of this method is DDP"
+    ):
+        chain_of("ddpm", eta=0.5)

@@ -184,3 +184,13 @@ def test_another_schedule_than_that_of_the_covariance(problem, gaussian_prior):
     method = Method(partial(WeightedConsistency, gaussian=other), DDNMNoise())
     with pytest.raises(ValueError, match=r"^gaussian: its noise schedule differs"):
         problem("sr2", method=method).sequential()
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+def test_an_image_that_is_not_finite_stays_so_and_harms_no_other(problem, sigma_y):
+    chain, x = problem("inpaint-random", sigma_y), randn(1, 2, 3, *SIZE)
+    expected = chain.consistent_x0(x)[0, 1]
+    x[0, 0, 0, 0, 0] = float("nan")
+    got = chain.consistent_x0(x)[0]
+    assert got[0].isnan().any()
+    torch.testing.assert_close(got[1], expected)
