@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from deqir_lite._files import write_atomically
-from deqir_lite._json import to_json
+from deqir_lite._json import to_json, write_json
 from deqir_lite.certificate.claim import RELATIONS, Claim, as_number
 from deqir_lite.certificate.table import html_table, markdown_table, show, text_table
 from deqir_lite.checks import check_choice
@@ -115,19 +115,20 @@ class Certificate:
 
     def to_json(self) -> str:
         """Return the certificate as JSON; NaN and infinities as the strings "nan", "inf"."""
-        return to_json(
-            {
-                "title": self.title,
-                "passed": self.passed,
-                "claims": [asdict(claim) | {"passed": claim.passed} for claim in self.claims],
-                "versions": self.versions,
-                "machine": self.machine,
-            }
-        )
+        return to_json(self._content())
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "title": self.title,
+            "passed": self.passed,
+            "claims": [asdict(claim) | {"passed": claim.passed} for claim in self.claims],
+            "versions": self.versions,
+            "machine": self.machine,
+        }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the JSON, all or nothing; FileNotFoundError when the folder does not exist."""
-        return write_atomically(path, self.to_json().encode())
+        return write_json(Path(path), self._content())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Certificate":

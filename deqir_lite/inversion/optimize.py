@@ -84,12 +84,10 @@ def optimize_initial_noise(
         chain=chain,
         loss=loss,
         solve=solve or SolveOptions(),
-        implicit={
-            "gradient": gradient,
-            "terms": terms,
-            "chunk": chunk,
-            "gradient_form": gradient_form,
-        },
+        gradient=gradient,
+        terms=terms,
+        chunk=chunk,
+        gradient_form=gradient_form,
         warm_start=warm_start,
         shell_weight=shell_weight,
         on=on,
@@ -181,8 +179,8 @@ def _reason_to_stop(
 
 def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
     """What must not change between a run and its continuation, beside the prior."""
-    names = ("warm_start", "shell_weight", "on")
-    values = descent | {name: getattr(problem, name) for name in names} | problem.implicit
+    names = ("gradient", "terms", "chunk", "gradient_form", "warm_start", "shell_weight", "on")
+    values = descent | {name: getattr(problem, name) for name in names}
     solve = {f.name: getattr(problem.solve, f.name) for f in fields(problem.solve)}
     # Whatever its start, a solve ends at the same states.
     values |= {name: value for name, value in solve.items() if name not in ("start", "gaussian")}

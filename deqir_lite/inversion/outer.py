@@ -3,11 +3,11 @@
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.fixedpoint import LinearDenoiser
 from deqir_lite.inversion.implicit import solve_implicit
 from deqir_lite.inversion.losses import Loss
 from deqir_lite.inversion.progress import InversionFailed, NoiseOptimization, OuterStep
@@ -24,7 +24,10 @@ class OuterProblem:
     chain: RestorationChain
     loss: Loss
     solve: SolveOptions
-    implicit: dict[str, Any]
+    gradient: str
+    terms: int
+    chunk: int
+    gradient_form: str | LinearDenoiser | None
     warm_start: bool
     shell_weight: float
     on: str
@@ -41,7 +44,16 @@ class OuterProblem:
         solve = self.solve
         if self.warm_start and run.states is not None:
             solve = replace(solve, start=run.states)
-        solution = solve_implicit(self.chain, x_T=x_T, solve=solve, parameters=(), **self.implicit)
+        solution = solve_implicit(
+            self.chain,
+            x_T=x_T,
+            solve=solve,
+            gradient=self.gradient,
+            terms=self.terms,
+            chunk=self.chunk,
+            gradient_form=self.gradient_form,
+            parameters=(),
+        )
         states = solution.states
         value = self.loss(states if self.on == "states" else states[-1])
         check_loss(value)

@@ -9,6 +9,10 @@ SPECTRUM_FILE = "spectrum.safetensors"
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
 """The shape of a network, and the weights and c(t) of one for the rest."""
 
+SCHEDULER_FILE = "scheduler_config.json"
+UNET_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+"""What diffusers puts beside the config: the schedule, and the weights in one of two forms."""
+
 LOG_FILE, STATE_FILE = "training_log.json", "training.pt"
 """What a training run tells of itself, and what it needs to go on."""
 

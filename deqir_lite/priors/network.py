@@ -15,7 +15,7 @@ from deqir_lite._json import read_object
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, ModelPrior
-from deqir_lite.priors.files import CONFIG_FILE, locate
+from deqir_lite.priors.files import CONFIG_FILE, SCHEDULER_FILE, UNET_FILES, locate
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 
@@ -146,14 +146,13 @@ def _read_scheduler_config(source: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(
             f"prior: no folder {source!s}, and it is no hub id of the form owner/name"
         )
-    _, path = locate(source, ("scheduler", ""), "scheduler_config.json")
+    _, path = locate(source, ("scheduler", ""), SCHEDULER_FILE)
     return read_object(path, name="prior")
 
 
 def _load_unet(source: str | Path) -> UNet2DModel:
     place, config = locate(source, ("unet", ""), CONFIG_FILE)
-    weights = [f"diffusion_pytorch_model.{ending}" for ending in ("safetensors", "bin")]
-    locate(source, (place,), *weights)  # on the hub: the download
+    locate(source, (place,), *UNET_FILES)  # on the hub: the download
     folder = config.parent
     try:
         with _silent_diffusers():

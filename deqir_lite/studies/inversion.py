@@ -47,7 +47,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Descent:
+class Inversion:
     """What a run gave, one number per outer step, the untouched x_T first.
 
     * ``loss``: mean square distance of x_0 from the teacher's photo,
@@ -127,7 +127,7 @@ def teacher_photo(run: Run, prior: Prior) -> torch.Tensor:
     return tv_restoration(operator, y).clamp(-1, 1)
 
 
-def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
+def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Inversion:
     """Optimise x_T for one run (Algorithm 2)."""
     check_integer("steps", run.steps, 1)
     chain, _, y = make_run_chain(run, prior)
@@ -144,7 +144,7 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
         reference=original,
         solve=SolveOptions(gaussian=gaussian),
     ).rows
-    return Descent(
+    return Inversion(
         run,
         tuple(row.loss for row in rows),
         tuple(float("nan") if row.psnr is None else row.psnr for row in rows),
@@ -154,14 +154,14 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Descent:
     )
 
 
-def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Descent]:
+def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Inversion]:
     """The descents of ``runs``, one by one."""
     gaussian = gaussian_of(prior)
     for run in runs:
         yield measure(run, prior, gaussian)
 
 
-def _encode(descent: Descent) -> dict[str, Any]:
+def _encode(descent: Inversion) -> dict[str, Any]:
     """The loss keeps enough digits to find its smallest value."""
     known = descent.teacher_psnr
     return {
@@ -173,7 +173,7 @@ def _encode(descent: Descent) -> dict[str, Any]:
     }
 
 
-def _decode(run: Run, entry: dict[str, Any]) -> Descent:
+def _decode(run: Run, entry: dict[str, Any]) -> Inversion:
     loss, quality, shell = rows = [
         tuple(float(value) for value in entry[name]) for name in ("loss", "psnr", "shell")
     ]
@@ -182,7 +182,7 @@ def _decode(run: Run, entry: dict[str, Any]) -> Descent:
     if not all(math.isfinite(value) for row in rows for value in row):
         raise ValueError("loss, psnr, shell: expected finite numbers")
     others, known = float(entry["others_psnr"]), entry["teacher_psnr"]
-    return Descent(run, loss, quality, shell, others, None if known is None else float(known))
+    return Inversion(run, loss, quality, shell, others, None if known is None else float(known))
 
 
 STUDY = Study("inversion", "descents", Run, measure_all, _encode, _decode)

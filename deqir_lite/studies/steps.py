@@ -118,8 +118,8 @@ def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Qu
     sweeps = []
     for i in range(run.solved):
         chain = make_chain(prior, operator, y[i : i + 1], **settings)
-        method = "gaussian", "anderson-triangular", "gaussian"
-        curve = sweep(chain, x0[i : i + 1], gaussian, *method, max_sweeps=run.num_steps)
+        how = "gaussian", "anderson-triangular", "gaussian"
+        curve = sweep(chain, x0[i : i + 1], gaussian, *how, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))
     return Quality(run, psnr(x0, truth).mean().item(), tuple(sweeps))
 

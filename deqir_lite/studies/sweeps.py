@@ -109,8 +109,8 @@ def sweeps_to(curve: Sequence[float], *, target: float = TARGET) -> int | None:
 def default_runs() -> list[Run]:
     """A few tasks and photos with the defaults of everything: chain, form, solver and start."""
     chain = PICTURE["num_steps"], PICTURE["eta"], PICTURE["spacing"]
-    method = "gaussian", "anderson-triangular", "gaussian"
-    return [Run(task, photo, *chain, *method) for task in DEFAULT_TASKS for photo in DEFAULT_PHOTOS]
+    how = "gaussian", "anderson-triangular", "gaussian"
+    return [Run(task, photo, *chain, *how) for task in DEFAULT_TASKS for photo in DEFAULT_PHOTOS]
 
 
 def default_sweeps(curves: Iterable[SweepCurve]) -> dict[str, float]:
@@ -198,11 +198,11 @@ def sweep(
     """
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
     states = make_start(start, chain, gaussian=gaussian)
-    method = make_solver(solver)
-    state = method.init(system, states)
+    rule = make_solver(solver)
+    state = rule.init(system, states)
     curve = [psnr(states[-1], sequential).item()]
     for _ in range(min(max_sweeps, chain.num_steps)):
-        state = method.step(system, state)
+        state = rule.step(system, state)
         x0 = state.output[-1]
         if not bool(torch.isfinite(x0).all()):
             break

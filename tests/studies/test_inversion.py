@@ -18,7 +18,7 @@ from deqir_lite.studies.inversion import (
     SAMPLES,
     STUDY,
     TEACHERS,
-    Descent,
+    Inversion,
     Run,
     make_run_chain,
     measure,
@@ -36,7 +36,7 @@ def photos():
 
 
 def descent(run=RUN, loss=(3.0, 1.0, 2.0, 2.5), quality=(20.0, 21.0, 25.0, 19.0)):
-    return Descent(run, loss, quality, (1.0, 1.0, 1.0, 1.0), 20.5, None)
+    return Inversion(run, loss, quality, (1.0, 1.0, 1.0, 1.0), 20.5, None)
 
 
 def test_the_best_step_is_chosen_by_the_loss_and_not_by_the_photo():
