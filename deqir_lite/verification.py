@@ -81,11 +81,12 @@ def verification_chain(
     y has white noise of the standard deviation ``sigma_y``, which the chain knows.
     """
     gaussian = GaussianPrior(power_law_spectrum())
-    photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed)).clamp(-1, 1)
+    # other seeds than that of the chain: else photo and noise would be made of its x_T
+    photo = gaussian.sample((1, size, size), torch.Generator().manual_seed(seed + 1)).clamp(-1, 1)
     operator = make_task(task, (size, size), seed=seed)
     y = operator.A(photo)
     if sigma_y:
-        generator = torch.Generator().manual_seed(seed + 1)
+        generator = torch.Generator().manual_seed(seed + 2)
         y = y + sigma_y * torch.randn(y.shape, generator=generator, dtype=torch.float64)
     return make_chain(
         bent_prior(gaussian),
