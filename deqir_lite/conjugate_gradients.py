@@ -21,13 +21,15 @@ def conjugate_gradients(
     max_iterations: int,
     preconditioner: Map = lambda v: v,
     scale: Tensor | None = None,
+    strict: bool = True,
 ) -> Tensor:
     """Solve operator(x) = b for a symmetric positive definite map, each batch entry by itself.
 
     ``preconditioner``: a symmetric positive definite map that is close to the inverse of
     ``operator``. An entry stops when its residual r, in the norm of the preconditioner M, is
     small: r^T M r at most ``tolerance``^2 times ``scale`` (B,), by default b^T M b. Raises
-    RuntimeError with the residual reached when ``max_iterations`` do not suffice.
+    RuntimeError with the residual reached when ``max_iterations`` do not suffice; unless
+    ``strict``, x is then as it is.
     """
 
     def direction(r: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,7 +41,7 @@ def conjugate_gradients(
         return q, dot(p, q)
 
     x, reached = _iterate(b, direction, product, tolerance, max_iterations, scale)
-    if reached is not None:
+    if strict and reached is not None:
         raise RuntimeError(
             f"conjugate gradients: relative residual {reached:.1e} after {max_iterations} "
             f"iterations; wanted {tolerance:.1e}"

@@ -14,7 +14,7 @@ from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 
-MOST_ITERATIONS = 2000
+_MOST_ITERATIONS = 2000
 
 
 class Conditioning:
@@ -25,7 +25,7 @@ class Conditioning:
     the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
     the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
     linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
-    not converge to the relative ``tolerance``.
+    not converge to the relative ``tolerance``; with ``most_iterations`` it ends there instead.
     """
 
     def __init__(
@@ -37,10 +37,12 @@ class Conditioning:
         sigma_y: float,
         tolerance: float,
         floor: float = 1e-9,
+        most_iterations: int | None = None,
     ) -> None:
         self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
         self.variances = torch.maximum(variances, floor * largest)
+        self.most_iterations = most_iterations
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
 
     def correlate(self, white: Tensor) -> Tensor:
@@ -55,16 +57,19 @@ class Conditioning:
         """K r (B, 3, H, W) for measurements r (B, ...), with noise."""
         return linear_map(r, self._gain, self._gain_adjoint)
 
-    # (I - K A) = N (N C^-1 N)^+ N C^-1 and its transpose
+    # I - K A = N (N C^-1 N)^+ N C^-1 = N + N (N C^-1 N)^+ N C^-1 R and its transpose: where v fits
+    # the measurement already, R v = 0 and there is nothing to solve
 
     def _project(self, v: Tensor) -> Tensor:
-        weighed = self._precision(v)
-        return self._within_null(weighed, dot(v, weighed))
+        null = self.operator.null_projector(v)
+        weighed = self._precision(v - null)
+        return null + self._within_null(weighed, dot(v - null, weighed))
 
     def _project_adjoint(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
         scale = dot(null, self._covariance(null))
-        return self._precision(self._within_null(null, scale))
+        solved = self._precision(self._within_null(null, scale))
+        return null + self.operator.range_projector(solved)
 
     def _within_null(self, b: Tensor, scale: Tensor) -> Tensor:
         """N (N C^-1 N)^+ N b."""
@@ -106,7 +111,8 @@ class Conditioning:
                 system,
                 torch.where(finite, b, 0),
                 tolerance=self.tolerance,
-                max_iterations=MOST_ITERATIONS,
+                max_iterations=self.most_iterations or _MOST_ITERATIONS,
+                strict=self.most_iterations is None,
                 preconditioner=preconditioner,
                 scale=None if scale is None else torch.where(finite.flatten(), scale, 0),
             )
