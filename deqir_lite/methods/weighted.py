@@ -28,8 +28,8 @@ class WeightedConsistency(ConsistencyStep):
     oblique projector onto the null space. C_t = I would be DDNM's step.
 
     ``gaussian`` is by default the Gaussian part of the prior, or the bundled one for a prior
-    without. ``tolerance`` is that of the solves; by default 1e-11 in float64 and
-    .1 in float32, where they also end after 40 iterations: in pictures more changes less than .1 dB.
+    without. ``tolerance`` is that of the solves, by default 1e-11 in float64. In float32 it is .1,
+    and they end after 40 iterations: in pictures more changes less than .1 dB.
     """
 
     knows_noise = True
