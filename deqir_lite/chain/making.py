@@ -10,7 +10,15 @@ from deqir_lite.chain.presets import PICTURE
 from deqir_lite.chain.restoration_chain import RestorationChain
 from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
 from deqir_lite.measurement import Measurement
-from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method, step_coefficients
+from deqir_lite.methods import (
+    ConsistencyStep,
+    DDNMNoise,
+    Method,
+    NoiseRule,
+    StepCoefficients,
+    find_method,
+    step_coefficients,
+)
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.schedule import timestep_grid
@@ -80,11 +88,7 @@ def make_chain(
         abar = coefficients.alpha_bar[0]
         first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
     each = draws[1:].view(steps, -1, *pinv_y.shape)
-    fresh = torch.zeros_like(each[:, 0])
-    if rule.draws:
-        fresh = rule.fresh_noise(each, coefficients.source, coefficients.target, consistency)
-    asks = coefficients.asks.reshape(-1, *[1] * pinv_y.ndim).to(pinv_y.device)
-    fresh = torch.where(asks, fresh, each[:, 0])  # a return adds noise, whatever the rule
+    fresh = _fresh_noise(coefficients, consistency, each)
     for name, own in (("x_T", x_T), ("noise", noise)):
         if own is not None:
             check_finite(name, own)
@@ -97,6 +101,18 @@ def make_chain(
         x_T=first if x_T is None else x_T,
         noise=fresh if noise is None else noise,
     )
+
+
+def _fresh_noise(
+    coefficients: StepCoefficients, consistency: ConsistencyStep, draws: torch.Tensor
+) -> torch.Tensor:
+    """xi of all steps (T, B, 3, H, W) from their ``draws`` (T, m, B, 3, H, W), m >= 1."""
+    c, rule = coefficients, coefficients.rule
+    fresh = torch.zeros_like(draws[:, 0])
+    if rule.draws:
+        fresh = rule.fresh_noise(draws, c.source, c.target, consistency)
+    asks = c.asks.reshape(-1, *[1] * (fresh.ndim - 1)).to(fresh.device)
+    return torch.where(asks, fresh, draws[:, 0])  # a return adds noise, whatever the rule
 
 
 def _find_rule(method: Method, eta: float | None, rule: NoiseRule | None) -> NoiseRule:

@@ -61,28 +61,6 @@ class NoiseRule(ABC):
 
 
 @dataclass(frozen=True)
-class DDNMNoise(NoiseRule):
-    """a = sqrt(abar_s), c1 = eta sqrt(1 - abar_s), c2 = sqrt(1 - eta^2) sqrt(1 - abar_s).
-
-    The rule of DDNM and of Proposition 1; ``eta`` in [0, 1] is the share of fresh noise: 0 is
-    deterministic DDIM, 1 puts all of a step's noise into fresh draws.
-    """
-
-    eta: float = 1.0
-
-    def __post_init__(self) -> None:
-        check_interval("eta", self.eta, 0.0, 1.0)
-
-    def weights(
-        self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
-    ) -> Weights:
-        """As above."""
-        noise = (1 - target).sqrt()
-        c2 = math.sqrt(1 - self.eta**2) * noise
-        return Weights(target.sqrt(), torch.zeros_like(target), c2, self.eta * noise)
-
-
-@dataclass(frozen=True)
 class ReleasedNoise(NoiseRule):
     """c1 = nw sqrt(1 - abar_s), c2 = sqrt(1 - etw^2) sqrt(1 - abar_s), a = sqrt(abar_s).
 
@@ -104,6 +82,26 @@ class ReleasedNoise(NoiseRule):
         noise = (1 - target).sqrt()
         c2 = math.sqrt(1 - self.etw**2) * noise
         return Weights(target.sqrt(), torch.zeros_like(target), c2, self.nw * noise)
+
+
+@dataclass(frozen=True)
+class DDNMNoise(NoiseRule):
+    """a = sqrt(abar_s), c1 = eta sqrt(1 - abar_s), c2 = sqrt(1 - eta^2) sqrt(1 - abar_s).
+
+    The rule of DDNM and of Proposition 1; ``eta`` in [0, 1] is the share of fresh noise: 0 is
+    deterministic DDIM, 1 puts all of a step's noise into fresh draws.
+    """
+
+    eta: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_interval("eta", self.eta, 0.0, 1.0)
+
+    def weights(
+        self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
+    ) -> Weights:
+        """As above."""
+        return ReleasedNoise(nw=self.eta, etw=self.eta).weights(source, target)
 
 
 @dataclass(frozen=True)

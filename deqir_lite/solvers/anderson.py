@@ -14,7 +14,7 @@ import torch
 
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.fixedpoint.system import FixedPointSystem
-from deqir_lite.solvers.state import SolverState, check_start, evaluate, no_residual
+from deqir_lite.solvers.state import SolverState, evaluate
 
 MIXINGS = ("joint", "per-timestep", "triangular")
 
@@ -67,9 +67,7 @@ class Anderson:
 
     def init(self, system: FixedPointSystem, states: torch.Tensor) -> AndersonState:
         """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""
-        states = check_start(system, states)
-        frozen = torch.zeros(states.shape[1], dtype=torch.int64)
-        return AndersonState(states, states, no_residual(states), frozen)
+        return AndersonState.begin(system, states)
 
     def step(
         self, system: FixedPointSystem, state: AndersonState, *, tolerance: float = 0.0

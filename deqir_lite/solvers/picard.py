@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from deqir_lite.fixedpoint.system import FixedPointSystem
-from deqir_lite.solvers.state import SolverState, check_start, evaluate, no_residual
+from deqir_lite.solvers.state import SolverState, evaluate
 
 
 @dataclass
@@ -23,9 +23,7 @@ class Picard:
 
     def init(self, system: FixedPointSystem, states: torch.Tensor) -> PicardState:
         """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""
-        states = check_start(system, states)
-        frozen = torch.zeros(states.shape[1], dtype=torch.int64)
-        return PicardState(states, states, no_residual(states), frozen)
+        return PicardState.begin(system, states)
 
     def step(
         self, system: FixedPointSystem, state: PicardState, *, tolerance: float = 0.0

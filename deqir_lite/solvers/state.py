@@ -1,7 +1,7 @@
 """What a solver carries from sweep to sweep, and what it leaves behind."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import torch
 
@@ -51,6 +51,19 @@ class SolverState:
     frozen: torch.Tensor
     sweeps: int = 0
     nfe: int = 0
+
+    @classmethod
+    def begin(cls, system: FixedPointSystem, states: torch.Tensor) -> Self:
+        """Before the first sweep, at ``states`` (T+1, B, ...) with the chain's own x_T in front.
+
+        Raises ValueError when they have not the shape, dtype or device of the chain's states.
+        """
+        x_T = system.chain.x_T
+        check_like("start", states, (system.chain.num_steps + 1, *x_T.shape), x_T)
+        states = torch.cat([x_T[None], states[1:]])
+        shape = (len(states) - 1, states.shape[1])
+        residual = torch.full(shape, float("inf"), dtype=torch.float64)
+        return cls(states, states, residual, torch.zeros(shape[1], dtype=torch.int64))
 
     @property
     def weights(self) -> torch.Tensor | None:
@@ -102,21 +115,6 @@ class Solver(Protocol[State]):
     def step(self, system: FixedPointSystem, state: State, *, tolerance: float = 0.0) -> State:
         """One sweep; freezes the leading states whose residual is at most ``tolerance``."""
         ...
-
-
-def check_start(system: FixedPointSystem, states: torch.Tensor) -> torch.Tensor:
-    """``states`` with the chain's own x_T in states[0].
-
-    Raises ValueError when they have not the shape, dtype or device of the chain's states.
-    """
-    x_T = system.chain.x_T
-    check_like("start", states, (system.chain.num_steps + 1, *x_T.shape), x_T)
-    return torch.cat([x_T[None], states[1:]])
-
-
-def no_residual(states: torch.Tensor) -> torch.Tensor:
-    """Residuals (T, B) of states (T+1, B, ...) before the first sweep: infinite."""
-    return torch.full((len(states) - 1, states.shape[1]), float("inf"), dtype=torch.float64)
 
 
 def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, staircase: bool) -> State:
