@@ -24,8 +24,8 @@ app = typer.Typer(
 )
 
 
-def option(panel: str, help: str, *flags: str) -> Any:
-    """An option with its help, in one of the panels of a command."""
+def option(panel: str | None, help: str, *flags: str) -> Any:
+    """An option with its help, in one of the panels of a command where that has some."""
     return typer.Option(*flags, help=help, rich_help_panel=panel)
 
 

@@ -11,7 +11,6 @@ import torch
 from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.inversion import optimize_initial_noise, oracle_loss, restorer_loss
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
@@ -20,6 +19,7 @@ from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import SolveOptions
+from deqir_lite.studies.evaluation.references import tv_restoration
 from deqir_lite.studies.study import Study
 
 TEACHERS = ("restorer", "mean", "oracle")

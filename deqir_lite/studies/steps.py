@@ -16,13 +16,13 @@ import torch
 
 from deqir_lite.chain import PICTURE, make_chain
 from deqir_lite.checks import check_integer
-from deqir_lite.evaluation.photos import find_photos, photos_of
 from deqir_lite.images import load_photo
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
+from deqir_lite.studies.evaluation.photos import find_photos, photos_of
 from deqir_lite.studies.study import Study
 from deqir_lite.studies.sweeps import sweep, sweeps_to
 

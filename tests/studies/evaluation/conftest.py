@@ -4,16 +4,13 @@ import pytest
 import torch
 
 from deqir_lite import save_image
-from deqir_lite.evaluation import (
-    Evaluation,
-    Pictures,
-    Results,
-    Setting,
-    find_photos,
-    plan,
-    references,
-    tv_restoration,
-)
+from deqir_lite.studies.evaluation import references
+from deqir_lite.studies.evaluation.photos import find_photos
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.references import tv_restoration
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.run import Evaluation
+from deqir_lite.studies.evaluation.settings import Setting, plan
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain, make_chain
-from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.photos import Photo, check_photo_sizes, photos_of
-from deqir_lite.evaluation.pictures import Pictures
-from deqir_lite.evaluation.references import gaussian, reference_scores, score, scores
-from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, seeds_of
 from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.base import Prior
+from deqir_lite.studies.evaluation.goals import GOAL_SIZE
+from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, photos_of
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.references import gaussian, reference_scores, score, scores
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, seeds_of
 
 
 @dataclass

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from deqir_lite import make_chain, restore_sequential, save_image
-from deqir_lite.evaluation import restore_samples, summarise
-from deqir_lite.evaluation import run as run_module
-from deqir_lite.evaluation.settings import GOAL_SIZE, Setting, plan, seeds_of
 from deqir_lite.images import to_uint8
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS, make_task
+from deqir_lite.studies.evaluation import run as run_module
+from deqir_lite.studies.evaluation.run import restore_samples
+from deqir_lite.studies.evaluation.settings import GOAL_SIZE, Setting, plan, seeds_of
+from deqir_lite.studies.evaluation.summary import summarise
 
 # --- batches ---
 
