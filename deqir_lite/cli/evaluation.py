@@ -133,7 +133,7 @@ def evaluation(
         _each("tasks", tasks, str),
         _each("sizes", sizes, int),
         _each("timesteps", timesteps, int),
-        _each("eta", eta, float),
+        eta=_each("eta", eta, float),
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     found = find_photos(photos or data_path("photos"))

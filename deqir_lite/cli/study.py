@@ -81,7 +81,7 @@ def recipes(
 
     place = choose_device(device)
     check_writable("out", out)
-    chosen = named_recipes(place, recipe or ())
+    chosen = named_recipes(place, names=recipe or ())
     largest = max(max(each.crop, each.final_crop) for each in chosen.values())
     found = load_photos(photos, minimum=largest)
     made = compare_recipes(found, chosen, minutes, device=place, show_progress=True, out=out)

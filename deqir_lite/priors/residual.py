@@ -142,7 +142,9 @@ class ResidualPrior:
             )
         try:
             schedule = linear_schedule(config["num_train_timesteps"])
-            network = ResidualUNet(config["channels"], config["blocks"], config["patch"])
+            network = ResidualUNet(
+                config["channels"], blocks=config["blocks"], patch=config["patch"]
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"

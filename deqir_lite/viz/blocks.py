@@ -48,7 +48,7 @@ def plot_blocks(
     top = np.log10(values.max()) if values.any() else 0.0
     logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
     count = size // block
-    with drawing(ax, 4.8, 4.0, title=title) as ax:
+    with drawing(ax, width=4.8, height=4.0, title=title) as ax:
         picture = ax.imshow(
             np.ma.masked_where(values == 0, logs),
             cmap="cividis",  # even in lightness, and the same for all kinds of colour vision

@@ -181,7 +181,7 @@ def _restored(
         )
         for sampler in ("sequential", "parallel")
     )
-    name, simple = at_once.simple_name, at_once.simple
+    name, simple = at_once.simple
     pinv, x0 = problem.operator.pinv(problem.y), at_once.solution.x0
     sweeps = at_once.solution.sweeps
     before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, x0))

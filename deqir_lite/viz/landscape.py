@@ -54,7 +54,7 @@ def plot_landscape(
             raise ValueError(f"arrows[{name!r}]: got {len(vectors)} for {count} points")
     height = values.detach().double().cpu().numpy()
     axis = np.linspace(-reach, reach, len(height))
-    with drawing(ax, 4.4, 4.4, title=title) as ax:
+    with drawing(ax, width=4.4, height=4.4, title=title) as ax:
         # Even steps of the square root: a squared distance gets evenly spaced lines.
         low = height.min()
         levels = low + np.linspace(0, float(height.max() - low) ** 0.5 or 1.0, 11) ** 2

@@ -45,7 +45,7 @@ def plot_noise(noises: Mapping[str, torch.Tensor]) -> BookFigure:
         raise ValueError("noises: got none; expected at least one")
     for name, x in noises.items():
         check_images(f"noises[{name!r}]", x)
-    figure, (left, right) = new_figure(8.4, 3.4, ncols=2)
+    figure, (left, right) = new_figure(width=8.4, height=3.4, ncols=2)
     grid = np.linspace(-4.5, 4.5, 46)
     with book_style():
         for k, (name, x) in enumerate(noises.items()):

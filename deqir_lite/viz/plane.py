@@ -47,7 +47,7 @@ def plot_solution_line(
     unit = a / length
     along = 3 * reach * np.array([[-1.0], [1.0]])
     solutions = y / length * unit + along * np.array([-unit[1], unit[0]])
-    with drawing(ax, 4.4, 4.4) as ax:
+    with drawing(ax, width=4.4, height=4.4) as ax:
         for ends, k, label in ((solutions, 0, "all x with A x = y"), (along * unit, 1, "range")):
             look: Any = {"color": COLORS[k], "linestyle": ("-", "--")[k], "marker": ""}
             ax.plot(ends[:, 0], ends[:, 1], label=label, **look)

@@ -55,7 +55,7 @@ def plot_score_field(
     field = -prior(coarse, torch.full((len(coarse),), t))
     plain: Any = {"marker": "", "linestyle": "-"}
     title = f"t = {t}" if title is None else title
-    with drawing(ax, 4.4, 4.4, title=title) as ax:
+    with drawing(ax, width=4.4, height=4.4, title=title) as ax:
         ax.imshow(
             shades.numpy(),
             cmap="Greys",

@@ -79,7 +79,7 @@ def book_style() -> Iterator[None]:
 
 
 def new_figure(
-    width: float = 6.4, height: float = 3.6, *, nrows: int = 1, ncols: int = 1
+    *, width: float = 6.4, height: float = 3.6, nrows: int = 1, ncols: int = 1
 ) -> tuple[BookFigure, Any]:
     """Make a figure in the book's style.
 
@@ -96,11 +96,11 @@ def new_figure(
 
 @contextlib.contextmanager
 def drawing(
-    ax: Axes | None, width: float = 6.4, height: float = 3.6, *, title: str | None = None
+    ax: Axes | None, *, width: float = 6.4, height: float = 3.6, title: str | None = None
 ) -> Iterator[Axes]:
     """Draw on ``ax``, or on those of a new figure, in the book's style; the title comes last."""
     if ax is None:
-        _, ax = new_figure(width, height)
+        _, ax = new_figure(width=width, height=height)
     with book_style():
         yield ax
         if title:

@@ -51,7 +51,7 @@ def plot_trajectory(
     if under is not None and under.shape != points.shape:
         raise ValueError(f"reference: got shape {under.shape}; expected {points.shape}")
     plain: Any = {"marker": "", "linestyle": "-"}
-    with drawing(ax, 4.0, 4.0, title=title) as ax:
+    with drawing(ax, width=4.0, height=4.0, title=title) as ax:
         if prior is not None:
             _shade(ax, prior, reach)
         if under is not None:

@@ -55,7 +55,7 @@ def test_named_recipes_change_what_they_say():
     # comparable networks: none has twice the parameters of another
     sizes = [sum(p.numel() for p in r.build_network().parameters()) for r in recipes.values()]
     assert max(sizes) < 2 * min(sizes)
-    assert named_recipes("cuda", ["base"]) == {"base": Recipe.for_device("cuda")}
+    assert named_recipes("cuda", names=["base"]) == {"base": Recipe.for_device("cuda")}
 
 
 def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photos, tmp_path, clock):

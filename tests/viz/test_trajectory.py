@@ -83,7 +83,7 @@ def test_refuses(arguments, message):
 
 
 def test_a_figure_becomes_a_frame_of_its_own_size():
-    figure, _ = new_figure(3.0, 2.0)
+    figure, _ = new_figure(width=3.0, height=2.0)
     picture = figure_picture(figure)
     assert picture.mode == "RGB"
     assert picture.size == (300, 200)

@@ -57,6 +57,7 @@ def plan(
     tasks: Iterable[str],
     sizes: Iterable[int],
     timesteps: Iterable[int],
+    *,
     eta: Iterable[float] = (ETA,),
 ) -> list[Setting]:
     """All settings, the most important ones first. Raises ValueError for an unknown task."""

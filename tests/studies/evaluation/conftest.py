@@ -28,7 +28,7 @@ def photo_folder(tmp_path, gaussian_prior):
 @pytest.fixture
 def settings():
     """Two tasks at 16 pixels with two chains; colorization leaves the grey photo out."""
-    return plan(["colorization", "sr2"], [16], [3, 4], [0.5])
+    return plan(["colorization", "sr2"], [16], [3, 4], eta=[0.5])
 
 
 @pytest.fixture
