@@ -164,14 +164,19 @@ class Certificate:
             return "No claim was checked."
         return f"{len(self.claims) - len(self.failures())} of {len(self.claims)} claims pass."
 
+    @property
+    def caption(self) -> str:
+        """What stands over its table."""
+        return f"Certificate: {self.title}. {self.summary()}"
+
     def _repr_html_(self) -> str:
-        return html_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
+        return html_table(self.caption, self.claims)
 
     def _repr_markdown_(self) -> str:
         return markdown_table(f"**Certificate: {self.title}.** {self.summary()}", self.claims)
 
     def __str__(self) -> str:
-        return text_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
+        return text_table(self.caption, self.claims)
 
 
 def assert_passed(certificates: Sequence[Certificate]) -> None:

@@ -13,11 +13,12 @@ from deqir_lite.chain import ChainSettings
 from deqir_lite.memory import explaining_memory
 from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
+from deqir_lite.priors.load import load_gaussian
 from deqir_lite.restoration import Problem, pose_problem, restore_problem
 from deqir_lite.studies.evaluation.goals import GOAL_SIZE
 from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, photos_of
 from deqir_lite.studies.evaluation.pictures import Pictures
-from deqir_lite.studies.evaluation.references import gaussian, reference_scores, score, scores
+from deqir_lite.studies.evaluation.references import reference_scores, score, scores
 from deqir_lite.studies.evaluation.results import Results
 from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, seeds_of
 
@@ -148,7 +149,7 @@ class Evaluation:
 
         What lies between the two is lost by the sampler, and no better prior could regain it.
         """
-        restored = self._restore(setting, truths, gaussian(self.prior.schedule))
+        restored = self._restore(setting, truths, load_gaussian(self.prior.schedule))
         for photo, truth, samples in zip(photos, truths, restored, strict=True):
             mean = samples.mean(dim=0, keepdim=True)
             self.results.samples[setting, photo.name]["gaussian"] = score(mean, truth[None])

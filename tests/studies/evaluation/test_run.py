@@ -274,7 +274,7 @@ def test_the_spacing_is_that_of_the_chains(make_evaluation):
 def test_the_same_chains_under_the_gaussian_prior(make_evaluation, gaussian_prior, monkeypatch):
     """The entry that tells what the sampler loses is that of the prior with a known answer."""
     monkeypatch.setattr(run_module, "GOAL_SIZE", 16)
-    monkeypatch.setattr(run_module, "gaussian", lambda schedule: gaussian_prior)
+    monkeypatch.setattr(run_module, "load_gaussian", lambda schedule: gaussian_prior)
     evaluation = make_evaluation()
     setting = Setting("sr2", 16, 3, 0.5)
     assert evaluation.run([setting])
