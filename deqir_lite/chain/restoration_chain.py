@@ -50,6 +50,13 @@ class RestorationChain:
     x_T: torch.Tensor
     noise: torch.Tensor
 
+    def __post_init__(self) -> None:
+        step = self.consistency
+        whose = (step.measurement, step.coefficients, step.prior)
+        own = (self.measurement, self.coefficients, self.prior)
+        if any(there is not here for there, here in zip(whose, own, strict=True)):
+            raise ValueError("consistency: it is that of another chain; with_prior makes it anew")
+
     @property
     def num_steps(self) -> int:
         """T."""
