@@ -26,6 +26,9 @@ INK = "#1a1a1a"
 GRID = "#d9d9d9"
 DPI = 100
 
+REACH = 3.0
+"""Figures of points show [-REACH, REACH]: where three standard deviations of noise lie."""
+
 _SETTINGS: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -105,6 +108,12 @@ def drawing(
         yield ax
         if title:
             ax.set_title(title)
+
+
+def square_plane(ax: Axes, *, reach: float = REACH) -> None:
+    """Show [-reach, reach] in both directions of the plane, at one scale: angles are true."""
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
+    ax.set_aspect("equal")
 
 
 def series_look(k: int) -> dict[str, Any]:
