@@ -25,17 +25,8 @@ class _Measured(Protocol):
     def run(self) -> Any: ...
 
 
-class _OfAChain(Protocol):
-    @property
-    def num_steps(self) -> int: ...
-    @property
-    def eta(self) -> float: ...
-    @property
-    def spacing(self) -> Any: ...
-
-
-def chain_settings(run: _OfAChain) -> ChainSettings:
-    """What a run says of its chain."""
+def chain_settings(run: Any) -> ChainSettings:
+    """What a run with ``num_steps``, ``eta`` and ``spacing`` says of its chain."""
     return {"num_steps": run.num_steps, "eta": run.eta, "spacing": run.spacing}
 
 
