@@ -93,3 +93,24 @@ def check_deviation(name: str, value: Any) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value < math.inf:
         raise ValueError(f"{name}: got {value!r}; expected a finite number >= 0")
+
+
+def deviations(name: str, value: Any, batch: int) -> torch.Tensor:
+    """A standard deviation for each of ``batch`` images, (B,) float64 on the CPU.
+
+    ``value`` is one number for all of them, or a sequence or tensor (B,) with one each. Raises
+    ValueError unless all are finite and >= 0.
+    """
+    each = value.tolist() if isinstance(value, torch.Tensor) else value
+    several = isinstance(each, Sequence) and not isinstance(each, str)
+    levels = list(each) if several else [each]
+    good = all(
+        isinstance(level, (int, float)) and not isinstance(level, bool) and 0 <= level < math.inf
+        for level in levels
+    )
+    if not good or (several and len(levels) != batch):
+        raise ValueError(
+            f"{name}: got {each!r}; expected a finite number >= 0, or one for each of the "
+            f"{batch} images"
+        )
+    return torch.tensor(levels, dtype=torch.float64).expand(batch)

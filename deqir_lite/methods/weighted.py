@@ -54,18 +54,14 @@ class WeightedConsistency(ConsistencyStep):
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""
         x0, m = prediction.x0, self.measurement
-        flat, conditioning = x0.flatten(0, 1), self._conditioning(prediction.steps, len(x0[0]))
-        repeats = (len(x0), *[1] * (m.y.ndim - 1))
-        if m.sigma_y == 0:
-            known = m.pinv_y.repeat(len(x0), 1, 1, 1)
-            return (known + conditioning.project(flat - known)).view_as(x0)
-        missing = m.y.repeat(repeats) - m.operator.applied(flat)
-        return (flat + conditioning.gain(missing)).view_as(x0)
+        y = m.y.repeat(len(x0), *[1] * (m.y.ndim - 1))
+        known = m.pinv_y.repeat(len(x0), 1, 1, 1)
+        return self._conditioned(x0.flatten(0, 1), y, known, prediction.steps).view_as(x0)
 
     @property
     def meets_y(self) -> bool:
-        """Where y has no noise."""
-        return self.measurement.sigma_y == 0
+        """Where no y has noise."""
+        return all(self.measurement.exact)
 
     def linear(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
         """N v = (I - A^+ A) v instead of (I - K_t A) v: near enough for the linear model of a
@@ -83,27 +79,44 @@ class WeightedConsistency(ConsistencyStep):
         ``white`` and ``white_y`` (T, B, 3, H, W) are standard normal; the second stands for n in
         the singular basis and is not looked at without noise.
         """
-        steps, batch = slice(0, len(white)), len(white[0])
-        conditioning = self._conditioning(steps, batch)
-        z = conditioning.correlate(white.flatten(0, 1))
-        if self.measurement.sigma_y == 0:
-            return conditioning.project(z).view_as(white)
-        operator = self.measurement.operator
-        if not isinstance(operator, SpectralOperator):
-            raise ValueError(
-                f"rule: draws with noise in y need a singular basis; {operator!r} has none"
-            )
-        n = self.measurement.sigma_y * operator.u(white_y.flatten(0, 1))
-        return (z - conditioning.gain(operator.applied(z) + n)).view_as(white)
+        steps, m = slice(0, len(white)), self.measurement
+        z = self._conditioning(steps).correlate(white.flatten(0, 1))
+        n = torch.zeros_like(m.y).repeat(len(white), *[1] * (m.y.ndim - 1))
+        if not self.meets_y:
+            if not isinstance(m.operator, SpectralOperator):
+                raise ValueError(
+                    f"rule: draws with noise in y need a singular basis; {m.operator!r} has none"
+                )
+            n = m.operator.u((m.sigma_y[:, None, None, None] * white_y).flatten(0, 1))
+        return self._conditioned(z, -n, torch.zeros_like(z), steps).view_as(white)
 
-    def _conditioning(self, steps: Steps, batch: int) -> Conditioning:
+    def _conditioned(
+        self, x: torch.Tensor, y: torch.Tensor, known: torch.Tensor, steps: Steps
+    ) -> torch.Tensor:
+        """x + K_t (y - A x) for n * B images; ``known`` is A^+ y, from which exact y are met.
+
+        Where some images have noise and others none, each kind is solved for with zeros in place
+        of the other: these are their own solution, so that every image gets what it would alone.
+        """
+        m, conditioning = self.measurement, self._conditioning(steps)
+        exact = (m.sigma_y == 0).repeat(len(x) // len(m.y))
+        of_x, of_y = (exact.reshape(-1, *[1] * (like.ndim - 1)) for like in (x, y))
+        met = noisy = x
+        if any(m.exact):
+            met = known + conditioning.project(torch.where(of_x, x - known, 0))
+        if not all(m.exact):
+            missing = y - m.operator.applied(x)
+            noisy = x + conditioning.gain(torch.where(of_y, 0, missing))
+        return torch.where(of_x, met, noisy)
+
+    def _conditioning(self, steps: Steps) -> Conditioning:
         """K_t of n steps for n * B images, step by step."""
-        m = self.measurement
+        m, variances = self.measurement, self._variances[steps]
         return Conditioning(
             self.gaussian,
             m.operator,
-            self._variances[steps].repeat_interleave(batch, dim=0),
-            sigma_y=m.sigma_y,
+            variances.repeat_interleave(len(m.y), dim=0),
+            sigma_y=m.sigma_y.repeat(len(variances)),
             tolerance=self.tolerance,
             floor=1e-9 if self._double else 1e-5,
             most_iterations=None if self._double else 40,

@@ -4,11 +4,12 @@ C is diagonal in the eigenbasis of a Gaussian photo prior, with variances of the
 Every image of a batch is solved for by itself, so that alone and in a batch it gets the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from deqir_lite.checks import deviations
 from deqir_lite.conjugate_gradients import conjugate_gradients, dot
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
@@ -21,7 +22,8 @@ class Conditioning:
     """K and I - K A for x ~ N(0, C), y = A x + n, n ~ N(0, sigma_y^2 I), and A of photos.
 
     ``variances`` (B or 1, 3, H, W // 2 + 1) of C in the eigenbasis of ``gaussian``, raised to the
-    share ``floor`` of the largest: no direction has infinite precision. Without noise
+    share ``floor`` of the largest: no direction has infinite precision. ``sigma_y`` is a number, or
+    one for each of the B variances. Without noise
     the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
     the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
     linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
@@ -34,12 +36,13 @@ class Conditioning:
         operator: LinearOperator,
         variances: Tensor,
         *,
-        sigma_y: float,
+        sigma_y: float | Sequence[float] | Tensor,
         tolerance: float,
         floor: float = 1e-9,
         most_iterations: int | None = None,
     ) -> None:
-        self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
+        self.gaussian, self.operator = gaussian, operator
+        self.sigma_y = deviations("sigma_y", sigma_y, len(variances)).to(variances)
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
         self.variances = torch.maximum(variances, floor * largest)
         self.most_iterations = most_iterations
@@ -93,7 +96,7 @@ class Conditioning:
     def _weigh(self, r: Tensor) -> Tensor:
         def noisy(u: Tensor) -> Tensor:
             seen = self.operator.applied(self._covariance(self.operator.adjoint(u)))
-            return seen + self.sigma_y**2 * u
+            return seen + self.sigma_y.square().reshape(-1, *[1] * (u.ndim - 1)) * u
 
         return self._solve(noisy, r, lambda u: u, None)
 

@@ -43,7 +43,8 @@ def problem(gaussian_prior):
         operator = make_task(task, SIZE)
         photos = gaussian_prior.sample((batch, *SIZE), torch.Generator().manual_seed(3))
         y = operator.A(photos)
-        y = y + sigma_y * randn(*y.shape, seed=4)
+        level = torch.as_tensor(sigma_y).reshape(-1, *[1] * (y.ndim - 1))
+        y = y + level * randn(*y.shape, seed=4)
         options = {"num_steps": 5, "seed": list(range(batch)), "method": TIGHT, **options}
         return make_chain(gaussian_prior, operator, y, sigma_y=sigma_y, **options)
 
@@ -59,7 +60,7 @@ def exact_step(chain, gaussian, x, k):
     mean = gaussian.mean(x).expand(1, 3, *SIZE).flatten()
     seen = torch.cat([abar**0.5 * eye, A])
     noise = torch.block_diag(
-        (1 - abar) * eye, chain.measurement.sigma_y**2 * torch.eye(len(A)).double()
+        (1 - abar) * eye, chain.measurement.sigma_y[0] ** 2 * torch.eye(len(A)).double()
     )
     values = torch.cat([x.flatten(1), chain.measurement.y.flatten(1)], dim=1)
     spread = seen @ lam @ seen.T + noise
@@ -89,7 +90,7 @@ def test_without_noise_the_measurement_is_met_and_projectors_collapse(problem, t
     repeated = y.repeat(5, *[1] * (y.ndim - 1))
     torch.testing.assert_close(operator.A(flat), repeated, rtol=0, atol=1e-9)
     step = chain.method.consistency(chain.measurement, chain.coefficients, chain.prior)
-    one, two = (step._conditioning(slice(k, k + 1), 2) for k in (0, 3))
+    one, two = (step._conditioning(slice(k, k + 1)) for k in (0, 3))
     v = randn(2, 3, *SIZE, seed=8)
     torch.testing.assert_close(one.project(two.project(v)), two.project(v), rtol=0, atol=1e-9)
     if task.startswith("inpaint"):  # where A and Lam share no basis, K_t changes with t
@@ -171,6 +172,37 @@ def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
     # an entry's statistical error is at most sqrt(2 / n) times the product of the deviations
     allowed = 6 * (2 / count) ** 0.5 * deviation[:, None] * deviation + 1e-6
     assert ((found - covariance).abs() <= allowed).all()
+
+
+@pytest.mark.parametrize("rule", [DDNMNoise(), ExactNoise()])
+@pytest.mark.parametrize("task", ["inpaint-random", "sr2", "colorization"])
+def test_each_image_of_a_batch_has_its_own_noise_level(gaussian_prior, nonlinear_prior, task, rule):
+    """Exact and noisy y side by side, sampled together, give what each gives alone."""
+    levels, samples = [0.0, 0.05, 0.3], 2
+    operator = make_task(task, SIZE)
+    photos = gaussian_prior.sample((3, *SIZE), torch.Generator().manual_seed(3))
+    y = operator.A(photos)
+    y = y + torch.tensor(levels).reshape(-1, 1, 1, 1) * randn(*y.shape, seed=4)
+    options = {"method": TIGHT, "num_steps": 4, "rule": rule, "samples": samples, "seed": 5}
+    together = make_chain(nonlinear_prior, operator, y, sigma_y=levels, **options)
+    states = together.sequential()
+    for k, level in enumerate(levels):
+        alone = make_chain(nonlinear_prior, operator, y[k : k + 1], sigma_y=level, **options)
+        expected = alone.sequential()
+        got = states[:, samples * k : samples * (k + 1)]
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+    same = make_chain(nonlinear_prior, operator, y, sigma_y=torch.tensor(levels), **options)
+    torch.testing.assert_close(same.measurement.sigma_y, together.measurement.sigma_y)
+
+
+def test_gradients_of_exact_and_noisy_images_side_by_side(problem):
+    chain = problem("inpaint-random", [0.0, 0.1])
+    x, u = randn(5, 2, 3, *SIZE).requires_grad_(), randn(5, 2, 3, *SIZE, seed=1)
+    (together,) = torch.autograd.grad(chain.steps(x), x, u)
+    for k, level in enumerate((0.0, 0.1)):
+        alone = problem("inpaint-random", level)
+        (expected,) = torch.autograd.grad(alone.steps(x), x, u)
+        torch.testing.assert_close(together[:, k], expected[:, k], rtol=0, atol=1e-12)
 
 
 def test_steps_that_know_no_spread_have_no_exact_draws(problem):
