@@ -80,7 +80,7 @@ class WeightedConsistency(ConsistencyStep):
         the singular basis and is not looked at without noise.
         """
         steps, m = slice(0, len(white)), self.measurement
-        z = self._conditioning(steps).correlate(white.flatten(0, 1))
+        z = self._conditioning.of_groups(steps).correlate(white.flatten(0, 1))
         n = torch.zeros_like(m.y).repeat(len(white), *[1] * (m.y.ndim - 1))
         if not self.meets_y:
             if not isinstance(m.operator, SpectralOperator):
@@ -98,7 +98,7 @@ class WeightedConsistency(ConsistencyStep):
         Where some images have noise and others none, each kind is solved for with zeros in place
         of the other: these are their own solution, so that every image gets what it would alone.
         """
-        m, conditioning = self.measurement, self._conditioning(steps)
+        m, conditioning = self.measurement, self._conditioning.of_groups(steps)
         exact = (m.sigma_y == 0).repeat(len(x) // len(m.y))
         of_x, of_y = (exact.reshape(-1, *[1] * (like.ndim - 1)) for like in (x, y))
         met = noisy = x
@@ -109,14 +109,16 @@ class WeightedConsistency(ConsistencyStep):
             noisy = x + conditioning.gain(torch.where(of_y, 0, missing))
         return torch.where(of_x, met, noisy)
 
-    def _conditioning(self, steps: Steps) -> Conditioning:
-        """K_t of n steps for n * B images, step by step."""
-        m, variances = self.measurement, self._variances[steps]
+    @cached_property
+    def _conditioning(self) -> Conditioning:
+        """K_t of all steps, each for all images."""
+        m = self.measurement
         return Conditioning(
             self.gaussian,
             m.operator,
-            variances.repeat_interleave(len(m.y), dim=0),
-            sigma_y=m.sigma_y.repeat(len(variances)),
+            self._variances,
+            like=m.pinv_y,
+            sigma_y=m.sigma_y,
             tolerance=self.tolerance,
             floor=1e-9 if self._double else 1e-5,
             most_iterations=None if self._double else 40,

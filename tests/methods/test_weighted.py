@@ -90,7 +90,7 @@ def test_without_noise_the_measurement_is_met_and_projectors_collapse(problem, t
     repeated = y.repeat(5, *[1] * (y.ndim - 1))
     torch.testing.assert_close(operator.A(flat), repeated, rtol=0, atol=1e-9)
     step = chain.method.consistency(chain.measurement, chain.coefficients, chain.prior)
-    one, two = (step._conditioning(slice(k, k + 1)) for k in (0, 3))
+    one, two = (step._conditioning.of_groups(slice(k, k + 1)) for k in (0, 3))
     v = randn(2, 3, *SIZE, seed=8)
     torch.testing.assert_close(one.project(two.project(v)), two.project(v), rtol=0, atol=1e-9)
     if task.startswith("inpaint"):  # where A and Lam share no basis, K_t changes with t
@@ -102,7 +102,7 @@ def test_white_photos_make_it_ddnm(problem, gaussian_prior):
     chain = problem("inpaint-random")
     m, v = chain.measurement, randn(2, 3, *SIZE)
     ones = torch.ones_like(gaussian_prior.eigenvalues(v))[None]
-    flat = Conditioning(gaussian_prior, m.operator, ones, sigma_y=0.0, tolerance=1e-13)
+    flat = Conditioning(gaussian_prior, m.operator, ones, like=v, sigma_y=0.0, tolerance=1e-13)
     torch.testing.assert_close(flat.project(v), m.null(v), rtol=0, atol=1e-10)
 
 
