@@ -52,15 +52,16 @@ class Conditioning:
         self.most_iterations = most_iterations
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
         with torch.no_grad():
-            self._near_null = near_null_inverse(gaussian, operator, self.variances, like)
-            self._near_seen = near_inverse(
-                gaussian, operator, self.variances, self.sigma_y, like
-            )
+            if bool((self.sigma_y == 0).any()):
+                self._near_null = near_null_inverse(gaussian, operator, self.variances, like)
+            if bool((self.sigma_y > 0).any()):
+                near = near_inverse(gaussian, operator, self.variances, self.sigma_y, like)
+                self._near_seen = near
 
     def of_groups(self, groups: slice) -> "Conditioning":
         """The same for images of some of the n groups only."""
         part = copy.copy(self)
-        for name in ("variances", "_near_null", "_near_seen"):
+        for name in {"variances", "_near_null", "_near_seen"} & vars(self).keys():
             setattr(part, name, getattr(self, name)[groups])
         return part
 
