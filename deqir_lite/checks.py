@@ -77,7 +77,7 @@ def check_size(name: str, size: Any) -> None:
 
 
 def check_exact_size(
-    name: str, size: Sequence[int], expected: Sequence[int], of: str | None = None
+    name: str, size: Sequence[int], expected: Sequence[int], *, of: str | None = None
 ) -> None:
     """Raise ValueError unless ``size`` is the ``expected`` size (H, W), that ``of`` something."""
     check_size(name, size)

@@ -30,8 +30,15 @@ class NothingMeasured:
 def rows(chain, i):
     """The chain of the i-th image of a batch alone, with its own noise."""
     measurement = Measurement(chain.measurement.operator, chain.measurement.y[i : i + 1])
-    x_T, noise = chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
-    return replace(chain, measurement=measurement, x_T=x_T, noise=noise)
+    step = chain.method.consistency(measurement, chain.coefficients, chain.prior)
+    noise = {"x_T": chain.x_T[i : i + 1], "noise": chain.noise[:, i : i + 1]}
+    return replace(chain, measurement=measurement, consistency=step, **noise)
+
+
+def test_a_consistency_step_belongs_to_its_chain(chain_for):
+    chain = chain_for()
+    with pytest.raises(ValueError, match="consistency: it is that of another chain"):
+        replace(chain, measurement=chain_for().measurement)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start
 from deqir_lite.methods import DDPMNoise, Method, RangeNullConsistency
 from deqir_lite.operators import make_task
 from deqir_lite.priors import ModelPrior
-from deqir_lite.restoration import pose_problem, restore_problem, sampling
+from deqir_lite.restoration import SAMPLERS, pose_problem, restore_problem, sampling
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -211,3 +211,20 @@ def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
     report = restore_problem(problem, gaussian_prior, method=method, sampler="sequential")
     chain = make_chain(gaussian_prior, problem.operator, problem.y, method=method)
     torch.testing.assert_close(report.solution.states, chain.sequential())
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_photos_in_a_batch_are_reported_as_alone(gaussian_prior, sampler):
+    photos = gaussian_prior.sample((2, 16, 16), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    how = {"seed": 3, "samples": 2, "sampler": sampler}
+    both = restore_problem(pose_problem(photos, "sr2"), gaussian_prior, **how)
+    alone = [
+        restore_problem(pose_problem(photo[None], "sr2"), gaussian_prior, **how) for photo in photos
+    ]
+    assert both.samples.shape == (4, 3, 16, 16)
+    for name, image in both.images.items():
+        expected = torch.cat([report.images[name] for report in alone])
+        torch.testing.assert_close(image, expected, rtol=0, atol=1e-10)
+    for name, value in both.quality().items():
+        assert value == pytest.approx(sum(report.quality()[name] for report in alone) / 2)
+    assert both.numbers()["consistency"] < 1e-10

@@ -104,6 +104,7 @@ def make_chain(
         prior,
         measurement,
         method,
+        consistency,
         coefficients,
         x_T=first if x_T is None else x_T,
         noise=fresh if noise is None else noise,

@@ -24,8 +24,8 @@ app = typer.Typer(
 )
 
 
-def option(panel: str, help: str, *flags: str) -> Any:
-    """An option with its help, in one of the panels of a command."""
+def option(panel: str | None, help: str, *flags: str) -> Any:
+    """An option with its help, in one of the panels of a command where that has some."""
     return typer.Option(*flags, help=help, rich_help_panel=panel)
 
 
@@ -98,7 +98,7 @@ def read_spacing(text: str) -> str | float:
 
 def check_writable(name: str, path: Path) -> None:
     """Refuse early, before the work, a file that cannot be written afterwards."""
-    check_place(path, name)
+    check_place(path, name=name)
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{name}: no permission to write in {str(path.parent)!r}")
 

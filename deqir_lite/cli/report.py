@@ -39,7 +39,7 @@ def print_report(numbers: dict[str, Any]) -> None:
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
     def shown(image: str) -> str:
-        return format_value(numbers[f"{name}_{image}"], digits) + unit
+        return format_value(numbers[f"{name}_{image}"], spec=digits) + unit
 
     line = (
         f"{name.upper()}  pseudo-inverse {shown('before')}, {numbers['simple']} {shown('simple')}, "

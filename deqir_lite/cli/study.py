@@ -1,11 +1,12 @@
 """``deqir-lite study``: the long measurements behind the chapters."""
 
+import functools
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from deqir_lite.cli.app import check_writable, one_line_errors
+from deqir_lite.cli.app import check_writable, one_line_errors, option
 
 study = typer.Typer(
     help="Long measurements, kept in one file. Stop one at any time: the same command goes on.",
@@ -13,10 +14,7 @@ study = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="JSON file; one that is there is gone on with.")]
-
-
-def _option(help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help)
+_option = functools.partial(option, None)
 
 
 @study.command()
@@ -77,13 +75,13 @@ def recipes(
     A file comparison.json in the folder of a prior becomes a table in its model card.
     """
     from deqir_lite.device import choose_device
+    from deqir_lite.studies.recipes import compare_recipes, named_recipes
     from deqir_lite.training.card import recipes_compared
-    from deqir_lite.training.comparison import compare_recipes, named_recipes
     from deqir_lite.training.photos import load_photos
 
     place = choose_device(device)
     check_writable("out", out)
-    chosen = named_recipes(place, recipe or ())
+    chosen = named_recipes(place, names=recipe or ())
     largest = max(max(each.crop, each.final_crop) for each in chosen.values())
     found = load_photos(photos, minimum=largest)
     made = compare_recipes(found, chosen, minutes, device=place, show_progress=True, out=out)

@@ -2,7 +2,6 @@
 
 import torch
 
-from deqir_lite.constants import Constants
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -18,7 +17,6 @@ class GaussianPrior:
     def __init__(self, spectrum: PhotoSpectrum, *, schedule: NoiseSchedule | None = None) -> None:
         self.spectrum = spectrum
         self.schedule = schedule or linear_schedule()
-        self._constants = Constants()
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps(x_t) = sqrt(1 - abar) (abar Lam + 1 - abar)^-1 (x_t - sqrt(abar) mean), exact.
@@ -42,7 +40,7 @@ class GaussianPrior:
 
     def eigenvalues(self, like: torch.Tensor) -> torch.Tensor:
         """Variances (3, H, W // 2 + 1) of Lam in its eigenbasis, for images like (..., 3, H, W)."""
-        return self._eigenbasis("values", like)
+        return self.spectrum.eigenbasis("values", like)
 
     def wiener(self, v: torch.Tensor, alpha_bar: float) -> torch.Tensor:
         """W v = sqrt(abar) Lam (abar Lam + 1 - abar)^-1 v: the Jacobian of x_{0|t}(x_t)."""
@@ -63,7 +61,7 @@ class GaussianPrior:
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """Multiply v (..., 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
         height, width = v.shape[-2:]
-        axes = self._eigenbasis("axes", v)
+        axes = self.spectrum.eigenbasis("axes", v)
         modes = self._rotated(v, axes).mul(gain.repeat_interleave(2, dim=-1))
         a, b, c = modes.unsqueeze(-4).unbind(-3)
         back = (axes[:, 0] * a).addcmul_(axes[:, 1], b).addcmul_(axes[:, 2], c)
@@ -72,7 +70,7 @@ class GaussianPrior:
 
     def modes(self, v: torch.Tensor) -> torch.Tensor:
         """v (..., 3, H, W) in the eigenbasis of Lam: complex (..., 3, H, W // 2 + 1)."""
-        rotated = self._rotated(v, self._eigenbasis("axes", v))
+        rotated = self._rotated(v, self.spectrum.eigenbasis("axes", v))
         return torch.view_as_complex(rotated.unflatten(-1, (-1, 2)))
 
     def _rotated(self, v: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
@@ -83,21 +81,3 @@ class GaussianPrior:
         spectrum = torch.view_as_real(torch.fft.rfft2(v, norm="ortho")).flatten(-2)
         r, g, b = spectrum.unsqueeze(-4).unbind(-3)
         return (axes[0] * r).addcmul_(axes[1], g).addcmul_(axes[2], b)
-
-    def _eigenbasis(self, part: str, like: torch.Tensor) -> torch.Tensor:
-        """Eigenvalues (3, H, W // 2 + 1) for this size, or axes (3 channels, 3 eigenvectors, H,
-        2 (W // 2 + 1)), each twice: a factor of the real and of the imaginary part."""
-        if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
-            raise ValueError(f"x: got shape {tuple(like.shape)}; expected (..., 3, H, W)")
-        size = (like.shape[-2], like.shape[-1])
-
-        def both() -> dict[str, torch.Tensor]:
-            values, vectors = torch.linalg.eigh(self.spectrum.at_size(*size).permute(2, 3, 0, 1))
-            return {
-                "values": values.clamp(min=0).permute(2, 0, 1),
-                "axes": vectors.permute(2, 3, 0, 1).repeat_interleave(2, dim=-1),
-            }
-
-        return self._constants.like(
-            (part, size), like, lambda: self._constants.exact(size, both)[part]
-        )

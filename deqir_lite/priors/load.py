@@ -1,5 +1,6 @@
 """Priors by name: the bundled ones, a folder, a diffusers hub id, or a Python function."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ GAUSSIAN = "gaussian"
 def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
     """The bundled Gaussian photo prior, with the linear schedule unless another one is given."""
     file = data_path("priors") / GAUSSIAN / SPECTRUM_FILE
-    return GaussianPrior(PhotoSpectrum.load(file), schedule=schedule)
+    return GaussianPrior(_bundled_spectrum(file), schedule=schedule)
+
+
+_bundled_spectrum = functools.cache(PhotoSpectrum.load)
+"""A file that comes with the package is read once, and what it gives for a size kept with it."""
 
 
 def prior_folder(name: str | Path) -> Path | None:

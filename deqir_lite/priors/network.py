@@ -12,7 +12,7 @@ from diffusers import UNet2DModel
 from diffusers.utils import logging
 
 from deqir_lite._json import read_object
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_choice, check_divisible, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import CONFIG_FILE, SCHEDULER_FILE, UNET_FILES, locate
@@ -58,11 +58,7 @@ class NetworkPrior(ModelPrior):
         return self.patch * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
     def _predict(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        if x_t.shape[-2] % self.size_divisor or x_t.shape[-1] % self.size_divisor:
-            raise ValueError(
-                f"x_t: got size {x_t.shape[-2]}x{x_t.shape[-1]}; this network needs sides that are "
-                f"multiples of {self.size_divisor}"
-            )
+        check_divisible("x_t", x_t.shape[-2:], self.size_divisor)
         chunks = zip(
             x_t.split(self.max_batch or len(x_t)), t.split(self.max_batch or len(t)), strict=True
         )

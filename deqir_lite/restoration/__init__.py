@@ -1,7 +1,12 @@
 """From a photo, a task and settings to a restored photo and what is said of it."""
 
 from deqir_lite.restoration.problem import Problem, pose_problem
-from deqir_lite.restoration.report import SAMPLERS, RestorationReport, restore_problem
+from deqir_lite.restoration.report import (
+    SAMPLERS,
+    RestorationReport,
+    make_problem_chain,
+    restore_problem,
+)
 from deqir_lite.restoration.sampling import (
     SolveOptions,
     restore_parallel,
@@ -14,6 +19,7 @@ __all__ = [
     "Problem",
     "RestorationReport",
     "SolveOptions",
+    "make_problem_chain",
     "pose_problem",
     "restore_parallel",
     "restore_problem",

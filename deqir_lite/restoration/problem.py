@@ -17,8 +17,8 @@ seed torch's generator on the CPU takes the last 32 bits.)"""
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A ``task`` by name: its ``operator``, the measurement ``y`` (1, ...) with white noise of the
-    standard deviation ``sigma_y``, and the photo ``truth`` (1, 3, H, W) where it is known."""
+    """A ``task`` by name: its ``operator``, the measurements ``y`` (B, ...) with white noise of the
+    standard deviation ``sigma_y``, and the photos ``truth`` (B, 3, H, W) where they are known."""
 
     task: str
     operator: LinearOperator
@@ -37,7 +37,7 @@ def pose_problem(
     sigma_y: float = 0.0,
     divisor: int = 1,
 ) -> Problem:
-    """Degrade the photo ``picture`` (1, 3, H, W), or, ``measured``, read it as the measurement.
+    """Degrade the photos ``picture`` (B, 3, H, W), or, ``measured``, read them as measurements.
 
     ``mask`` and ``mask_seed`` are those of the task. ``sigma_y`` is the noise in y, in units of
     [-1, 1]: a degraded photo gets it, with the seed of the mask, in a measurement it is there

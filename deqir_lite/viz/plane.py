@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deqir_lite.checks import check_interval
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import COLORS, INK, MARKERS, drawing, figure_of
+from deqir_lite.viz.style import COLORS, INK, MARKERS, drawing, figure_of, square_plane
+
+_REACH = 2.0
 
 
 def plot_solution_line(
@@ -18,7 +19,6 @@ def plot_solution_line(
     points: Mapping[str, Sequence[float]],
     *,
     arrows: Sequence[tuple[str, str]] = (),
-    reach: float = 2.0,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw all x in the plane with row . x = y, the direction of the range space, and points.
@@ -28,7 +28,6 @@ def plot_solution_line(
         y: the measured number.
         points: name -> (x_1, x_2), drawn and labelled.
         arrows: pairs of names, from the first point to the second.
-        reach: the axes show [-reach, reach] in both directions.
         ax: axes to draw on; default: a new square figure.
 
     Returns the figure. Raises ValueError for a row that is zero or has not two entries, for
@@ -38,16 +37,15 @@ def plot_solution_line(
     length = float(np.linalg.norm(a))
     if length == 0:
         raise ValueError("row: got zeros; expected a direction")
-    check_interval("reach", reach, 1e-6, 1e6)
     ends = {name: to_points(f"points[{name!r}]", [point])[0] for name, point in points.items()}
     places = {name: (float(end[0]), float(end[1])) for name, end in ends.items()}
     for pair in arrows:
         if len(pair) != 2 or not set(pair) <= set(places):
             raise ValueError(f"arrows: got {pair!r}; expected two of {', '.join(places)}")
     unit = a / length
-    along = 3 * reach * np.array([[-1.0], [1.0]])
+    along = 3 * _REACH * np.array([[-1.0], [1.0]])
     solutions = y / length * unit + along * np.array([-unit[1], unit[0]])
-    with drawing(ax, 4.4, 4.4) as ax:
+    with drawing(ax, width=4.4, height=4.4) as ax:
         for ends, k, label in ((solutions, 0, "all x with A x = y"), (along * unit, 1, "range")):
             look: Any = {"color": COLORS[k], "linestyle": ("-", "--")[k], "marker": ""}
             ax.plot(ends[:, 0], ends[:, 1], label=label, **look)
@@ -62,7 +60,6 @@ def plot_solution_line(
         for k, (name, place) in enumerate(places.items()):
             ax.plot(*place, color=INK, marker=MARKERS[k % len(MARKERS)], linestyle="none")
             ax.annotate(name, place, xytext=(6, 6), textcoords="offset points")
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
-        ax.set_aspect("equal")
+        square_plane(ax, reach=_REACH)
         ax.legend(loc="lower left")
     return figure_of(ax)
