@@ -58,7 +58,7 @@ class Conditioning:
                 near = near_inverse(gaussian, operator, self.variances, self.sigma_y, like)
                 self._near_seen = near
 
-    def of_groups(self, groups: slice) -> "Conditioning":
+    def of_groups(self, groups: slice | Tensor) -> "Conditioning":
         """The same for images of some of the n groups only."""
         part = copy.copy(self)
         for name in {"variances", "_near_null", "_near_seen"} & vars(self).keys():

@@ -40,7 +40,7 @@ class NearInverse:
         """For v (n * batch, ...), group by group."""
         return self.apply(v, self.gains)
 
-    def __getitem__(self, groups: slice) -> "NearInverse":
+    def __getitem__(self, groups: slice | Tensor) -> "NearInverse":
         return NearInverse(self.apply, self.gains[groups])
 
 
