@@ -26,11 +26,13 @@ class Conditioning:
     ``variances`` (n, 3, H, W // 2 + 1) are those of n covariances C in the eigenbasis of
     ``gaussian``, raised to the share ``floor`` of the largest: no direction has infinite
     precision. Images are n groups of a batch ``like`` (B, 3, H, W) each: (n * B, 3, H, W).
-    ``sigma_y`` is a number, or one for each image of the batch. Without noise the solve is posed in the null space
-    N = I - A^+ A, where the singular values of A do not spoil the conditioning: (I - K A) v = N z,
-    the z nearest to v in the norm of C^-1. All maps are linear and differentiable; their gradients
-    are solves too. Raises ValueError when a solve does not converge to the relative
-    ``tolerance``; with ``most_iterations`` it ends there instead.
+    ``sigma_y`` is a number, or one for each image of the batch.
+
+    Without noise the solve is posed in the null space N = I - A^+ A, where the singular values of
+    A do not spoil the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All
+    maps are linear and differentiable; their gradients are solves too. Raises :class:`NotSolved`
+    when a solve does not converge to the relative ``tolerance``; with ``most_iterations`` it ends
+    there instead.
     """
 
     def __init__(

@@ -59,7 +59,7 @@ class GaussianPrior:
         return self.mean(white) + self.covariance(white, power=0.5)
 
     def filter(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-        """Multiply v (..., 3, H, W) by ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
+        """v (..., 3, H, W) times ``gain`` (..., 3, H, W // 2 + 1) in the eigenbasis of Lam."""
         height, width = v.shape[-2:]
         axes = self.spectrum.eigenbasis("axes", v)
         modes = self._rotated(v, axes).mul(gain.repeat_interleave(2, dim=-1))

@@ -123,16 +123,16 @@ def study_runs(tasks: Iterable[str] = TASKS) -> list[WeightedRun]:
             runs.append(WeightedRun(task, sigma, method))
         for method, lengths in STEPS.items():
             for sigma, T in itertools.product(levels, lengths):
-                many = 8 if T == SAMPLED[method] else 2
+                many = 8 if SAMPLED[method] == T else 2
                 solved = sigma == 0 and (method == "weighted" or T >= 20)
                 if T < 50 or sigma == 0:
                     run = WeightedRun(task, sigma, method, T, samples=many, solved=solved)
                     runs.append(run)
         if task in RULED_TASKS:
             for T, share in itertools.product((5, 10), (0.0, 0.5, 1.0)):
-                rule = {"rule": "exact" if share else "ancestral", "share": share}
+                rule = "exact" if share else "ancestral"
                 solved = share in (0.0, 1.0)
-                runs.append(WeightedRun(task, 0.0, "weighted", T, **rule, samples=4, solved=solved))
+                runs.append(WeightedRun(task, 0.0, "weighted", T, rule, share, 4, solved))
     return sorted(runs, key=lambda run: run.num_steps)
 
 
