@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from deqir_lite.baselines import simple_answer
-from deqir_lite.chain import PICTURE, ChainSettings, make_chain
+from deqir_lite.chain import ChainSettings, make_chain
 from deqir_lite.checks import check_choice
-from deqir_lite.methods import DDNMNoise, Method, find_method
+from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
+from deqir_lite.restoration.defaults import AUTO, Choice, choose
 from deqir_lite.restoration.problem import Problem
 from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
 from deqir_lite.solvers import Solution
@@ -25,10 +26,13 @@ class RestorationReport:
     """What came of a problem: the solution, what one would have without a prior, and the cost.
 
     ``simple`` (1, 3, H, W) is the usual answer without a prior, of the method ``simple_name``;
-    ``seconds`` the time of the solve, after which the samples were ready.
+    ``seconds`` the time of the solve, after which the samples were ready. ``choice`` is the method
+    with its settings, ``rule`` its noise rule.
     """
 
     problem: Problem
+    choice: Choice
+    rule: NoiseRule
     solution: Solution
     simple_name: str
     simple: Tensor
@@ -70,9 +74,15 @@ class RestorationReport:
         }
 
     def numbers(self) -> dict[str, Any]:
-        """Cost and consistency of the solve, and :meth:`quality`."""
-        x0, problem = self.solution.x0, self.problem
+        """The chain that was used, cost and consistency of the solve, and :meth:`quality`."""
+        x0, problem, (method, settings) = self.solution.x0, self.problem, self.choice
         return {
+            "method": method if isinstance(method, str) else repr(method),
+            "rule": repr(self.rule),
+            "timesteps": settings["num_steps"],
+            "eta": settings["eta"],
+            "spacing": settings["spacing"],
+            "sigma_y": float(problem.levels[0]),
             "sweeps": self.solution.sweeps,
             "nfe": self.solution.nfe,
             "converged": self.solution.converged,
@@ -86,8 +96,8 @@ def restore_problem(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = "ddnm",
-    settings: ChainSettings = PICTURE,
+    method: str | Method = AUTO,
+    settings: ChainSettings | None = None,
     seed: int = 0,
     samples: int = 1,
     sampler: str = "parallel",
@@ -96,13 +106,16 @@ def restore_problem(
 ) -> RestorationReport:
     """Restore ``problem`` with ``samples`` chains of the seeds ``seed``, ``seed`` + 1, ....
 
-    ``method``: the consistency step, as :func:`make_chain` takes it; ``eta`` of the
-    ``settings`` counts where its noise rule has a share of fresh noise. ``sampler``: ``parallel``
+    ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
+    default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
+    of the method has a share of fresh noise. ``sampler``: ``parallel``
     solves for all states at once, as ``solve`` says; ``sequential`` walks step by step. Raises
     ValueError as :func:`make_chain` does.
     """
     check_choice("sampler", sampler, SAMPLERS)
-    method = find_method(method)
+    default = choose(problem, method=method)
+    choice = Choice(default.method, default.settings if settings is None else settings)
+    method, settings = find_method(choice.method), choice.settings
     shares = isinstance(method.rule, DDNMNoise)
     chain = make_chain(
         prior,
@@ -125,4 +138,6 @@ def restore_problem(
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     name, simple = simple_answer(problem.operator, problem.y)
-    return RestorationReport(problem, solution, name, simple, seconds)
+    return RestorationReport(
+        problem, choice, chain.coefficients.rule, solution, name, simple, seconds
+    )

@@ -174,6 +174,7 @@ def _restored(
         restore_problem(
             problem,
             prior,
+            method="ddnm",
             settings=settings,
             seed=seed,
             sampler=sampler,
