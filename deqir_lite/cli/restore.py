@@ -200,13 +200,13 @@ def restore(
             sigma_y=noise,
             divisor=getattr(model, "size_divisor", 1),
         )
-        method, settings = choose(
+        chosen, settings = choose(
             problem, method=method, preset=preset, num_steps=timesteps, eta=eta, spacing=steps
         )
         result = restore_problem(
             problem,
             model,
-            method=method,
+            method=chosen,
             settings=settings,
             seed=seed,
             samples=samples,

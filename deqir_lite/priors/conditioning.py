@@ -10,12 +10,20 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import deviations
-from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.conjugate_gradients import NotConverged, conjugate_gradients, dot
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 
 _MOST_ITERATIONS = 2000
+
+
+class NotSolved(ValueError):
+    """A solve that did not converge, for the image ``entry`` of its batch."""
+
+    def __init__(self, message: str, entry: int) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 class Conditioning:
@@ -26,8 +34,9 @@ class Conditioning:
     one for each of the B variances. Without noise
     the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
     the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
-    linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
-    not converge to the relative ``tolerance``; with ``most_iterations`` it ends there instead.
+    linear and differentiable; their gradients are solves too. Raises :class:`NotSolved` when a
+    solve does not converge to the relative ``tolerance``; with ``most_iterations`` it ends there
+    instead.
     """
 
     def __init__(
@@ -119,10 +128,11 @@ class Conditioning:
                 preconditioner=preconditioner,
                 scale=None if scale is None else torch.where(finite.flatten(), scale, 0),
             )
-        except RuntimeError as error:
-            raise ValueError(
+        except NotConverged as error:
+            raise NotSolved(
                 f"measurement: its weighted pseudo-inverse did not converge ({error}); a looser "
-                "tolerance, float64 or a larger sigma_y would help"
+                "tolerance, float64 or a larger sigma_y would help",
+                error.entry,
             ) from error
         return torch.where(finite, solution, torch.nan)
 
