@@ -46,12 +46,10 @@ def choose(
 ) -> Choice:
     """The method and the chain for ``problem``; what is given stays as it is.
 
-    | degradation | noise-free y | noisy y |
-    |---|---|---|
-    | masks, old photos, compressed sensing | weighted, T = 10 | weighted, T = 10 |
-    | super-resolution, pooling, blur, grey, all others | ddnm, T = 20 | weighted, T = 10 |
+    * noise in y, masks, old photos, compressed sensing: ``weighted``, T = 10,
+    * super-resolution, pooling, blur, grey and all others, without noise: ``ddnm``, T = 20,
 
-    All with fresh noise (eta = 1) on cubic timesteps. It is what the study in
+    both with fresh noise (eta = 1) on cubic timesteps. It is what the study in
     data/benchmarks/weighted.json shows best. A ``preset`` (a name of ``PRESETS``) has a chain of
     its own, that of the paper its method too.
     """
