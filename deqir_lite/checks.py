@@ -95,11 +95,12 @@ def check_deviation(name: str, value: Any) -> None:
         raise ValueError(f"{name}: got {value!r}; expected a finite number >= 0")
 
 
-def deviations(name: str, value: Any, batch: int) -> torch.Tensor:
+def deviations(name: str, value: Any, batch: int, *others: str) -> torch.Tensor:
     """A standard deviation for each of ``batch`` images, (B,) float64 on the CPU.
 
     ``value`` is one number for all of them, or a sequence or tensor (B,) with one each. Raises
-    ValueError unless all are finite and >= 0.
+    ValueError unless all are finite and >= 0; the message also names what ``others`` the caller
+    takes.
     """
     each = value.tolist() if isinstance(value, torch.Tensor) else value
     several = isinstance(each, Sequence) and not isinstance(each, str)
@@ -109,8 +110,6 @@ def deviations(name: str, value: Any, batch: int) -> torch.Tensor:
         for level in levels
     )
     if not good or (several and len(levels) != batch):
-        raise ValueError(
-            f"{name}: got {each!r}; expected a finite number >= 0, or one for each of the "
-            f"{batch} images"
-        )
+        known = ["a finite number >= 0", f"one for each of the {batch} images", *others]
+        raise ValueError(f"{name}: got {each!r}; expected {', or '.join(known)}")
     return torch.tensor(levels, dtype=torch.float64).expand(batch)

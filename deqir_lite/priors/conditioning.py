@@ -11,13 +11,21 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import deviations
-from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.conjugate_gradients import NotConverged, conjugate_gradients, dot
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
 
 _MOST_ITERATIONS = 2000
+
+
+class NotSolved(ValueError):
+    """A solve that did not converge, for the image ``entry`` of its batch."""
+
+    def __init__(self, message: str, entry: int) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 class Conditioning:
@@ -140,10 +148,11 @@ class Conditioning:
                 preconditioner=preconditioner,
                 scale=None if scale is None else torch.where(finite.flatten(), scale, 0),
             )
-        except RuntimeError as error:
-            raise ValueError(
+        except NotConverged as error:
+            raise NotSolved(
                 f"measurement: its weighted pseudo-inverse did not converge ({error}); a looser "
-                "tolerance, float64 or a larger sigma_y would help"
+                "tolerance, float64 or a larger sigma_y would help",
+                error.entry,
             ) from error
         return torch.where(finite, solution, torch.nan)
 

@@ -1,5 +1,6 @@
 """The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
 
+import warnings
 from functools import partial
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS
+from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     METHODS,
     DDNMNoise,
@@ -16,8 +18,8 @@ from deqir_lite.methods import (
     RangeNullConsistency,
     WeightedConsistency,
 )
-from deqir_lite.operators import TASKS, make_task
-from deqir_lite.priors import GaussianPosterior, GaussianPrior
+from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.priors import GaussianPosterior, GaussianPrior, ModelPrior, conditioning
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.restoration import restore_parallel
 from deqir_lite.schedule import cosine_schedule
@@ -216,6 +218,97 @@ def test_another_schedule_than_that_of_the_covariance(problem, gaussian_prior):
     method = Method(partial(WeightedConsistency, gaussian=other), DDNMNoise())
     with pytest.raises(ValueError, match=r"^gaussian: its noise schedule differs"):
         problem("sr2", method=method).sequential()
+
+
+class Cropped(LinearOperator):
+    """A plain operator that keeps the left half; ``adjoint`` puts it back, or something else."""
+
+    _channels = 3
+
+    def __init__(self, adjoint):
+        self._back = adjoint
+
+    def _A(self, x):
+        return x[..., : x.shape[-1] // 2]
+
+    def _adjoint(self, y):
+        return self._back(y)
+
+    def _measurement_shape(self, size):
+        return (3, size[0], size[1] // 2)
+
+    def _image_size(self, shape):
+        return (shape[1], 2 * shape[2])
+
+
+def padded(y):
+    return torch.nn.functional.pad(y, (0, y.shape[-1]))
+
+
+def no_adjoint(y):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "message"),
+    [
+        (lambda y: 2 * padded(y), "operator: its adjoint is not that of A: <A x, u> = "),
+        (lambda y: padded(y).flip(-1), "operator: its adjoint is not that of A"),
+        (lambda y: padded(y) * torch.nan, "operator: its adjoint is not that of A"),
+        (lambda y: y, r"operator: its adjoint gives \(1, 3, 8, 4\) for images \(1, 3, 8, 8\)"),
+        (no_adjoint, "operator: has no adjoint"),
+    ],
+)
+def test_operators_without_an_adjoint(problem, adjoint, message, monkeypatch):
+    chain = problem("sr2", batch=1)
+    good = Cropped(padded)
+    measurement = Measurement(good, good.A(randn(1, 3, *SIZE)))
+    WeightedConsistency(measurement, chain.coefficients, chain.prior)
+    measurement.operator = Cropped(adjoint)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        WeightedConsistency(measurement, chain.coefficients, chain.prior)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+def test_a_solve_that_does_not_converge_says_where(problem, monkeypatch, sigma_y):
+    monkeypatch.setattr(conditioning, "_MOST_ITERATIONS", 2)
+    chain = problem("inpaint-random", sigma_y)
+    timestep = int(chain.coefficients.timesteps[3])
+    with pytest.raises(
+        ValueError,
+        match=r"^measurement: its weighted pseudo-inverse did not converge \(conjugate gradients: "
+        r"relative residual .* after 2 iterations; wanted 1\.0e-13\); a looser tolerance, float64 "
+        rf"or a larger sigma_y would help \(in the step from timestep {timestep}\)$",
+    ):
+        chain.step(randn(2, 3, *SIZE), 3)
+
+
+def test_a_foreign_network_is_told_whose_covariance_it_gets(problem, gaussian_prior):
+    """Once, whatever the number of chains; priors with a Gaussian part hear nothing."""
+    foreign = ModelPrior(gaussian_prior, gaussian_prior.schedule)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        chain = problem("sr2")
+        operator, y = chain.measurement.operator, chain.measurement.y
+        for _ in range(2):
+            make_chain(foreign, operator, y, method="weighted", num_steps=2).sequential()
+        foreign.gaussian = gaussian_prior
+        own = make_chain(foreign, operator, y, method="weighted", num_steps=2)
+        step = own.method.consistency(own.measurement, own.coefficients, foreign)
+    assert step.gaussian is gaussian_prior
+    assert [str(w.message) for w in caught] == [
+        "prior: ModelPrior has no Gaussian part; the weighted step takes the covariance of "
+        f"the {which}"
+        for which in ("bundled Gaussian prior", "Gaussian prior in its folder")
+    ]
+
+
+@pytest.mark.parametrize("sigma_y", [-0.1, float("nan"), [0.1, 0.2, 0.3], "0.1"])
+def test_noise_levels_that_a_conditioning_refuses(gaussian_prior, sigma_y):
+    variances, like = torch.ones(2, 3, 8, 5).double(), torch.zeros(2, 3, *SIZE).double()
+    options = {"like": like, "sigma_y": sigma_y, "tolerance": 1e-9}
+    with pytest.raises(ValueError, match=r"^sigma_y: got .*; expected a finite number >= 0, or"):
+        Conditioning(gaussian_prior, make_task("sr2", SIZE), variances, **options)
 
 
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])
