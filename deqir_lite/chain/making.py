@@ -68,6 +68,10 @@ def make_chain(
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     if samples is not None:
         check_integer("samples", samples, 1)
+        if samples > 1 and getattr(operator, "_batch", 1) > 1:  # they follow one another
+            raise ValueError(
+                f"samples: got {samples} with a mask for each image; restore one image at a time"
+            )
     method = find_method(method)
     rule = _find_rule(method, eta, rule)
     path = _find_timesteps(

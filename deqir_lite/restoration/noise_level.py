@@ -5,7 +5,8 @@ from torch import Tensor
 
 from deqir_lite.checks import check_finite
 from deqir_lite.conjugate_gradients import conjugate_gradients
-from deqir_lite.operators.base import LinearOperator
+from deqir_lite.operators.base import LinearOperator, check_adjoint
+from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
 
@@ -17,6 +18,7 @@ _FEWEST = 64
 """Measured values; of fewer the median is off by more than a tenth."""
 
 
+@torch.no_grad()
 def estimate_sigma_y(
     operator: LinearOperator, y: Tensor, *, gaussian: GaussianPrior | None = None
 ) -> Tensor:
@@ -31,13 +33,15 @@ def estimate_sigma_y(
     holes, be small, or no picture at all. Values in which A sees nothing do not count. Exact y of
     photos come out at .004 to .01, their finest detail; grey ones at .03, with much texture at
     .09: what tells noise from detail is mostly its colour. Raises ValueError where too few values
-    are left, or images are no photos.
+    are left, images are no photos, or the adjoint is none.
     """
     check_finite("y", y)
     size = operator.image_size(y.shape[1:])
     if len(size) != 2:
         raise ValueError("sigma_y: an estimate needs photos; the operator is one on vectors")
     gaussian = gaussian or load_gaussian()
+    if not isinstance(operator, SpectralOperator):
+        check_adjoint("operator", operator.applied, operator.adjoint, y.new_zeros(1, 3, *size))
     generator = torch.Generator().manual_seed(0)
 
     def white(*shape: int) -> Tensor:

@@ -671,6 +671,15 @@ def test_out_of_memory_names_what_helps(restore, folder, greedy_prior, error):
         assert list(folder.iterdir()) == []
 
 
+def test_out_of_memory_with_the_default_chain_names_no_length(run, folder, photo, greedy_prior):
+    greedy_prior(MemoryError())
+    result = run("restore", photo, "-o", folder / "out.png", "--sampler", "sequential")
+    assert result.stderr.endswith(
+        "error: out of memory with a photo of 32x32 pixels; less is needed with a --size below 32, "
+        "fewer --timesteps\n"
+    )
+
+
 def test_other_errors_of_a_prior_are_not_taken_for_it(restore, greedy_prior):
     greedy_prior(RuntimeError("shapes differ"))
     assert isinstance(restore().exception, RuntimeError)

@@ -18,7 +18,7 @@ from deqir_lite.methods import (
     RangeNullConsistency,
     WeightedConsistency,
 )
-from deqir_lite.operators import TASKS, LinearOperator, make_task
+from deqir_lite.operators import TASKS, Inpainting, LinearOperator, make_task
 from deqir_lite.priors import GaussianPosterior, GaussianPrior, ModelPrior, conditioning
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.restoration import restore_parallel
@@ -197,6 +197,20 @@ def test_each_image_of_a_batch_has_its_own_noise_level(gaussian_prior, nonlinear
     torch.testing.assert_close(same.measurement.sigma_y, together.measurement.sigma_y)
 
 
+def test_each_image_has_its_own_mask_and_noise_level(gaussian_prior):
+    masks = (randn(3, 1, *SIZE, seed=2) > 0).double()
+    levels, x = [0.1, 0.0, 0.3], randn(4, 3, 3, *SIZE)
+    y = masks * gaussian_prior.sample((3, *SIZE), torch.Generator().manual_seed(3))
+    options = {"method": TIGHT, "num_steps": 4}
+    together = make_chain(gaussian_prior, Inpainting(masks), y, sigma_y=levels, **options)
+    got = together.consistent_x0(x)
+    for k, level in enumerate(levels):
+        one = Inpainting(masks[k : k + 1])
+        alone = make_chain(gaussian_prior, one, y[k : k + 1], sigma_y=level, **options)
+        expected = alone.consistent_x0(x[:, k : k + 1])
+        torch.testing.assert_close(got[:, k : k + 1], expected, rtol=0, atol=1e-12)
+
+
 def test_gradients_of_exact_and_noisy_images_side_by_side(problem):
     chain = problem("inpaint-random", [0.0, 0.1])
     x, u = randn(5, 2, 3, *SIZE).requires_grad_(), randn(5, 2, 3, *SIZE, seed=1)
@@ -259,7 +273,7 @@ def no_adjoint(y):
         (no_adjoint, "operator: has no adjoint"),
     ],
 )
-def test_operators_without_an_adjoint(problem, adjoint, message, monkeypatch):
+def test_operators_without_an_adjoint(problem, adjoint, message):
     chain = problem("sr2", batch=1)
     good = Cropped(padded)
     measurement = Measurement(good, good.A(randn(1, 3, *SIZE)))
