@@ -147,12 +147,12 @@ def test_an_image_alone_and_in_a_batch_give_the_same(problem, sigma_y):
 
 @pytest.mark.parametrize("task", ["inpaint-random", "deblur-gaussian", "sr2"])
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])
-@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("num_steps", [1, 3, 10])
 def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
     problem, gaussian_prior, task, sigma_y, num_steps
 ):
-    """Within the statistical error of 1,024 draws, at any T."""
-    count = 1024
+    """Within the statistical error of 4,096 draws, at any T."""
+    count = 4096
     one = problem(task, sigma_y, batch=1, num_steps=num_steps, rule=ExactNoise())
     chain = make_chain(
         gaussian_prior, one.measurement.operator, one.measurement.y, num_steps=num_steps,
