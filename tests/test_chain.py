@@ -320,6 +320,14 @@ def test_bad_measurements(nonlinear_prior, y, message):
     assert "\n" not in str(error.value)
 
 
+def test_samples_with_a_mask_for_each_image_are_refused(nonlinear_prior):
+    operator = Inpainting((torch.rand(2, 1, 8, 8) > 0.5).double())
+    y = torch.zeros(2, 3, 8, 8).double()
+    assert make_chain(nonlinear_prior, operator, y, num_steps=2, samples=1).x_T.shape[0] == 2
+    with pytest.raises(ValueError, match=r"^samples: got 2 with a mask for each image"):
+        make_chain(nonlinear_prior, operator, y, num_steps=2, samples=2)
+
+
 def test_the_readers_own_timesteps_noise_and_x_T(nonlinear_prior):
     operator, y = make_task("sr2", (8, 8)), torch.zeros(1, 3, 4, 4).double()
     generator = torch.Generator().manual_seed(1)

@@ -1,11 +1,12 @@
 """What all commands share: the application, one-line errors, devices."""
 
 import functools
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -94,6 +95,22 @@ def read_spacing(text: str) -> str | float:
         spacing = text
     spacing_power(spacing)
     return spacing
+
+
+def read_deviation(text: str) -> float | Literal["auto"]:
+    """A noise level as given to a command: a number, or ``auto``.
+
+    Raises ValueError for what is neither.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 <= level < math.inf:
+        raise ValueError(f"sigma-y: got {text!r}; expected a finite number >= 0, or auto")
+    return level
 
 
 def check_writable(name: str, path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deqir_lite.checks import check_choice
 from deqir_lite.cli.app import check_writable, one_line_errors, option
 
 study = typer.Typer(
@@ -57,6 +58,22 @@ def steps(
 
     runs = study_runs(study_photos(photos, count))
     in_folder(photos).run(out, runs, show_progress=True)
+
+
+@study.command()
+@one_line_errors
+def weighted(
+    out: Out,
+    task: Annotated[
+        list[str] | None, _option("Degradation, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """What the weighted step restores, and how few sweeps it needs (chapter 10)."""
+    from deqir_lite.studies.weighted import STUDY, TASKS, study_runs
+
+    for name in task or ():
+        check_choice("task", name, TASKS)
+    STUDY.run(out, study_runs(task or TASKS), show_progress=True)
 
 
 @study.command()

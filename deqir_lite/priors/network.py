@@ -16,6 +16,7 @@ from deqir_lite.checks import check_choice, check_divisible, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import CONFIG_FILE, SCHEDULER_FILE, UNET_FILES, locate
+from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 
@@ -28,7 +29,8 @@ class NetworkPrior(ModelPrior):
 
     ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast:
     weights and normalisation stay in float32). Input and output keep the caller's dtype.
-    ``max_batch`` limits how many images go through the network at once.
+    ``max_batch`` limits how many images go through the network at once. ``gaussian`` is a Gaussian
+    prior of the same photos, where one is known.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class NetworkPrior(ModelPrior):
         unet = unet.double() if dtype == "float64" else unet.float()
         self.unet = unet.to(memory_format=torch.channels_last).eval()
         self.unet.requires_grad_(False)
+        self.gaussian: GaussianPrior | None = None
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch
         self.patch = patch_size(int(unet.config.in_channels))

@@ -62,7 +62,8 @@ class PhotoSpectrum:
 
     def eigenbasis(self, part: str, like: torch.Tensor) -> torch.Tensor:
         """Of :meth:`at_size` for images like (..., 3, H, W): the eigenvalues, ``part`` "values",
-        (3, H, W // 2 + 1), or the "axes" (3 channels, 3 eigenvectors, H, W // 2 + 1).
+        (3, H, W // 2 + 1), or the "axes" (3 channels, 3 eigenvectors, H, 2 (W // 2 + 1)), each
+        twice: a factor of the real and of the imaginary part of a mode.
 
         Computed once for each size, in float64; with the dtype and device of ``like``.
         """
@@ -74,7 +75,7 @@ class PhotoSpectrum:
             values, vectors = torch.linalg.eigh(self.at_size(*size).permute(2, 3, 0, 1))
             return {
                 "values": values.clamp(min=0).permute(2, 0, 1),
-                "axes": vectors.permute(2, 3, 0, 1).contiguous(),
+                "axes": vectors.permute(2, 3, 0, 1).repeat_interleave(2, dim=-1),
             }
 
         return self._constants.like(

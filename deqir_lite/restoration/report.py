@@ -11,9 +11,10 @@ from torch import Tensor
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice
-from deqir_lite.methods import DDNMNoise, Method, find_method
+from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
+from deqir_lite.restoration.defaults import AUTO, Choice, choose
 from deqir_lite.restoration.problem import Problem
 from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
 from deqir_lite.solvers import Solution
@@ -25,10 +26,13 @@ SAMPLERS = ("parallel", "sequential")
 class RestorationReport:
     """What came of a problem of B photos with N samples each: the solution, and its cost.
 
-    ``seconds`` is the time of the solve, after which the samples were ready.
+    ``choice`` is the method with the settings of its chain, ``rule`` its noise rule, ``seconds``
+    the time of the solve, after which the samples were ready.
     """
 
     problem: Problem
+    choice: Choice
+    rule: NoiseRule
     solution: Solution
     seconds: float
 
@@ -81,10 +85,17 @@ class RestorationReport:
         }
 
     def numbers(self) -> dict[str, Any]:
-        """Cost and consistency of the solve, and :meth:`quality`."""
+        """The chain that was used, cost and consistency of the solve, and :meth:`quality`."""
         x0, operator = self.solution.x0, self.problem.operator
+        method, settings = self.choice
         y = self.problem.y.repeat_interleave(self.each, dim=0)
         return {
+            "method": method if isinstance(method, str) else repr(method),
+            "rule": repr(self.rule),
+            "timesteps": settings["num_steps"],
+            "eta": settings["eta"],
+            "spacing": settings["spacing"],
+            "sigma_y": float(self.problem.levels[0]),
             "sweeps": self.solution.sweeps,
             "nfe": self.solution.nfe,
             "converged": self.solution.converged,
@@ -123,8 +134,8 @@ def restore_problem(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = "ddnm",
-    settings: ChainSettings = PICTURE,
+    method: str | Method = AUTO,
+    settings: ChainSettings | None = None,
     seed: int = 0,
     samples: int = 1,
     sampler: str = "parallel",
@@ -133,14 +144,22 @@ def restore_problem(
 ) -> RestorationReport:
     """Restore each photo of ``problem`` with the seeds ``seed``, ..., ``seed`` + ``samples`` - 1.
 
-    ``method``: the consistency step, as :func:`make_chain` takes it; ``eta`` of the
-    ``settings`` counts where its noise rule has a share of fresh noise. ``sampler``: ``parallel``
-    solves for all states at once, as ``solve`` says; ``sequential`` walks step by step. Raises
-    ValueError as :func:`make_chain` does.
+    ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
+    default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
+    of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at
+    once, as ``solve`` says; ``sequential`` walks step by step. Raises ValueError as
+    :func:`make_chain` does.
     """
     check_choice("sampler", sampler, SAMPLERS)
+    default = choose(problem, method=method)
+    choice = Choice(default.method, default.settings if settings is None else settings)
     chain = make_problem_chain(
-        problem, prior, method=method, settings=settings, seed=seed, samples=samples
+        problem,
+        prior,
+        method=choice.method,
+        settings=choice.settings,
+        seed=seed,
+        samples=samples,
     )
     start = time.perf_counter()
     if sampler == "parallel":
@@ -149,4 +168,5 @@ def restore_problem(
         solution = restore_sequential(chain, show_progress=show_progress)
     if solution.x0.device.type == "cuda":
         torch.cuda.synchronize()
-    return RestorationReport(problem, solution, time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return RestorationReport(problem, choice, chain.coefficients.rule, solution, seconds)

@@ -21,7 +21,7 @@ from deqir_lite.metrics import psnr
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
-from deqir_lite.restoration import make_problem_chain, pose_problem, restore_problem
+from deqir_lite.restoration import make_problem_chain, pose_problem
 from deqir_lite.studies.evaluation.photos import find_photos, photos_of
 from deqir_lite.studies.study import Study, chain_settings
 from deqir_lite.studies.sweeps import sweep, sweeps_to
@@ -112,12 +112,10 @@ def measure(run: StepsRun, folder: Path, prior: Prior, gaussian: GaussianPrior) 
     truth = torch.cat([load_photo(folder / name, size=run.size) for name in run.photos])
     problem = pose_problem(truth, run.task, mask_seed=run.seed)
     settings = chain_settings(run)
-    walked = restore_problem(problem, prior, settings=settings, seed=run.seed, sampler="sequential")
-    x0 = walked.solution.x0
+    x0 = make_problem_chain(problem, prior, settings=settings, seed=run.seed).sequential()[-1]
     sweeps = []
     for i in range(run.solved):
-        one = replace(problem, y=problem.y[i : i + 1], truth=truth[i : i + 1])
-        chain = make_problem_chain(one, prior, settings=settings, seed=run.seed)
+        chain = make_problem_chain(problem[i : i + 1], prior, settings=settings, seed=run.seed)
         how = "gaussian", "anderson-triangular", "gaussian"
         curve = sweep(chain, x0[i : i + 1], gaussian, *how, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))

@@ -191,10 +191,11 @@ def sweep(
     start: str,
     *,
     max_sweeps: int,
+    stop: float = STOP,
 ) -> tuple[float, ...]:
     """PSNR in dB of x_0 against the sequential x_0 (1, 3, H, W), of the start and of each sweep.
 
-    It ends as :class:`SweepCurve` says.
+    It ends as :class:`SweepCurve` says, with ``stop`` dB for :data:`STOP`.
     """
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
     states = make_start(start, chain, gaussian=gaussian)
@@ -207,7 +208,7 @@ def sweep(
         if not bool(torch.isfinite(x0).all()):
             break
         curve.append(psnr(x0, sequential).item())
-        if curve[-1] >= STOP:
+        if curve[-1] >= stop:
             break
     return tuple(curve)
 

@@ -170,6 +170,7 @@ def _restored(photo: torch.Tensor, prior: Prior, choice: _Choice) -> _Shown:
         restore_problem(
             problem,
             prior,
+            method="ddnm",
             settings=settings,
             seed=choice.seed,
             sampler=sampler,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 import torch
@@ -212,12 +212,14 @@ def restore_samples(
 
     Yields (b, 3, H, W), photo by photo and within one seed by seed; not clamped.
     """
-    for y in problem.y.split(max(1, batch // seeds)):
-        part = replace(problem, y=y, truth=None)
+    together = max(1, batch // seeds)
+    for i in range(0, len(problem.y), together):
+        part = problem[i : i + together]
         for first in range(0, seeds, batch):
             restored = restore_problem(
                 part,
                 prior,
+                method="ddnm",
                 settings=settings,
                 seed=first,
                 samples=min(batch, seeds - first),
