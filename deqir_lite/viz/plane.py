@@ -18,21 +18,29 @@ def plot_solution_line(
     points: Mapping[str, Sequence[float]],
     *,
     arrows: Sequence[tuple[str, str]] = (),
+    covariance: Any = None,
     reach: float = 2.0,
+    title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw all x in the plane with row . x = y, the direction of the range space, and points.
+
+    With a ``covariance`` C the direction gives way to the ellipses x^T C^-1 x = const. through the
+    points, on which a Gaussian of mean 0 has the same density.
 
     Args:
         row: the two entries of a 1 x 2 matrix A.
         y: the measured number.
         points: name -> (x_1, x_2), drawn and labelled.
         arrows: pairs of names, from the first point to the second.
+        covariance: 2 x 2, symmetric and positive definite.
         reach: the axes show [-reach, reach] in both directions.
+        title: of the axes.
         ax: axes to draw on; default: a new square figure.
 
     Returns the figure. Raises ValueError for a row that is zero or has not two entries, for
-    points outside of the plane, and for arrows between unknown points.
+    points outside of the plane, for arrows between unknown points, and for a matrix that is no
+    covariance.
     """
     (a,) = to_points("row", [row])
     length = float(np.linalg.norm(a))
@@ -47,10 +55,14 @@ def plot_solution_line(
     unit = a / length
     along = 3 * reach * np.array([[-1.0], [1.0]])
     solutions = y / length * unit + along * np.array([-unit[1], unit[0]])
-    with drawing(ax, 4.4, 4.4) as ax:
-        for ends, k, label in ((solutions, 0, "all x with A x = y"), (along * unit, 1, "range")):
-            look: Any = {"color": COLORS[k], "linestyle": ("-", "--")[k], "marker": ""}
-            ax.plot(ends[:, 0], ends[:, 1], label=label, **look)
+    lines = [(solutions, 0, "all x with A x = y"), (along * unit, 1, "range")]
+    if covariance is not None:
+        label = "equal density"
+        lines[1:] = [(_ellipse(covariance, place), 1, label) for place in places.values()]
+    with drawing(ax, 4.4, 4.4, title=title) as ax:
+        for k, (line, color, label) in enumerate(lines):
+            look: Any = {"color": COLORS[color], "linestyle": ("-", "--")[color], "marker": ""}
+            ax.plot(line[:, 0], line[:, 1], label=label if k < 2 else None, **look)
         ax.plot(0, 0, color=INK, marker="+", linestyle="none", markersize=8)
         for start, end in arrows:
             ax.annotate(
@@ -66,3 +78,16 @@ def plot_solution_line(
         ax.set_aspect("equal")
         ax.legend(loc="lower left")
     return figure_of(ax)
+
+
+def _ellipse(covariance: Any, place: tuple[float, float]) -> np.ndarray:
+    """Points (121, 2) of x^T C^-1 x = const. through ``place``."""
+    matrix = to_points("covariance", covariance)
+    square = matrix.shape == (2, 2) and np.allclose(matrix, matrix.T)
+    values, axes = np.linalg.eigh(matrix if square else np.zeros((2, 2)))
+    if values[0] <= 0:
+        raise ValueError(f"covariance: got {matrix.tolist()}; expected 2 x 2, positive definite")
+    root = axes * np.sqrt(values)
+    radius = float(np.linalg.norm(np.linalg.solve(root, place)))
+    angle = np.linspace(0, 2 * np.pi, 121)
+    return radius * np.stack([np.cos(angle), np.sin(angle)], axis=1) @ root.T
