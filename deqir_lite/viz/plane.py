@@ -21,6 +21,7 @@ def plot_solution_line(
     covariance: Any = None,
     reach: float = 2.0,
     title: str | None = None,
+    legend: bool = True,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw all x in the plane with row . x = y, the direction of the range space, and points.
@@ -36,6 +37,7 @@ def plot_solution_line(
         covariance: 2 x 2, symmetric and positive definite.
         reach: the axes show [-reach, reach] in both directions.
         title: of the axes.
+        legend: whether to name the lines.
         ax: axes to draw on; default: a new square figure.
 
     Returns the figure. Raises ValueError for a row that is zero or has not two entries, for
@@ -76,7 +78,8 @@ def plot_solution_line(
             ax.annotate(name, place, xytext=(6, 6), textcoords="offset points")
         ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
         ax.set_aspect("equal")
-        ax.legend(loc="lower left")
+        if legend:
+            ax.legend(loc="lower left" if covariance is None else "upper left")
     return figure_of(ax)
 
 
