@@ -10,7 +10,12 @@ from deqir_lite.metrics import lpips, measurement_consistency, psnr, ssim
 from deqir_lite.operators import TASKS, LinearOperator, make_task
 from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
 from deqir_lite.priors.load import load_gaussian, load_prior
-from deqir_lite.restoration import SolveOptions, restore_parallel, restore_sequential
+from deqir_lite.restoration import (
+    SolveOptions,
+    estimate_sigma_y,
+    restore_parallel,
+    restore_sequential,
+)
 from deqir_lite.solvers import Anderson, Picard, Solution
 from deqir_lite.torchvision_repair import repair_torchvision
 
@@ -32,6 +37,7 @@ __all__ = [
     "RestorationChain",
     "Solution",
     "SolveOptions",
+    "estimate_sigma_y",
     "gaussian_mean",
     "load_bundled_photo",
     "load_gaussian",

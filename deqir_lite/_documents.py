@@ -9,14 +9,10 @@ import jinja2
 from tabulate import tabulate
 
 
-def table(rows: Iterable[Sequence[str]], header: Sequence[str], *, texts: int | None = None) -> str:
-    """A table in Markdown; after the first ``texts`` columns the cells stand to the right.
-
-    With None all stand to the left. A | inside a cell is escaped.
-    """
-    left = len(header) if texts is None else texts
+def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
+    """A table in Markdown; a | inside a cell is escaped."""
     escaped = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    sides = ["left" if column < left else "right" for column in range(len(header))]
+    sides = ["left"] * len(header)
     return tabulate(escaped[1:], escaped[0], tablefmt="pipe", disable_numparse=True, colalign=sides)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, name: str = "path") -> Iterator[Path]:
     """Give the path of a temporary file beside ``path`` to write; at the end it takes its place.
 
     A reader sees the old file or the whole new one; after an error the old one is untouched and
@@ -18,7 +18,7 @@ def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path
     Raises FileNotFoundError when the folder does not exist, ValueError when ``path`` is a folder.
     """
     path = Path(path)
-    check_place(path, name)
+    check_place(path, name=name)
     # Not tempfile: its files are private to the user, and the finished one would stay so.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -31,7 +31,7 @@ def replacing(path: str | os.PathLike[str], name: str = "path") -> Iterator[Path
         temporary.unlink(missing_ok=True)
 
 
-def check_place(path: Path, name: str = "path") -> None:
+def check_place(path: Path, *, name: str = "path") -> None:
     """Raise what :func:`replacing` raises where no file ``path`` can be written."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
@@ -39,8 +39,8 @@ def check_place(path: Path, name: str = "path") -> None:
         raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, name: str = "path") -> Path:
+def write_atomically(path: str | os.PathLike[str], data: bytes, *, name: str = "path") -> Path:
     """Write ``data`` to ``path``, all or nothing; errors as in :func:`replacing`."""
-    with replacing(path, name) as temporary:
+    with replacing(path, name=name) as temporary:
         temporary.write_bytes(data)
     return Path(path)

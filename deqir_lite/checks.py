@@ -77,7 +77,7 @@ def check_size(name: str, size: Any) -> None:
 
 
 def check_exact_size(
-    name: str, size: Sequence[int], expected: Sequence[int], of: str | None = None
+    name: str, size: Sequence[int], expected: Sequence[int], *, of: str | None = None
 ) -> None:
     """Raise ValueError unless ``size`` is the ``expected`` size (H, W), that ``of`` something."""
     check_size(name, size)
@@ -93,3 +93,23 @@ def check_deviation(name: str, value: Any) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not 0 <= value < math.inf:
         raise ValueError(f"{name}: got {value!r}; expected a finite number >= 0")
+
+
+def deviations(name: str, value: Any, batch: int, *others: str) -> torch.Tensor:
+    """A standard deviation for each of ``batch`` images, (B,) float64 on the CPU.
+
+    ``value`` is one number for all of them, or a sequence or tensor (B,) with one each. Raises
+    ValueError unless all are finite and >= 0; the message also names what ``others`` the caller
+    takes.
+    """
+    each = value.tolist() if isinstance(value, torch.Tensor) else value
+    several = isinstance(each, Sequence) and not isinstance(each, str)
+    levels = list(each) if several else [each]
+    good = all(
+        isinstance(level, (int, float)) and not isinstance(level, bool) and 0 <= level < math.inf
+        for level in levels
+    )
+    if not good or (several and len(levels) != batch):
+        known = ["a finite number >= 0", f"one for each of the {batch} images", *others]
+        raise ValueError(f"{name}: got {each!r}; expected {', or '.join(known)}")
+    return torch.tensor(levels, dtype=torch.float64).expand(batch)

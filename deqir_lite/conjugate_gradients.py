@@ -13,6 +13,14 @@ from torch import Tensor
 from deqir_lite.linear_map import Map, linear_map
 
 
+class NotConverged(RuntimeError):
+    """A solve that stopped before its tolerance; ``entry`` of the batch is the farthest from it."""
+
+    def __init__(self, message: str, entry: int) -> None:
+        super().__init__(message)
+        self.entry = entry
+
+
 def conjugate_gradients(
     operator: Map,
     b: Tensor,
@@ -28,7 +36,7 @@ def conjugate_gradients(
     ``preconditioner``: a symmetric positive definite map that is close to the inverse of
     ``operator``. An entry stops when its residual r, in the norm of the preconditioner M, is
     small: r^T M r at most ``tolerance``^2 times ``scale`` (B,), by default b^T M b. Raises
-    RuntimeError with the residual reached when ``max_iterations`` do not suffice; unless
+    :class:`NotConverged` with the residual reached when ``max_iterations`` do not suffice; unless
     ``strict``, x is then as it is.
     """
 
@@ -42,9 +50,10 @@ def conjugate_gradients(
 
     x, reached = _iterate(b, direction, product, tolerance, max_iterations, scale)
     if strict and reached is not None:
-        raise RuntimeError(
-            f"conjugate gradients: relative residual {reached:.1e} after {max_iterations} "
-            f"iterations; wanted {tolerance:.1e}"
+        raise NotConverged(
+            f"conjugate gradients: relative residual {float(reached.max()):.1e} after "
+            f"{max_iterations} iterations; wanted {tolerance:.1e}",
+            int(reached.argmax()),
         )
     return x
 
@@ -77,7 +86,7 @@ def _cgls(y: Tensor, a: Map, at: Map, max_iterations: int) -> Tensor:
     if reached is not None:
         warnings.warn(
             f"pinv: CGLS stopped after {max_iterations} iterations at a relative residual of "
-            f"{reached:.1e}; the operator is ill-conditioned",
+            f"{float(reached.max()):.1e}; the operator is ill-conditioned",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -91,8 +100,9 @@ def _iterate(
     tolerance: float,
     max_iterations: int,
     scale: Tensor | None = None,
-) -> tuple[Tensor, float | None]:
-    """x, from x = 0 with the residual ``r``; and how far it came where that was not enough.
+) -> tuple[Tensor, Tensor | None]:
+    """x, from x = 0 with the residual ``r``; and the relative residuals (B,) where that was not
+    enough.
 
     ``direction(r)``: the preconditioned residual, and its squared norm (B,), which is to shrink;
     ``product(p)``: what a step along p takes off the residual, and the curvature along p (B,).
@@ -110,7 +120,7 @@ def _iterate(
         x, r = x + _like(step, p) * p, r - _like(step, q) * q
         z, after = direction(r)
         p, size = z + _like(_ratio(after, size, active), p) * p, after
-    return x, float((size / scale).nan_to_num().max()) ** 0.5
+    return x, (size / scale).nan_to_num().sqrt()
 
 
 def dot(u: Tensor, v: Tensor) -> Tensor:

@@ -10,6 +10,9 @@ from torch import Tensor
 class Constants:
     """A cache of the constant tensors of one object: matrices, masks, filters, tables.
 
+    What a program reads or builds once, without dtype and device (a file of the package, a network
+    for a metric), is kept by ``functools.cache`` instead.
+
     They are made outside of ``torch.inference_mode``: a tensor that was made under it could never
     be used in training again.
     """

@@ -110,3 +110,25 @@ def make_unet():
         )
 
     return make
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Each training step takes one second; the run is interrupted after ``stop_after`` steps."""
+
+    class Clock:
+        steps, stop_after, running = 0, None, False
+
+        def perf_counter(self):
+            if not self.running and self.steps == self.stop_after:
+                raise KeyboardInterrupt
+            self.steps += self.running
+            self.running = not self.running
+            return float(self.steps)
+
+        thread_time = perf_counter
+
+    ticking = Clock()
+    for module in ("training.trainer", "studies.recipes"):
+        monkeypatch.setattr(f"deqir_lite.{module}.time", ticking)
+    return ticking

@@ -166,13 +166,6 @@ def test_html_table():
     ]  # fmt: skip
 
 
-def test_markdown_keeps_its_columns():
-    certificate = Certificate("c")
-    certificate.check("|A x - y| is small", "", 0.0, 1.0)
-    lines = certificate._repr_markdown_().splitlines()
-    assert len({line.replace("\\|", "").count("|") for line in lines[2:]}) == 1
-
-
 def test_json_says_what_ran_where():
     content = json.loads(good().to_json())
     assert content["passed"] is True

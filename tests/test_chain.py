@@ -30,8 +30,15 @@ class NothingMeasured:
 def rows(chain, i):
     """The chain of the i-th image of a batch alone, with its own noise."""
     measurement = Measurement(chain.measurement.operator, chain.measurement.y[i : i + 1])
-    x_T, noise = chain.x_T[i : i + 1], chain.noise[:, i : i + 1]
-    return replace(chain, measurement=measurement, x_T=x_T, noise=noise)
+    step = chain.method.consistency(measurement, chain.coefficients, chain.prior)
+    noise = {"x_T": chain.x_T[i : i + 1], "noise": chain.noise[:, i : i + 1]}
+    return replace(chain, measurement=measurement, consistency=step, **noise)
+
+
+def test_a_consistency_step_belongs_to_its_chain(chain_for):
+    chain = chain_for()
+    with pytest.raises(ValueError, match="consistency: it is that of another chain"):
+        replace(chain, measurement=chain_for().measurement)
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +318,14 @@ def test_bad_measurements(nonlinear_prior, y, message):
     with pytest.raises(ValueError, match=message) as error:
         make_chain(nonlinear_prior, make_task("sr2", (8, 8)), y)
     assert "\n" not in str(error.value)
+
+
+def test_samples_with_a_mask_for_each_image_are_refused(nonlinear_prior):
+    operator = Inpainting((torch.rand(2, 1, 8, 8) > 0.5).double())
+    y = torch.zeros(2, 3, 8, 8).double()
+    assert make_chain(nonlinear_prior, operator, y, num_steps=2, samples=1).x_T.shape[0] == 2
+    with pytest.raises(ValueError, match=r"^samples: got 2 with a mask for each image"):
+        make_chain(nonlinear_prior, operator, y, num_steps=2, samples=2)
 
 
 def test_the_readers_own_timesteps_noise_and_x_T(nonlinear_prior):

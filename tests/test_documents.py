@@ -7,13 +7,6 @@ from deqir_lite import _documents
 from deqir_lite._documents import render, table, text_table
 
 
-@pytest.mark.parametrize(("texts", "right"), [(None, []), (1, [2]), (0, [1, 2])])
-def test_columns_of_numbers_stand_to_the_right(texts, right):
-    rows = ([name, ""] for name in "xz")
-    rule = table(rows, ["a", "b"], texts=texts).splitlines()[1].split("|")
-    assert [column for column, cell in enumerate(rule) if cell.endswith("-:")] == right
-
-
 def test_a_bar_inside_a_cell_does_not_end_it():
     lines = table([["a|b"]], ["|e|"]).splitlines()
     assert [line.replace("\\|", "").count("|") for line in lines] == [2, 2, 2]

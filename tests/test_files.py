@@ -65,5 +65,5 @@ def test_path_as_text(tmp_path):
 def test_impossible_places(tmp_path, path, error, message):
     (tmp_path / "folder").mkdir()
     with pytest.raises(error, match=message):
-        write_atomically(tmp_path / path, b"x", "out")
+        write_atomically(tmp_path / path, b"x", name="out")
     assert os.listdir(tmp_path) == ["folder"]

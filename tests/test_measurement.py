@@ -57,8 +57,25 @@ def test_measurements_of_another_shape(task):
         Measurement(operator, torch.zeros(1, 7, 3, 3))
 
 
-@pytest.mark.parametrize("sigma_y", [-0.1, float("nan"), float("inf"), "0.1", None])
+@pytest.mark.parametrize(
+    "sigma_y",
+    [
+        *[-0.1, float("nan"), float("inf"), "0.1", None, True],
+        *[[], [0.1], [0.1] * 3, [0.1, -0.1], [0.1, float("nan")], ["0.1", 0.1], [[0.1, 0.1]]],
+        *[torch.tensor([0.1]), torch.tensor([0.1, float("inf")]), torch.tensor([[0.1, 0.1]])],
+    ],
+)
 def test_noise_levels_that_are_none(sigma_y):
     operator = make_task("sr2", SIZE)
-    with pytest.raises(ValueError, match=r"^sigma_y: got [^\n]*$"):
-        Measurement(operator, torch.zeros(1, 3, 4, 4), sigma_y=sigma_y)
+    message = (
+        r"^sigma_y: got [^\n]*; expected a finite number >= 0, or one for each of the 2 images$"
+    )
+    with pytest.raises(ValueError, match=message):
+        Measurement(operator, torch.zeros(2, 3, 4, 4), sigma_y=sigma_y)
+
+
+@pytest.mark.parametrize("sigma_y", [0.1, [0.1, 0.1], torch.tensor([0.1, 0.1]), torch.tensor(0.1)])
+def test_a_noise_level_for_all_images_or_one_for_each(sigma_y):
+    m = Measurement(make_task("sr2", SIZE), torch.zeros(2, 3, 4, 4), sigma_y=sigma_y)
+    torch.testing.assert_close(m.sigma_y, torch.full((2,), 0.1))
+    assert m.exact == [False, False]

@@ -261,4 +261,4 @@ def test_table_values(value, text):
 
 
 def test_table_values_with_other_digits():
-    assert format_value(0.12345, ".3f") == "0.123"
+    assert format_value(0.12345, spec=".3f") == "0.123"

@@ -4,12 +4,13 @@ import pytest
 import torch
 
 from deqir_lite import load_gaussian, restore_parallel, restore_sequential
-from deqir_lite.chain import make_chain
+from deqir_lite.chain import PAPER, PICTURE, make_chain
 from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start
 from deqir_lite.methods import DDPMNoise, Method, RangeNullConsistency
-from deqir_lite.operators import make_task
+from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import ModelPrior
-from deqir_lite.restoration import pose_problem, restore_problem, sampling
+from deqir_lite.restoration import SAMPLERS, choose, pose_problem, restore_problem, sampling
+from deqir_lite.restoration.defaults import WEIGHTED
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -204,6 +205,25 @@ def test_a_problems_noise_is_not_that_of_its_chain(gaussian_prior):
     assert abs(correlation) < 0.25
 
 
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+@pytest.mark.parametrize("task", TASKS)
+def test_what_suits_the_task_unless_something_else_is_given(gaussian_prior, task, sigma_y):
+    photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    problem = pose_problem(photo, task, sigma_y=sigma_y)
+    scattered = task == "sensing" or task.startswith(("inpaint", "old-photo"))
+    default = ("weighted", WEIGHTED) if scattered or sigma_y else ("ddnm", PICTURE)
+    assert choose(problem) == default
+    assert choose(problem, method="ddnm") == ("ddnm", PICTURE)
+    assert choose(problem, method="weighted") == ("weighted", WEIGHTED)
+    assert choose(problem, preset="paper") == ("ddnm", PAPER)
+    assert choose(problem, num_steps=3, eta=0.5) == (
+        *default[:1],
+        default[1] | {"num_steps": 3, "eta": 0.5},
+    )
+    with pytest.raises(ValueError, match=r"^preset: unknown value 'bogus'; known: picture, paper"):
+        choose(problem, preset="bogus")
+
+
 def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
     photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
     method = Method(RangeNullConsistency, DDPMNoise())
@@ -211,3 +231,20 @@ def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
     report = restore_problem(problem, gaussian_prior, method=method, sampler="sequential")
     chain = make_chain(gaussian_prior, problem.operator, problem.y, method=method)
     torch.testing.assert_close(report.solution.states, chain.sequential())
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_photos_in_a_batch_are_reported_as_alone(gaussian_prior, sampler):
+    photos = gaussian_prior.sample((2, 16, 16), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    how = {"seed": 3, "samples": 2, "sampler": sampler}
+    both = restore_problem(pose_problem(photos, "sr2"), gaussian_prior, **how)
+    alone = [
+        restore_problem(pose_problem(photo[None], "sr2"), gaussian_prior, **how) for photo in photos
+    ]
+    assert both.samples.shape == (4, 3, 16, 16)
+    for name, image in both.images.items():
+        expected = torch.cat([report.images[name] for report in alone])
+        torch.testing.assert_close(image, expected, rtol=0, atol=1e-10)
+    for name, value in both.quality().items():
+        assert value == pytest.approx(sum(report.quality()[name] for report in alone) / 2)
+    assert both.numbers()["consistency"] < 1e-10

@@ -9,7 +9,6 @@ of each chapter is kept beside its outputs, in .nbexec/certificates/.
 """
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from executed import FRONT_PAGE, certificates
 
+from deqir_lite._json import read_object, write_json
 from deqir_lite.certificate import FOLDER_VARIABLE, Certificate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +65,7 @@ def drop_certificates(keep: Collection[str]) -> None:
 
 def fresh(wanted: dict[str, str]) -> set[str]:
     """The chapters that have passed with all of their inputs as they are now."""
-    stamps = json.loads(STAMPS.read_text()) if STAMPS.exists() else {}
+    stamps = read_object(STAMPS, name="stamps") if STAMPS.exists() else {}
     passed = {n for n, d in wanted.items() if stamps.get(n) == d and (EXECUTED / n).exists()}
     return passed - uncertified(passed)
 
@@ -100,7 +100,7 @@ def execute() -> int:
     for name in sorted(silent):
         print(f"error: {name} passed, but left no certificate that passes", file=sys.stderr)
     passed -= silent
-    STAMPS.write_text(json.dumps({name: wanted[name] for name in sorted(passed)}, indent=1))
+    write_json(STAMPS, {name: wanted[name] for name in sorted(passed)})
     return code or int(bool(silent))
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import html
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -12,24 +11,21 @@ import nbformat
 from deqir_lite.certificate import Certificate
 
 FRONT_PAGE = "00-index.ipynb"  # claims nothing
-CHAPTER = re.compile(r"0*([1-9]\d*)-")  # 03-ddim-restoration.ipynb is chapter 3
-CAPTION = re.compile(r"<caption>Certificate: (.*?)\. (?:\d+ of \d+ claims pass|No claim)")
 
 
 def chapter_number(name: str) -> int | None:
-    """Number of a chapter by the name of its notebook; None for the front page."""
-    match = CHAPTER.match(name)
-    return int(match[1]) if match else None
+    """3 for 03-ddim-restoration.ipynb; None for the front page and for what is no chapter."""
+    number = name.partition("-")[0]
+    return int(number) or None if number.isdigit() else None
 
 
-def shown_titles(notebook: Path) -> list[str]:
-    """Titles of the certificates among the outputs of an executed notebook."""
-    titles = []
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            text = output.get("data", {}).get("text/html", "")
-            titles += [html.unescape(title) for title in CAPTION.findall(text)]
-    return titles
+def shown_tables(notebook: Path) -> str:
+    """All outputs in HTML of an executed notebook; nothing where it is missing."""
+    if not notebook.exists():
+        return ""
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("data", {}).get("text/html", "") for output in outputs)
 
 
 def certificates(names: Iterable[str], executed: Path) -> dict[str, Path]:
@@ -41,16 +37,18 @@ def certificates(names: Iterable[str], executed: Path) -> dict[str, Path]:
     stored: dict[str, Path] = {}
     for path in (executed / "certificates").glob("*.json"):
         with contextlib.suppress(ValueError):  # cut off by a crash: as good as missing
-            stored[Certificate.load(path).title] = path
+            caption = html.escape(Certificate.load(path).caption)
+            stored[f"<caption>{caption}</caption>"] = path
     found: dict[str, Path] = {}
     for name in sorted(names):
-        titles = shown_titles(executed / name) if (executed / name).exists() else []
-        if len(titles) > 1:
-            raise ValueError(f"{name}: shows {len(titles)} certificates; expected one")
-        if titles and titles[0] in stored:
-            if stored[titles[0]] in found.values():
-                raise ValueError(f"{name}: another notebook has a certificate {titles[0]!r}")
-            found[name] = stored[titles[0]]
+        shown = shown_tables(executed / name)
+        paths = [path for caption, path in stored.items() if caption in shown]
+        if len(paths) > 1:
+            raise ValueError(f"{name}: shows {len(paths)} certificates; expected one")
+        if paths and paths[0] in found.values():
+            raise ValueError(f"{name}: another notebook has its certificate {paths[0].name}")
+        if paths:
+            found[name] = paths[0]
     return found
 
 

@@ -18,7 +18,7 @@ import torch
 
 from deqir_lite._json import to_json, write_json
 from deqir_lite.certificate.claim import RELATIONS, Claim, as_number
-from deqir_lite.certificate.table import html_table, markdown_table, show, text_table
+from deqir_lite.certificate.table import html_table, show, text_table
 from deqir_lite.checks import check_choice
 from deqir_lite.machine import machine as machine_in_use
 from deqir_lite.machine import versions as versions_in_use
@@ -164,14 +164,16 @@ class Certificate:
             return "No claim was checked."
         return f"{len(self.claims) - len(self.failures())} of {len(self.claims)} claims pass."
 
-    def _repr_html_(self) -> str:
-        return html_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
+    @property
+    def caption(self) -> str:
+        """What stands over its table."""
+        return f"Certificate: {self.title}. {self.summary()}"
 
-    def _repr_markdown_(self) -> str:
-        return markdown_table(f"**Certificate: {self.title}.** {self.summary()}", self.claims)
+    def _repr_html_(self) -> str:
+        return html_table(self.caption, self.claims)
 
     def __str__(self) -> str:
-        return text_table(f"Certificate: {self.title}. {self.summary()}", self.claims)
+        return text_table(self.caption, self.claims)
 
 
 def assert_passed(certificates: Sequence[Certificate]) -> None:

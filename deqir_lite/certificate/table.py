@@ -1,4 +1,4 @@
-"""Claims as a table: HTML for the book, Markdown for print, plain text for a terminal."""
+"""Claims as a table: HTML for the book, plain text for a terminal."""
 
 import html
 from collections.abc import Sequence
@@ -26,12 +26,6 @@ def html_table(caption: str, claims: Sequence[Claim]) -> str:
         f'<table class="certificate table"><caption>{html.escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
-
-
-def markdown_table(caption: str, claims: Sequence[Claim]) -> str:
-    """Return the table in Markdown, for PDF and for terminals that render it."""
-    table = _documents.table((claim.cells() for claim in claims), _COLUMNS)
-    return f"{caption}\n\n{table}"
 
 
 def text_table(caption: str, claims: Sequence[Claim]) -> str:

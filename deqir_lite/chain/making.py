@@ -8,7 +8,7 @@ import torch
 
 from deqir_lite.chain.presets import PICTURE
 from deqir_lite.chain.restoration_chain import RestorationChain
-from deqir_lite.checks import check_choice, check_finite, check_integer, check_like
+from deqir_lite.checks import check_choice, check_finite, check_integer, check_like, deviations
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     ConsistencyStep,
@@ -36,7 +36,7 @@ def make_chain(
     timesteps: Sequence[int] | torch.Tensor | None = None,
     eta: float | None = None,
     rule: NoiseRule | None = None,
-    sigma_y: float = 0.0,
+    sigma_y: float | Sequence[float] | torch.Tensor = 0.0,
     seed: int | Sequence[int] = 0,
     samples: int | None = None,
     x_T: torch.Tensor | None = None,
@@ -52,7 +52,8 @@ def make_chain(
       first, where a rise returns to more noise without a network call,
     * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1), short for ``rule=DDNMNoise(eta)``;
       ``rule``: any noise rule; by default that of the method,
-    * ``sigma_y``: standard deviation of the noise in y, for methods that know it,
+    * ``sigma_y``: standard deviation of the noise in y, for methods that know it; a number, or one
+      for each y,
     * ``seed``: decides x_T and xi; or one seed for each image, which has then the noise that it
       would have alone. The draws are made on the CPU in float64 and then moved to y's device and
       dtype, so that one seed names the same chain everywhere,
@@ -67,19 +68,29 @@ def make_chain(
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     if samples is not None:
         check_integer("samples", samples, 1)
+        if samples > 1 and getattr(operator, "_batch", 1) > 1:  # they follow one another
+            raise ValueError(
+                f"samples: got {samples} with a mask for each image; restore one image at a time"
+            )
     method = find_method(method)
     rule = _find_rule(method, eta, rule)
     path = _find_timesteps(
         prior.schedule.num_train_timesteps, num_steps, spacing, first_timestep, timesteps
     )
-    measurement = Measurement(operator, y.repeat_interleave(samples or 1, dim=0), sigma_y=sigma_y)
+    copies = samples or 1
+    measurement = Measurement(
+        operator,
+        y.repeat_interleave(copies, dim=0),
+        sigma_y=deviations("sigma_y", sigma_y, len(y)).repeat_interleave(copies),
+    )
     coefficients = step_coefficients(prior.schedule, path, rule, measurement=measurement)
     pinv_y, steps = measurement.pinv_y, len(path)
     consistency = method.consistency(measurement, coefficients, prior)
-    if sigma_y and not consistency.knows_noise:
+    if not (all(measurement.exact) or consistency.knows_noise):
         warnings.warn(
-            f"sigma_y: {type(consistency).__name__} takes y as exact, so its noise of {sigma_y:g} "
-            "will show in the photo; the method 'weighted' knows what to do with it",
+            f"sigma_y: {type(consistency).__name__} takes y as exact, so its noise of "
+            f"{float(measurement.sigma_y.max()):g} will show in the photo; the method 'weighted' "
+            "knows what to do with it",
             stacklevel=2,
         )
     draws = _draw((1 + steps * max(rule.draws, 1), *pinv_y.shape), seed, samples).to(pinv_y)
@@ -97,6 +108,7 @@ def make_chain(
         prior,
         measurement,
         method,
+        consistency,
         coefficients,
         x_T=first if x_T is None else x_T,
         noise=fresh if noise is None else noise,

@@ -5,6 +5,7 @@ States are stored noisiest first: ``states[0]`` = x_T and ``states[k]`` = x_{T-k
 sequential and parallel sampling therefore see the same chain.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,7 +34,7 @@ class RestorationChain:
 
     * ``prior``: eps_theta,
     * ``measurement``: the operator, y and A^+ y,
-    * ``method``: the consistency step that makes x0^, and where the weights come from,
+    * ``method``, and its ``consistency`` step for this chain, which makes x0^,
     * ``coefficients``: timesteps, alpha_bar and weights of the T steps,
     * ``x_T`` (B, 3, H, W): the initial noise,
     * ``noise`` (T, B, 3, H, W): xi, one a step.
@@ -44,9 +45,17 @@ class RestorationChain:
     prior: Prior
     measurement: Measurement
     method: Method
+    consistency: ConsistencyStep
     coefficients: StepCoefficients
     x_T: torch.Tensor
     noise: torch.Tensor
+
+    def __post_init__(self) -> None:
+        step = self.consistency
+        whose = (step.measurement, step.coefficients, step.prior)
+        own = (self.measurement, self.coefficients, self.prior)
+        if any(there is not here for there, here in zip(whose, own, strict=True)):
+            raise ValueError("consistency: it is that of another chain; with_prior makes it anew")
 
     @property
     def num_steps(self) -> int:
@@ -60,7 +69,8 @@ class RestorationChain:
         """
         if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
             raise ValueError("prior: its noise schedule differs from that of the chain")
-        return replace(self, prior=prior)
+        consistency = self.method.consistency(self.measurement, self.coefficients, prior)
+        return replace(self, prior=prior, consistency=consistency)
 
     def with_x_T(self, x_T: torch.Tensor) -> "RestorationChain":
         """The same chain from another initial noise (B, 3, H, W)."""
@@ -107,7 +117,7 @@ class RestorationChain:
             return predict_x0(x, eps, signal, level), eps
 
         pullback: Callable[[torch.Tensor], torch.Tensor] | None = None
-        if self._consistency.needs_pullback:
+        if self.consistency.needs_pullback:
             found: Any = torch.func.vjp(denoise, states, has_aux=True)
             x0, vjp, eps = found
             pullback = lambda v: vjp(v)[0]  # noqa: E731
@@ -122,7 +132,7 @@ class RestorationChain:
     def consistent_x0(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
         """x0^ of states[first], states[first+1], ... (n, B, 3, H, W): what the prior sees in them,
         made consistent with y (Eq. 5)."""
-        return self._consistency(self.predict(states, slice(first, first + len(states))))
+        return self.consistency(self.predict(states, slice(first, first + len(states))))
 
     def steps(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
         """Each of n states taken one step further, all at once (update below Eq. 5).
@@ -132,25 +142,24 @@ class RestorationChain:
         only add noise do not ask the network.
         """
         window = range(first, first + len(states))
-        asking = [k for k in window if self._asks[k]]
-        if len(asking) == len(window):
+        asking, returning = (self._among(window, asks) for asks in (True, False))
+        if len(returning) == 0:
             return self._steps_that_ask(states, slice(window.start, window.stop))
-        others = [k for k in window if not self._asks[k]]
         new = torch.empty_like(states)
-        at, w = [k - first for k in others], self.weights(others)
-        new[at] = self.weigh(w.b, states[at]) + self.weigh(w.c1, self.noise[others])
-        if asking:
-            at = [k - first for k in asking]
+        at, w = returning - first, self.weights(returning)
+        new[at] = self.weigh(w.b, states[at]) + self.weigh(w.c1, self.noise[returning])
+        if len(asking) > 0:
+            at = asking - first
             new[at] = self._steps_that_ask(states[at], asking)
         return new
 
     def asking_steps(self, first: int = 0) -> int:
         """How many of the steps from ``first`` on ask the network."""
-        return sum(self._asks[first:])
+        return len(self._among(range(first, self.num_steps), True))
 
     def _steps_that_ask(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
         prediction = self.predict(states, steps)
-        x0, w = self._consistency(prediction), self.weights(steps)
+        x0, w = self.consistency(prediction), self.weights(steps)
         mean = self.weigh(w.a, x0) + self.weigh(w.c2, prediction.eps)
         if self.keeps_state:
             mean = mean + self.weigh(w.b, states)
@@ -158,21 +167,21 @@ class RestorationChain:
 
     def linear(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, or near it."""
-        return self._consistency.linear(v[None], slice(k, k + 1))[0]
+        return self.consistency.linear(v[None], slice(k, k + 1))[0]
 
     def linear_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """C^T v, shapes as in :meth:`linear`."""
-        return self._consistency.linear_adjoint(v[None], slice(k, k + 1))[0]
+        return self.consistency.linear_adjoint(v[None], slice(k, k + 1))[0]
 
     @property
     def linear_is_null(self) -> bool:
         """Whether :meth:`linear` is N = I - A^+ A, one orthogonal projector for all steps."""
-        return self._consistency.linear_is_null
+        return self.consistency.linear_is_null
 
     @property
     def meets_y(self) -> bool:
         """Whether A x0^ = y in every step, whatever the state."""
-        return self._consistency.meets_y
+        return self.consistency.meets_y
 
     def step(self, x: torch.Tensor, k: int) -> torch.Tensor:
         """One step from states[k] = x (B, 3, H, W) to states[k+1]."""
@@ -185,10 +194,6 @@ class RestorationChain:
             for k in bar:
                 states.append(self.step(states[-1], k))
         return torch.stack(states)
-
-    @cached_property
-    def _consistency(self) -> ConsistencyStep:
-        return self.method.consistency(self.measurement, self.coefficients, self.prior)
 
     @cached_property
     def _weights(self) -> Weights:
@@ -210,9 +215,20 @@ class RestorationChain:
     def _timesteps(self) -> torch.Tensor:
         return self.coefficients.timesteps.to(self.x_T.device)
 
+    def _among(self, window: range, asks: bool) -> torch.Tensor:
+        """Those steps of ``window`` that ask the network, or those that do not."""
+        steps, placed = self._split[asks]
+        return placed[bisect_left(steps, window.start) : bisect_left(steps, window.stop)]
+
     @cached_property
-    def _asks(self) -> list[bool]:
-        return [bool(asks) for asks in self.coefficients.asks]
+    def _split(self) -> dict[bool, tuple[list[int], torch.Tensor]]:
+        """All steps that ask the network, or do not: here, and where the states are."""
+        asks, found = self.coefficients.asks, {}
+        with torch.inference_mode(False):
+            for kind in (True, False):
+                steps = (asks == kind).nonzero().flatten()
+                found[kind] = steps.tolist(), steps.to(self.x_T.device)
+        return found
 
     @cached_property
     def keeps_state(self) -> bool:

@@ -1,11 +1,12 @@
 """What all commands share: the application, one-line errors, devices."""
 
 import functools
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import typer
 
@@ -24,8 +25,8 @@ app = typer.Typer(
 )
 
 
-def option(panel: str, help: str, *flags: str) -> Any:
-    """An option with its help, in one of the panels of a command."""
+def option(panel: str | None, help: str, *flags: str) -> Any:
+    """An option with its help, in one of the panels of a command where that has some."""
     return typer.Option(*flags, help=help, rich_help_panel=panel)
 
 
@@ -96,9 +97,25 @@ def read_spacing(text: str) -> str | float:
     return spacing
 
 
+def read_deviation(text: str) -> float | Literal["auto"]:
+    """A noise level as given to a command: a number, or ``auto``.
+
+    Raises ValueError for what is neither.
+    """
+    if text == "auto":
+        return "auto"
+    try:
+        level = float(text)
+    except ValueError:
+        level = math.nan
+    if not 0 <= level < math.inf:
+        raise ValueError(f"sigma-y: got {text!r}; expected a finite number >= 0, or auto")
+    return level
+
+
 def check_writable(name: str, path: Path) -> None:
     """Refuse early, before the work, a file that cannot be written afterwards."""
-    check_place(path, name)
+    check_place(path, name=name)
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{name}: no permission to write in {str(path.parent)!r}")
 

@@ -28,6 +28,10 @@ def print_report(numbers: dict[str, Any]) -> None:
             f"standard deviation of the {samples} samples: white is "
             f"{numbers['deviation_white']:.1f} of 255 levels"
         )
+    typer.echo(
+        f"{numbers['method']}, T = {numbers['timesteps']}, {numbers['spacing']}, "
+        f"{numbers['rule']}, sigma_y = {numbers['sigma_y']:.3g}"
+    )
     done = "sweeps" if numbers["sampler"] == "parallel" else "steps"
     typer.echo(
         f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
@@ -39,7 +43,7 @@ def print_report(numbers: dict[str, Any]) -> None:
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
     def shown(image: str) -> str:
-        return format_value(numbers[f"{name}_{image}"], digits) + unit
+        return format_value(numbers[f"{name}_{image}"], spec=digits) + unit
 
     line = (
         f"{name.upper()}  pseudo-inverse {shown('before')}, {numbers['simple']} {shown('simple')}, "
@@ -66,7 +70,7 @@ def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
 
 def memory_advice(
     picture: torch.Tensor,
-    timesteps: int,
+    timesteps: int | None,
     samples: int,
     measured: bool,
     sampler: str,
@@ -77,10 +81,10 @@ def memory_advice(
     helps = ["a smaller photo" if measured else f"a --size below {min(height, width)}"]
     helps += ["--max-batch 1"] if (sampler == "parallel" or samples > 1) and max_batch != 1 else []
     helps += ["fewer --samples"] if samples > 1 else []
-    helps += ["fewer --timesteps"] if timesteps > 1 else []
+    helps += ["fewer --timesteps"] if timesteps != 1 else []
     helps += ["--sampler sequential"] if sampler == "parallel" else []
     return (
         f"out of memory with {f'{samples} samples of ' if samples > 1 else ''}a photo of "
-        f"{width}x{height} pixels and T = {timesteps}; "
+        f"{width}x{height} pixels{f' and T = {timesteps}' if timesteps else ''}; "
         f"less is needed with {', '.join(helps)}"
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 from deqir_lite._json import write_json
 from deqir_lite.bundled import mask_names
 from deqir_lite.chain import PRESETS
-from deqir_lite.checks import check_choice, check_deviation, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import (
     check_outputs,
     check_seed,
@@ -20,6 +20,7 @@ from deqir_lite.cli.app import (
     names,
     one_line_errors,
     option,
+    read_deviation,
     read_spacing,
 )
 from deqir_lite.cli.report import memory_advice, print_report, sample_sheet
@@ -31,7 +32,8 @@ from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
 from deqir_lite.operators.masks import load_mask
 from deqir_lite.priors.load import load_prior
-from deqir_lite.restoration import SAMPLERS, SolveOptions, pose_problem, restore_problem
+from deqir_lite.restoration import SAMPLERS, SolveOptions, choose, pose_problem, restore_problem
+from deqir_lite.restoration.defaults import AUTO
 from deqir_lite.schedule import SPACINGS
 from deqir_lite.solvers import SOLVERS
 
@@ -83,11 +85,21 @@ def restore(
         str, option(_CHAIN, "parallel (all timesteps at once) or sequential (step by step).")
     ] = "parallel",
     method: Annotated[
-        str, option(_CHAIN, f"How the measurement is used: {names(METHODS)}.")
-    ] = "ddnm",
+        str,
+        option(
+            _CHAIN,
+            f"How the measurement is used: {names(METHODS)}; auto takes what restores the task "
+            "best, and with a preset, ddnm for the paper's.",
+        ),
+    ] = AUTO,
     sigma_y: Annotated[
-        float, option(_PHOTO, "Noise in y, where a photo spans [-1, 1]; added unless --measured.")
-    ] = 0.0,
+        str,
+        option(
+            _PHOTO,
+            "Noise in y, where a photo spans [-1, 1]; added unless --measured. auto: as much as "
+            "is found in y, and none is added.",
+        ),
+    ] = "0",
     samples: Annotated[
         int,
         option(
@@ -97,29 +109,27 @@ def restore(
         ),
     ] = 1,
     preset: Annotated[
-        str,
+        str | None,
         option(
             _CHAIN,
-            "Defaults of the next three: "
+            "Defaults of the next three, by default what suits the method: "
             + names(
                 f"{name} (T = {chain['num_steps']}, eta = {chain['eta']:g}, {chain['spacing']})"
                 for name, chain in PRESETS.items()
             ),
         ),
-    ] = "picture",
-    timesteps: Annotated[
-        int | None, option(_CHAIN, "T, the length of the chain; default of the preset.")
     ] = None,
+    timesteps: Annotated[int | None, option(_CHAIN, "T, the length of the chain.")] = None,
     eta: Annotated[
         float | None,
-        option(_CHAIN, "Share of fresh noise in each step, 0 to 1; default of the preset."),
+        option(_CHAIN, "Share of fresh noise in each step, 0 to 1."),
     ] = None,
     spacing: Annotated[
         str | None,
         option(
             _CHAIN,
             f"Of the timesteps: {names(SPACINGS)}, or an exponent >= 1 (the larger, the more "
-            "steps at low noise); default of the preset.",
+            "steps at low noise).",
         ),
     ] = None,
     prior: Annotated[
@@ -151,26 +161,21 @@ def restore(
     """
     check_choice("task", task, TASKS)
     check_choice("sampler", sampler, SAMPLERS)
-    check_choice("method", method, METHODS)
+    check_choice("method", method, [AUTO, *METHODS])
     check_choice("form", form, FORMS)
     check_choice("solver", solver, SOLVERS)
     check_choice("dtype", dtype, DTYPES)
-    check_choice("preset", preset, PRESETS)
-    settings = PRESETS[preset]
-    settings = {
-        "num_steps": settings["num_steps"] if timesteps is None else timesteps,
-        "eta": settings["eta"] if eta is None else eta,
-        "spacing": settings["spacing"] if spacing is None else read_spacing(spacing),
-    }
-    check_interval("eta", settings["eta"], 0.0, 1.0)
+    if preset is not None:
+        check_choice("preset", preset, PRESETS)
+    steps = None if spacing is None else read_spacing(spacing)
+    check_interval("eta", eta or 0.0, 0.0, 1.0)
     check_interval("tolerance", tolerance, 0.0, math.inf)
-    check_deviation("sigma_y", sigma_y)
-    check_integer("timesteps", settings["num_steps"], 1)
+    noise = read_deviation(sigma_y)
     check_integer("samples", samples, 1)
     check_seed(seed)
     check_seed(seed + samples - 1)
     check_seed(mask_seed, "mask-seed")
-    for name, value in (("sweeps", sweeps), ("max-batch", max_batch)):
+    for name, value in (("timesteps", timesteps), ("sweeps", sweeps), ("max-batch", max_batch)):
         if value is not None:
             check_integer(name, value, 1)
     if measured and size is not None:
@@ -183,23 +188,25 @@ def restore(
     picture = load_photo(photo, size=size)
     holes = None if mask is None else load_mask(mask_file(mask), size=size)
     model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
-    check_timesteps(settings["num_steps"], model.schedule.num_train_timesteps)
-    with explaining_memory(
-        memory_advice(picture, settings["num_steps"], samples, measured, sampler, max_batch)
-    ):
+    check_timesteps(timesteps or 1, model.schedule.num_train_timesteps)
+    advice = memory_advice(picture, timesteps, samples, measured, sampler, max_batch)
+    with explaining_memory(advice):
         problem = pose_problem(
             picture.to(place),
             task,
             measured=measured,
             mask=holes,
             mask_seed=mask_seed,
-            sigma_y=sigma_y,
+            sigma_y=noise,
             divisor=getattr(model, "size_divisor", 1),
+        )
+        chosen, settings = choose(
+            problem, method=method, preset=preset, num_steps=timesteps, eta=eta, spacing=steps
         )
         result = restore_problem(
             problem,
             model,
-            method=method,
+            method=chosen,
             settings=settings,
             seed=seed,
             samples=samples,
@@ -217,11 +224,6 @@ def restore(
         "seed": seed,
         "samples": samples,
         "sampler": sampler,
-        "method": method,
-        "sigma_y": sigma_y,
-        "timesteps": settings["num_steps"],
-        "eta": settings["eta"],
-        "spacing": settings["spacing"],
         "prior": prior,
         "device": str(place),
         "dtype": dtype,

@@ -1,11 +1,13 @@
 """``deqir-lite study``: the long measurements behind the chapters."""
 
+import functools
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from deqir_lite.cli.app import check_writable, one_line_errors
+from deqir_lite.checks import check_choice
+from deqir_lite.cli.app import check_writable, one_line_errors, option
 
 study = typer.Typer(
     help="Long measurements, kept in one file. Stop one at any time: the same command goes on.",
@@ -13,10 +15,7 @@ study = typer.Typer(
 )
 
 Out = Annotated[Path, typer.Option(help="JSON file; one that is there is gone on with.")]
-
-
-def _option(help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help)
+_option = functools.partial(option, None)
 
 
 @study.command()
@@ -63,6 +62,22 @@ def steps(
 
 @study.command()
 @one_line_errors
+def weighted(
+    out: Out,
+    task: Annotated[
+        list[str] | None, _option("Degradation, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """What the weighted step restores, and how few sweeps it needs (chapter 10)."""
+    from deqir_lite.studies.weighted import STUDY, TASKS, study_runs
+
+    for name in task or ():
+        check_choice("task", name, TASKS)
+    STUDY.run(out, study_runs(task or TASKS), show_progress=True)
+
+
+@study.command()
+@one_line_errors
 def recipes(
     photos: Annotated[Path, _option("Folder of training photos.")],
     out: Out = Path("comparison.json"),
@@ -77,13 +92,13 @@ def recipes(
     A file comparison.json in the folder of a prior becomes a table in its model card.
     """
     from deqir_lite.device import choose_device
+    from deqir_lite.studies.recipes import compare_recipes, named_recipes
     from deqir_lite.training.card import recipes_compared
-    from deqir_lite.training.comparison import compare_recipes, named_recipes
     from deqir_lite.training.photos import load_photos
 
     place = choose_device(device)
     check_writable("out", out)
-    chosen = named_recipes(place, recipe or ())
+    chosen = named_recipes(place, names=recipe or ())
     largest = max(max(each.crop, each.final_crop) for each in chosen.values())
     found = load_photos(photos, minimum=largest)
     made = compare_recipes(found, chosen, minutes, device=place, show_progress=True, out=out)

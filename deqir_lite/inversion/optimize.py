@@ -47,7 +47,6 @@ def optimize_initial_noise(
     on: str = "x0",
     reference: torch.Tensor | None = None,
     target: float | None = None,
-    patience: int | None = None,
     state_file: str | Path | None = None,
     resume: bool = False,
     show_progress: bool = False,
@@ -68,8 +67,7 @@ def optimize_initial_noise(
       Gaussian noise of d dimensions lies,
     * ``reference`` (1 or B, 3, H, W): photos for the PSNR in the rows. Reporting only: neither loss
       nor choice of the best x_T ever sees it,
-    * ``target``: stop when the loss is not above it; ``patience``: stop after so many outer steps
-      without a new best,
+    * ``target``: stop when the loss is not above it,
     * ``state_file``: written, all or nothing, after every outer step; with ``resume`` the run
       goes on from it as if it had not been interrupted. It may then get more ``steps``.
 
@@ -78,7 +76,7 @@ def optimize_initial_noise(
     :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
     """
     _check_descent(steps, lr, optimizer, on, shell_weight)
-    _check_reporting(reference, target, patience, state_file, resume)
+    _check_reporting(reference, target, state_file, resume)
     check_gradient(gradient, terms, chunk)
     problem = OuterProblem(
         chain=chain,
@@ -103,7 +101,7 @@ def optimize_initial_noise(
     while True:
         slopes = problem.evaluate(run, last=len(run.rows) == steps)
         bar.set_postfix(loss=f"{run.rows[-1].loss:.3g}")
-        stopped = _reason_to_stop(run, slopes, target, patience)
+        stopped = _reason_to_stop(run, slopes, target)
         if stopped or slopes is None:
             break
         run.x_T.grad = slopes
@@ -156,15 +154,11 @@ def _mover(optimizer: str, run: Descent, lr: float) -> torch.optim.Optimizer:
     return mover
 
 
-def _reason_to_stop(
-    run: Descent, slopes: torch.Tensor | None, target: float | None, patience: int | None
-) -> str:
+def _reason_to_stop(run: Descent, slopes: torch.Tensor | None, target: float | None) -> str:
     """Why not to go on, or an empty string."""
     row = run.rows[-1]
     if target is not None and row.loss <= target:
         return "target"
-    if patience is not None and row.step - run.best_step >= patience:
-        return "patience"
     if slopes is not None and not slopes.any():
         warnings.warn(
             f"the gradient of outer step {row.step} is zero, so x_T stays; if the loss can fall, "
@@ -213,7 +207,6 @@ def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight:
 def _check_reporting(
     reference: torch.Tensor | None,
     target: float | None,
-    patience: int | None,
     state_file: str | Path | None,
     resume: bool,
 ) -> None:
@@ -221,7 +214,5 @@ def _check_reporting(
         check_images("reference", reference)
     if target is not None:
         check_interval("target", target, -math.inf, math.inf)
-    if patience is not None:
-        check_integer("patience", patience, 1)
     if resume and state_file is None:
         raise ValueError("state_file: got None; resume needs the file to go on from")

@@ -34,7 +34,7 @@ class NoiseOptimization:
     """The best initial noise ``x_T`` (B, 3, H, W) that was met, and the photo ``x0`` of it.
 
     ``step`` is its row in ``rows``; ``states`` (T+1, B, 3, H, W) its trajectory. ``stopped`` tells
-    why the optimisation ended: "steps", "target", "patience", "zero gradient" or "failed".
+    why the optimisation ended: "steps", "target", "zero gradient" or "failed".
     """
 
     x_T: torch.Tensor

@@ -47,7 +47,7 @@ def save_descent(
     content["answer"] = answer
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    write_atomically(path, buffer.getvalue(), "state_file")
+    write_atomically(path, buffer.getvalue(), name="state_file")
 
 
 def load_descent(path: Path, answer: torch.Tensor, settings: Mapping[str, str]) -> Descent:

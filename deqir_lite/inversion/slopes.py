@@ -3,7 +3,7 @@
 import torch
 
 
-def check_loss(value: torch.Tensor, name: str = "loss") -> None:
+def check_loss(value: torch.Tensor, *, name: str = "loss") -> None:
     """Raise ValueError unless ``value`` is one number that a gradient can be taken of."""
     if not isinstance(value, torch.Tensor):
         raise ValueError(f"{name}: returned {type(value).__name__}; expected a torch.Tensor")

@@ -10,8 +10,9 @@ from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.priors.base import Prior
 
-Steps = slice | list[int]
-"""Which steps of a chain, to index what has one entry a step."""
+Steps = slice | torch.Tensor
+"""Which steps of a chain, to index what has one entry a step; a tensor lies where the states are.
+"""
 
 
 @dataclass(frozen=True, eq=False)

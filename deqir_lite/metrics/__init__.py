@@ -10,7 +10,6 @@ from deqir_lite.metrics.perceptual import (
     LPIPS_SMALLEST_SIDE,
     LPIPSUnavailable,
     lpips,
-    lpips_network,
     lpips_weights_path,
 )
 from deqir_lite.metrics.text import EN_DASH, format_value
@@ -23,7 +22,6 @@ __all__ = [
     "LPIPSUnavailable",
     "format_value",
     "lpips",
-    "lpips_network",
     "lpips_weights_path",
     "measurement_consistency",
     "psnr",

@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_finite, check_size
 from deqir_lite.conjugate_gradients import least_squares
+from deqir_lite.linear_map import Map
 
 Size = tuple[int, ...]
 """(H, W) of an image; () for operators on vectors."""
@@ -149,6 +151,33 @@ def match_batch(constant: Tensor, x: Tensor) -> Tensor:
     if b in (1, x.shape[0]):
         return constant
     return constant.repeat(x.shape[0] // b, *(1 for _ in constant.shape[1:]))
+
+
+def check_adjoint(name: str, a: Map, at: Map, x: Tensor) -> None:
+    """Raise ValueError unless ``at`` is the adjoint of ``a``, as far as one probe tells:
+    <a x, u> = <x, at u> for a white image like ``x`` (B, 3, H, W) and a white measurement u."""
+    generator = torch.Generator().manual_seed(0)
+
+    def white(like: Tensor) -> Tensor:
+        return torch.randn(like.shape, generator=generator, dtype=torch.float64).to(like)
+
+    probe = white(x)
+    seen = a(probe)
+    u = white(seen)
+    try:
+        back = at(u)
+    except NotImplementedError as error:
+        raise ValueError(f"{name}: has no adjoint") from error
+    if back.shape != probe.shape:
+        raise ValueError(
+            f"{name}: its adjoint gives {tuple(back.shape)} for images {tuple(probe.shape)}"
+        )
+    there, here = float((seen * u).sum()), float((probe * back).sum())
+    if not abs(there - here) <= 1e-3 * float(seen.norm()):  # of a wrong one about the norm
+        raise ValueError(
+            f"{name}: its adjoint is not that of A: <A x, u> = {there:.4g}, but <x, A^T u> = "
+            f"{here:.4g} for a probe"
+        )
 
 
 def check_float(name: str, x: Tensor) -> None:

@@ -61,7 +61,7 @@ class SeparableBlur(SeparableOperator):
 
 
 def gaussian_blur(
-    size: int = 5, sigma: float = 10.0, *, kernel: str = "exact", threshold: float = 3e-2
+    *, size: int = 5, sigma: float = 10.0, kernel: str = "exact", threshold: float = 3e-2
 ) -> SeparableBlur:
     """The paper's Gaussian deblurring: 5 taps with sigma 10, so nearly a box.
 
@@ -71,10 +71,10 @@ def gaussian_blur(
 
 
 def anisotropic_blur(
+    *,
     size: int = 9,
     sigma_row: float = 20.0,
     sigma_column: float = 1.0,
-    *,
     kernel: str = "exact",
     threshold: float = 3e-2,
 ) -> SeparableBlur:
@@ -87,7 +87,7 @@ def anisotropic_blur(
     return SeparableBlur(row, column, threshold=threshold)
 
 
-def uniform_blur(size: int = 9, *, kernel: str = "exact", threshold: float = 3e-2) -> SeparableBlur:
+def uniform_blur(*, size: int = 9, kernel: str = "exact", threshold: float = 3e-2) -> SeparableBlur:
     """The paper's uniform deblurring: 9 equal taps per axis.
 
     ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.

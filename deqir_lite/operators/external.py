@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_exact_size, check_integer, check_size
-from deqir_lite.operators.base import LinearOperator, Size
+from deqir_lite.operators.base import LinearOperator, Size, check_adjoint
 
 
 class DeepinvOperator(LinearOperator):
@@ -23,7 +23,8 @@ class DeepinvOperator(LinearOperator):
         max_iterations: of the conjugate gradients.
 
     Raises:
-        ValueError: no such methods, a wrong size, a measurement that is no single tensor.
+        ValueError: no such methods, an ``A_adjoint`` that is none of A, a wrong size, a measurement
+            that is no single tensor.
 
     Source: deepinv, https://deepinv.github.io. Its images are in [0, 1], see
     ``measurement_from_unit_range``.
@@ -39,12 +40,14 @@ class DeepinvOperator(LinearOperator):
         check_integer("max_iterations", max_iterations, 1)
         self.physics, self.max_iterations = physics, max_iterations
         self._size = (image_size[0], image_size[1])
-        probe = physics.A(torch.zeros(1, 3, *self._size, **_home(physics)))
+        image = torch.zeros(1, 3, *self._size, **_home(physics))
+        probe = physics.A(image)
         if not isinstance(probe, Tensor):
             raise ValueError(
                 f"physics: measures a {type(probe).__name__}; expected a single torch.Tensor"
             )
         self._shape = tuple(probe.shape[1:])
+        check_adjoint("physics", self._A, self._adjoint, image)
 
     def _A(self, x: Tensor) -> Tensor:
         return self.physics.A(x)

@@ -4,28 +4,43 @@ C is diagonal in the eigenbasis of a Gaussian photo prior, with variances of the
 Every image of a batch is solved for by itself, so that alone and in a batch it gets the same.
 """
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from deqir_lite.conjugate_gradients import conjugate_gradients, dot
+from deqir_lite.checks import deviations
+from deqir_lite.conjugate_gradients import NotConverged, conjugate_gradients, dot
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
 
 _MOST_ITERATIONS = 2000
+
+
+class NotSolved(ValueError):
+    """A solve that did not converge, for the image ``entry`` of its batch."""
+
+    def __init__(self, message: str, entry: int) -> None:
+        super().__init__(message)
+        self.entry = entry
 
 
 class Conditioning:
     """K and I - K A for x ~ N(0, C), y = A x + n, n ~ N(0, sigma_y^2 I), and A of photos.
 
-    ``variances`` (B or 1, 3, H, W // 2 + 1) of C in the eigenbasis of ``gaussian``, raised to the
-    share ``floor`` of the largest: no direction has infinite precision. Without noise
-    the solve is posed in the null space N = I - A^+ A, where the singular values of A do not spoil
-    the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All maps are
-    linear and differentiable; their gradients are solves too. Raises ValueError when a solve does
-    not converge to the relative ``tolerance``; with ``most_iterations`` it ends there instead.
+    ``variances`` (n, 3, H, W // 2 + 1) are those of n covariances C in the eigenbasis of
+    ``gaussian``, raised to the share ``floor`` of the largest: no direction has infinite
+    precision. Images are n groups of a batch ``like`` (B, 3, H, W) each: (n * B, 3, H, W).
+    ``sigma_y`` is a number, or one for each image of the batch.
+
+    Without noise the solve is posed in the null space N = I - A^+ A, where the singular values of
+    A do not spoil the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All
+    maps are linear and differentiable; their gradients are solves too. Raises :class:`NotSolved`
+    when a solve does not converge to the relative ``tolerance``; with ``most_iterations`` it ends
+    there instead.
     """
 
     def __init__(
@@ -34,27 +49,43 @@ class Conditioning:
         operator: LinearOperator,
         variances: Tensor,
         *,
-        sigma_y: float,
+        like: Tensor,
+        sigma_y: float | Sequence[float] | Tensor,
         tolerance: float,
         floor: float = 1e-9,
         most_iterations: int | None = None,
     ) -> None:
-        self.gaussian, self.operator, self.sigma_y = gaussian, operator, sigma_y
+        self.gaussian, self.operator = gaussian, operator
+        self.sigma_y = deviations("sigma_y", sigma_y, len(like)).to(variances)
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
-        self.variances = torch.maximum(variances, floor * largest)
+        self.variances = torch.maximum(variances, floor * largest)[:, None]
         self.most_iterations = most_iterations
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
+        with torch.no_grad():
+            if bool((self.sigma_y == 0).any()):
+                self._near_null = near_null_inverse(gaussian, operator, self.variances, like)
+            if bool((self.sigma_y > 0).any()):
+                near = near_inverse(gaussian, operator, self.variances, self.sigma_y, like)
+                self._near_seen = near
+
+    def of_groups(self, groups: slice | Tensor) -> "Conditioning":
+        """The same for images of some of the n groups only."""
+        part = copy.copy(self)
+        for name in {"variances", "_near_null", "_near_seen"} & vars(self).keys():
+            setattr(part, name, getattr(self, name)[groups])
+        return part
 
     def correlate(self, white: Tensor) -> Tensor:
-        """C^1/2 white: noise of covariance C from white noise (B, 3, H, W)."""
-        return self.gaussian.filter(white, self.variances.sqrt())
+        """C^1/2 white: noise of covariance C from white noise (n * B, 3, H, W)."""
+        return self._filter(white, self.variances.sqrt())
 
     def project(self, v: Tensor) -> Tensor:
-        """(I - K A) v for v (B, 3, H, W), without noise: the oblique projector onto null(A)."""
+        """(I - K A) v for v (n * B, 3, H, W), without noise: the oblique projector onto
+        null(A)."""
         return linear_map(v, self._project, self._project_adjoint)
 
     def gain(self, r: Tensor) -> Tensor:
-        """K r (B, 3, H, W) for measurements r (B, ...), with noise."""
+        """K r (n * B, 3, H, W) for measurements r (n * B, ...), with noise."""
         return linear_map(r, self._gain, self._gain_adjoint)
 
     # I - K A = N (N C^-1 N)^+ N C^-1 = N + N (N C^-1 N)^+ N C^-1 R and its transpose: where v fits
@@ -62,40 +93,41 @@ class Conditioning:
 
     def _project(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
-        weighed = self._precision(v - null)
+        weighed = self._filter(v - null, 1 / self.variances)
         return null + self._within_null(weighed, dot(v - null, weighed))
 
     def _project_adjoint(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
-        scale = dot(null, self._covariance(null))
-        solved = self._precision(self._within_null(null, scale))
+        scale = dot(null, self._filter(null, self.variances))
+        solved = self._filter(self._within_null(null, scale), 1 / self.variances)
         return null + self.operator.range_projector(solved)
 
     def _within_null(self, b: Tensor, scale: Tensor) -> Tensor:
         """N (N C^-1 N)^+ N b."""
         null = self.operator.null_projector
+        precisions = 1 / self.variances
         z = self._solve(
-            lambda u: null(self._precision(null(u))),
-            null(b),
-            lambda u: null(self._covariance(null(u))),
-            scale,
+            lambda u: null(self._filter(null(u), precisions)), null(b), self._near_null, scale
         )
         return null(z)
 
     # K = C A^T S^-1 and its transpose, S = A C A^T + sigma_y^2 I
 
     def _gain(self, r: Tensor) -> Tensor:
-        return self._covariance(self.operator.adjoint(self._weigh(r)))
+        return self._filter(self.operator.adjoint(self._explain(r)), self.variances)
 
     def _gain_adjoint(self, v: Tensor) -> Tensor:
-        return self._weigh(self.operator.applied(self._covariance(v)))
+        return self._explain(self.operator.applied(self._filter(v, self.variances)))
 
-    def _weigh(self, r: Tensor) -> Tensor:
+    def _explain(self, r: Tensor) -> Tensor:
+        """S^-1 r."""
+        noise = self.sigma_y.square().repeat(len(self.variances))
+
         def noisy(u: Tensor) -> Tensor:
-            seen = self.operator.applied(self._covariance(self.operator.adjoint(u)))
-            return seen + self.sigma_y**2 * u
+            seen = self.operator.applied(self._filter(self.operator.adjoint(u), self.variances))
+            return seen + noise.reshape(-1, *[1] * (u.ndim - 1)) * u
 
-        return self._solve(noisy, r, lambda u: u, None)
+        return self._solve(noisy, r, self._near_seen, None)
 
     def _solve(
         self,
@@ -116,15 +148,13 @@ class Conditioning:
                 preconditioner=preconditioner,
                 scale=None if scale is None else torch.where(finite.flatten(), scale, 0),
             )
-        except RuntimeError as error:
-            raise ValueError(
+        except NotConverged as error:
+            raise NotSolved(
                 f"measurement: its weighted pseudo-inverse did not converge ({error}); a looser "
-                "tolerance, float64 or a larger sigma_y would help"
+                "tolerance, float64 or a larger sigma_y would help",
+                error.entry,
             ) from error
         return torch.where(finite, solution, torch.nan)
 
-    def _covariance(self, v: Tensor) -> Tensor:
-        return self.gaussian.filter(v, self.variances)
-
-    def _precision(self, v: Tensor) -> Tensor:
-        return self.gaussian.filter(v, 1 / self.variances)
+    def _filter(self, v: Tensor, gains: Tensor) -> Tensor:
+        return filter_groups(self.gaussian, v, gains)

@@ -36,6 +36,7 @@ class GaussianPosterior:
             prior,
             operator,
             prior.eigenvalues(self._pinv_y)[None],
+            like=self._pinv_y,
             sigma_y=sigma_y,
             tolerance=tolerance,
         )

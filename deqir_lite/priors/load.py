@@ -1,5 +1,6 @@
 """Priors by name: the bundled ones, a folder, a diffusers hub id, or a Python function."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
-from deqir_lite.priors.files import SPECTRUM_FILE
+from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
 from deqir_lite.priors.spectrum import PhotoSpectrum
@@ -21,7 +22,11 @@ GAUSSIAN = "gaussian"
 def load_gaussian(schedule: NoiseSchedule | None = None) -> GaussianPrior:
     """The bundled Gaussian photo prior, with the linear schedule unless another one is given."""
     file = data_path("priors") / GAUSSIAN / SPECTRUM_FILE
-    return GaussianPrior(PhotoSpectrum.load(file), schedule=schedule)
+    return GaussianPrior(_bundled_spectrum(file), schedule=schedule)
+
+
+_bundled_spectrum = functools.cache(PhotoSpectrum.load)
+"""A file that comes with the package is read once, and what it gives for a size kept with it."""
 
 
 def prior_folder(name: str | Path) -> Path | None:
@@ -47,6 +52,14 @@ def gaussian_of(prior: Prior) -> GaussianPrior:
     return part if isinstance(part, GaussianPrior) else load_gaussian(prior.schedule)
 
 
+def foreign_gaussian(prior: Prior) -> str | None:
+    """Whose :func:`gaussian_of` a prior without a Gaussian part is given; None for one with."""
+    if isinstance(prior, (GaussianPrior, ResidualPrior)):
+        return None
+    own = isinstance(getattr(prior, "gaussian", None), GaussianPrior)
+    return "the Gaussian prior in its folder" if own else "the bundled Gaussian prior"
+
+
 def load_prior(
     name: str | Path | Callable[..., Any] = "photo64",
     *,
@@ -58,9 +71,10 @@ def load_prior(
 
     * ``name``: a bundled prior ("photo64", "gaussian"), which comes before a folder of that name
       (see :func:`prior_folder`); the folder of a trained :class:`ResidualPrior`, or of a fitted
-      Gaussian prior; a diffusers folder with config.json, weights and scheduler_config.json; a
-      diffusers hub id of the form owner/name; ``module:function`` or ``file.py:function``; or the
-      function itself (see :func:`prior_from_callable`),
+      Gaussian prior; a diffusers folder with config.json, weights and scheduler_config.json, and
+      perhaps a fitted spectrum (the network's ``gaussian``); a diffusers hub id of the form
+      owner/name; ``module:function`` or ``file.py:function``; or the function itself
+      (see :func:`prior_from_callable`),
     * ``device``, ``dtype`` (float32, float64 or bfloat16, inside the network) and ``max_batch``
       (images through the network at once) count for networks only.
 
@@ -73,8 +87,9 @@ def load_prior(
     source = prior_path(str(name)) if name in prior_names() else Path(name)
     if is_residual_prior(source):  # it has a spectrum too
         return ResidualPrior.load(source, device=device, dtype=dtype, max_batch=max_batch)
-    if (source / SPECTRUM_FILE).is_file():
-        return GaussianPrior(PhotoSpectrum.load(source / SPECTRUM_FILE))
+    spectrum = source / SPECTRUM_FILE
+    if spectrum.is_file() and not any((source / place).exists() for place in (CONFIG_FILE, "unet")):
+        return GaussianPrior(PhotoSpectrum.load(spectrum))
     if not source.exists() and is_callable_name(str(name)):
         return load_callable(str(name))
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
@@ -84,4 +99,7 @@ def load_prior(
             f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "
             f"bundled prior ({', '.join(_bundled_names())})"
         )
-    return NetworkPrior.load(source, device=device, dtype=dtype, max_batch=max_batch)
+    network = NetworkPrior.load(source, device=device, dtype=dtype, max_batch=max_batch)
+    if spectrum.is_file():
+        network.gaussian = GaussianPrior(PhotoSpectrum.load(spectrum), schedule=network.schedule)
+    return network

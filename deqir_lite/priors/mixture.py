@@ -122,20 +122,3 @@ class GaussianMixturePrior:
         log_weights = self.weights.log() - ((surprise * solved).sum(-1) + evidence.logdet()) / 2
         means = self.means + (gain @ surprise[..., None])[..., 0]
         return torch.softmax(log_weights, 0), means, prior - gain @ cross.mT
-
-    def posterior_sample(
-        self,
-        matrix: torch.Tensor,
-        y: torch.Tensor,
-        count: int,
-        generator: torch.Generator,
-        *,
-        sigma_y: float = 0.0,
-    ) -> torch.Tensor:
-        """Draws (count, d) from p(x_0 | y), exact."""
-        weights, means, covariances = self.posterior(matrix, y, sigma_y=sigma_y)
-        which = torch.multinomial(weights, count, replacement=True, generator=generator)
-        values, axes = torch.linalg.eigh(covariances)
-        roots = axes * values.clamp(min=0).sqrt()[:, None]
-        white = torch.randn(count, means.shape[1], generator=generator, dtype=torch.float64)
-        return means[which] + torch.einsum("bij,bj->bi", roots[which], white)

@@ -12,10 +12,11 @@ from diffusers import UNet2DModel
 from diffusers.utils import logging
 
 from deqir_lite._json import read_object
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_choice, check_divisible, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import CONFIG_FILE, SCHEDULER_FILE, UNET_FILES, locate
+from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.schedule import SCHEDULES, NoiseSchedule
 
 
@@ -28,7 +29,8 @@ class NetworkPrior(ModelPrior):
 
     ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast:
     weights and normalisation stay in float32). Input and output keep the caller's dtype.
-    ``max_batch`` limits how many images go through the network at once.
+    ``max_batch`` limits how many images go through the network at once. ``gaussian`` is a Gaussian
+    prior of the same photos, where one is known.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class NetworkPrior(ModelPrior):
         unet = unet.double() if dtype == "float64" else unet.float()
         self.unet = unet.to(memory_format=torch.channels_last).eval()
         self.unet.requires_grad_(False)
+        self.gaussian: GaussianPrior | None = None
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch
         self.patch = patch_size(int(unet.config.in_channels))
@@ -58,11 +61,7 @@ class NetworkPrior(ModelPrior):
         return self.patch * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
     def _predict(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        if x_t.shape[-2] % self.size_divisor or x_t.shape[-1] % self.size_divisor:
-            raise ValueError(
-                f"x_t: got size {x_t.shape[-2]}x{x_t.shape[-1]}; this network needs sides that are "
-                f"multiples of {self.size_divisor}"
-            )
+        check_divisible("x_t", x_t.shape[-2:], self.size_divisor)
         chunks = zip(
             x_t.split(self.max_batch or len(x_t)), t.split(self.max_batch or len(t)), strict=True
         )

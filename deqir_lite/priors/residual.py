@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from deqir_lite._json import read_object, to_json
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_choice, check_divisible, check_integer
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
@@ -77,11 +77,7 @@ class ResidualPrior:
 
     def rest(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """F(x_t, t), (B, 3, H, W)."""
-        if x_t.shape[-2] % self.size_divisor or x_t.shape[-1] % self.size_divisor:
-            raise ValueError(
-                f"x_t: got size {x_t.shape[-2]}x{x_t.shape[-1]}; this network needs sides that are "
-                f"multiples of {self.size_divisor}"
-            )
+        check_divisible("x_t", x_t.shape[-2:], self.size_divisor)
         signal, noise = self.schedule.at(t, x_t)
         log_ratio = (noise / signal).log().flatten()
         inner = torch.float64 if self.compute_dtype == torch.float64 else torch.float32
@@ -142,7 +138,9 @@ class ResidualPrior:
             )
         try:
             schedule = linear_schedule(config["num_train_timesteps"])
-            network = ResidualUNet(config["channels"], config["blocks"], config["patch"])
+            network = ResidualUNet(
+                config["channels"], blocks=config["blocks"], patch=config["patch"]
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"

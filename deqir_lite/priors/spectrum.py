@@ -6,7 +6,7 @@ depends on the image size once frequencies are measured in cycles per pixel; a t
 therefore serves every size.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from deqir_lite.checks import (
     check_integer,
     check_interval,
 )
+from deqir_lite.constants import Constants
 
 _FLOOR = 0.3
 """Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
@@ -34,6 +35,7 @@ class PhotoSpectrum:
 
     mean: torch.Tensor
     covariance: torch.Tensor
+    _constants: Constants = field(default_factory=Constants, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         check_finite("mean", self.mean)
@@ -57,6 +59,28 @@ class PhotoSpectrum:
             smooth = _resample_frequencies(smooth, height, width)
         full = smooth * _power_law(height, width, self.covariance.device)
         return full[..., : width // 2 + 1]
+
+    def eigenbasis(self, part: str, like: torch.Tensor) -> torch.Tensor:
+        """Of :meth:`at_size` for images like (..., 3, H, W): the eigenvalues, ``part`` "values",
+        (3, H, W // 2 + 1), or the "axes" (3 channels, 3 eigenvectors, H, 2 (W // 2 + 1)), each
+        twice: a factor of the real and of the imaginary part of a mode.
+
+        Computed once for each size, in float64; with the dtype and device of ``like``.
+        """
+        if like.ndim < 3 or like.shape[-3] != 3 or 0 in like.shape[-2:]:
+            raise ValueError(f"x: got shape {tuple(like.shape)}; expected (..., 3, H, W)")
+        size = (like.shape[-2], like.shape[-1])
+
+        def both() -> dict[str, torch.Tensor]:
+            values, vectors = torch.linalg.eigh(self.at_size(*size).permute(2, 3, 0, 1))
+            return {
+                "values": values.clamp(min=0).permute(2, 0, 1),
+                "axes": vectors.permute(2, 3, 0, 1).repeat_interleave(2, dim=-1),
+            }
+
+        return self._constants.like(
+            (part, size), like, lambda: self._constants.exact(size, both)[part]
+        )
 
     def to_bytes(self) -> bytes:
         """The content of a safetensors file."""

@@ -68,7 +68,7 @@ class ResidualUNet(nn.Module):
     """
 
     def __init__(
-        self, channels: Sequence[int] = (48, 96, 128, 224), blocks: int = 2, patch: int = 2
+        self, channels: Sequence[int] = (48, 96, 128, 224), *, blocks: int = 2, patch: int = 2
     ) -> None:
         super().__init__()
         for name, value in (("blocks", blocks), ("patch", patch)):

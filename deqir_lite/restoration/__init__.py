@@ -1,7 +1,14 @@
 """From a photo, a task and settings to a restored photo and what is said of it."""
 
+from deqir_lite.restoration.defaults import Choice, choose
+from deqir_lite.restoration.noise_level import estimate_sigma_y
 from deqir_lite.restoration.problem import Problem, pose_problem
-from deqir_lite.restoration.report import SAMPLERS, RestorationReport, restore_problem
+from deqir_lite.restoration.report import (
+    SAMPLERS,
+    RestorationReport,
+    make_problem_chain,
+    restore_problem,
+)
 from deqir_lite.restoration.sampling import (
     SolveOptions,
     restore_parallel,
@@ -11,9 +18,13 @@ from deqir_lite.restoration.sampling import (
 
 __all__ = [
     "SAMPLERS",
+    "Choice",
     "Problem",
     "RestorationReport",
     "SolveOptions",
+    "choose",
+    "estimate_sigma_y",
+    "make_problem_chain",
     "pose_problem",
     "restore_parallel",
     "restore_problem",

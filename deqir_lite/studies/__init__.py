@@ -1,1 +1,1 @@
-"""Long measurements behind the chapters, each with one file that it goes on with."""
+"""Long measurements behind chapters and model cards, each with a file that it goes on with."""

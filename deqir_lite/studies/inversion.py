@@ -9,18 +9,16 @@ from typing import Any
 import torch
 
 from deqir_lite.bundled import load_bundled_photo, photo_names
-from deqir_lite.chain import RestorationChain, make_chain
+from deqir_lite.chain import make_chain
 from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.evaluation.references import tv_restoration
 from deqir_lite.inversion import optimize_initial_noise, oracle_loss, restorer_loss
 from deqir_lite.metrics import psnr
-from deqir_lite.operators import make_task
-from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
-from deqir_lite.restoration import SolveOptions
-from deqir_lite.studies.study import Study
+from deqir_lite.restoration import Problem, SolveOptions, make_problem_chain, pose_problem
+from deqir_lite.studies.evaluation.references import tv_restoration
+from deqir_lite.studies.study import Study, chain_settings
 
 TEACHERS = ("restorer", "mean", "oracle")
 """Where x_0 is pulled to: total variation of y, the mean of :data:`SAMPLES` other samples, or the
@@ -31,7 +29,7 @@ SAMPLES = 8
 
 
 @dataclass(frozen=True)
-class Run:
+class InversionRun:
     """One optimisation of x_T: the chain, the teacher, and the descent (Adam, 1-step gradient)."""
 
     task: str
@@ -58,7 +56,7 @@ class Inversion:
     * ``teacher_psnr``: dB of the teacher's photo against the original, None for the oracle.
     """
 
-    run: Run
+    run: InversionRun
     loss: tuple[float, ...]
     psnr: tuple[float, ...]
     shell: tuple[float, ...]
@@ -83,59 +81,49 @@ class Inversion:
 
 def study_runs(
     *, tasks: Sequence[str] = ("sr4", "deblur-anisotropic"), photos: Sequence[str] | None = None
-) -> list[Run]:
+) -> list[InversionRun]:
     """The runs of the study: every task, every photo (by default all bundled), every teacher."""
     photos = photo_names() if photos is None else photos
-    return [Run(*case) for case in itertools.product(tasks, photos, TEACHERS)]
+    return [InversionRun(*case) for case in itertools.product(tasks, photos, TEACHERS)]
 
 
-def make_run_chain(run: Run, prior: Prior) -> tuple[RestorationChain, LinearOperator, torch.Tensor]:
-    """The chain of a run, its operator and its measurement y."""
-    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
-    y = operator.A(load_bundled_photo(run.photo, size=run.size))
-    chain = make_chain(
-        prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
-    )
-    return chain, operator, y
+def problem_of(run: InversionRun) -> Problem:
+    """The photo of a run, degraded."""
+    photo = load_bundled_photo(run.photo, size=run.size)
+    return pose_problem(photo, run.task, mask_seed=run.seed)
 
 
-def other_samples(run: Run, prior: Prior) -> torch.Tensor:
+def other_samples(run: InversionRun, prior: Prior) -> torch.Tensor:
     """x_0 (B, 3, H, W) of B = :data:`SAMPLES` chains for the same y, drawn with the next seed."""
-    _, operator, y = make_run_chain(run, prior)
-    several = y.expand(SAMPLES, *y.shape[1:])
-    chain = make_chain(
-        prior,
-        operator,
-        several,
-        num_steps=run.num_steps,
-        eta=run.eta,
-        seed=run.seed + 1,
-        spacing=run.spacing,
-    )
+    problem = problem_of(run)
+    several = problem.y.expand(SAMPLES, *problem.y.shape[1:])
+    settings = chain_settings(run)  # one seed draws all noise: not make_problem_chain's way
+    chain = make_chain(prior, problem.operator, several, **settings, seed=run.seed + 1)
     with torch.no_grad():
         return chain.sequential()[-1]
 
 
-def teacher_photo(run: Run, prior: Prior) -> torch.Tensor:
+def teacher_photo(run: InversionRun, prior: Prior) -> torch.Tensor:
     """The photo (1, 3, H, W) that a run pulls x_0 to, within [-1, 1]."""
     check_choice("teacher", run.teacher, TEACHERS)
     if run.teacher == "oracle":
         return load_bundled_photo(run.photo, size=run.size)
     if run.teacher == "mean":
         return other_samples(run, prior).mean(dim=0, keepdim=True).clamp(-1, 1)
-    _, operator, y = make_run_chain(run, prior)
-    return tv_restoration(operator, y).clamp(-1, 1)
+    problem = problem_of(run)
+    return tv_restoration(problem.operator, problem.y).clamp(-1, 1)
 
 
-def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Inversion:
+def measure(run: InversionRun, prior: Prior, gaussian: GaussianPrior) -> Inversion:
     """Optimise x_T for one run (Algorithm 2)."""
     check_integer("steps", run.steps, 1)
-    chain, _, y = make_run_chain(run, prior)
+    problem = problem_of(run)
+    chain = make_problem_chain(problem, prior, settings=chain_settings(run), seed=run.seed)
     original = load_bundled_photo(run.photo, size=run.size)
     photo = teacher_photo(run, prior)
     others = other_samples(run, prior)
     oracle = run.teacher == "oracle"
-    loss = oracle_loss(photo) if oracle else restorer_loss(lambda _: photo, y)
+    loss = oracle_loss(photo) if oracle else restorer_loss(lambda _: photo, problem.y)
     rows = optimize_initial_noise(
         chain,
         loss,
@@ -154,7 +142,7 @@ def measure(run: Run, prior: Prior, gaussian: GaussianPrior) -> Inversion:
     )
 
 
-def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[Inversion]:
+def measure_all(runs: Iterable[InversionRun], prior: Prior) -> Iterator[Inversion]:
     """The descents of ``runs``, one by one."""
     gaussian = gaussian_of(prior)
     for run in runs:
@@ -173,7 +161,7 @@ def _encode(descent: Inversion) -> dict[str, Any]:
     }
 
 
-def _decode(run: Run, entry: dict[str, Any]) -> Inversion:
+def _decode(run: InversionRun, entry: dict[str, Any]) -> Inversion:
     loss, quality, shell = rows = [
         tuple(float(value) for value in entry[name]) for name in ("loss", "psnr", "shell")
     ]
@@ -185,5 +173,5 @@ def _decode(run: Run, entry: dict[str, Any]) -> Inversion:
     return Inversion(run, loss, quality, shell, others, None if known is None else float(known))
 
 
-STUDY = Study("inversion", "descents", Run, measure_all, _encode, _decode)
+STUDY = Study("inversion", "descents", InversionRun, measure_all, _encode, _decode)
 """The study, and its file."""

@@ -14,16 +14,16 @@ from typing import Any
 
 import torch
 
-from deqir_lite.chain import PICTURE, make_chain
+from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_integer
-from deqir_lite.evaluation.photos import find_photos, photos_of
 from deqir_lite.images import load_photo
 from deqir_lite.metrics import psnr
-from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
-from deqir_lite.studies.study import Study
+from deqir_lite.restoration import make_problem_chain, pose_problem
+from deqir_lite.studies.evaluation.photos import find_photos, photos_of
+from deqir_lite.studies.study import Study, chain_settings
 from deqir_lite.studies.sweeps import sweep, sweeps_to
 
 TASKS = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian", "colorization")
@@ -42,7 +42,7 @@ SOLVED_SPACINGS = ("uniform", "cubic")
 
 
 @dataclass(frozen=True)
-class Run:
+class StepsRun:
     """The chains of one task and one setting: one for each photo, all with the same noise.
 
     ``photos`` are names of files; the first ``solved`` of them are also solved in parallel.
@@ -67,7 +67,7 @@ class Quality:
       form x_0 stays at 40 dB or more to the sequential x_0; None where it does not get there.
     """
 
-    run: Run
+    run: StepsRun
     psnr: float
     sweeps: tuple[int | None, ...]
 
@@ -78,7 +78,7 @@ def study_runs(
     steps: Sequence[int] = (5, 10, 20, LONG),
     tasks: Sequence[str] = TASKS,
     etas: Sequence[float] = ETAS,
-) -> list[Run]:
+) -> list[StepsRun]:
     """The runs of the study on some photos, short chains first."""
     names = tuple(photos)
     runs = []
@@ -86,12 +86,12 @@ def study_runs(
         solved = count == PICTURE["num_steps"] and spacing in SOLVED_SPACINGS
         if count < LONG or eta in FEW_ETAS:
             runs.append(
-                Run(task, count, spacing, eta, names, min(SOLVED, len(names)) if solved else 0)
+                StepsRun(task, count, spacing, eta, names, min(SOLVED, len(names)) if solved else 0)
             )
     return runs
 
 
-def study_photos(folder: Path, count: int, *, size: int = Run.size) -> list[str]:
+def study_photos(folder: Path, count: int, *, size: int = StepsRun.size) -> list[str]:
     """The first photos of a folder by name that are in colour and not smaller than ``size``.
 
     Raises FileNotFoundError without the folder, and ValueError when there are fewer than ``count``.
@@ -107,24 +107,24 @@ def study_photos(folder: Path, count: int, *, size: int = Run.size) -> list[str]
 
 
 @torch.no_grad()
-def measure(run: Run, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Quality:
+def measure(run: StepsRun, folder: Path, prior: Prior, gaussian: GaussianPrior) -> Quality:
     """Walk the chains of a run step by step, all photos together; solve the first in parallel."""
     truth = torch.cat([load_photo(folder / name, size=run.size) for name in run.photos])
-    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
-    y = operator.A(truth)
-    grid = {"num_steps": run.num_steps, "spacing": run.spacing}
-    settings: dict[str, Any] = grid | {"eta": run.eta, "seed": run.seed}
-    x0 = make_chain(prior, operator, y, **settings, samples=1).sequential()[-1]
+    problem = pose_problem(truth, run.task, mask_seed=run.seed)
+    settings = chain_settings(run)
+    x0 = make_problem_chain(problem, prior, settings=settings, seed=run.seed).sequential()[-1]
     sweeps = []
     for i in range(run.solved):
-        chain = make_chain(prior, operator, y[i : i + 1], **settings)
+        chain = make_problem_chain(problem[i : i + 1], prior, settings=settings, seed=run.seed)
         how = "gaussian", "anderson-triangular", "gaussian"
         curve = sweep(chain, x0[i : i + 1], gaussian, *how, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))
     return Quality(run, psnr(x0, truth).mean().item(), tuple(sweeps))
 
 
-def measure_all(runs: Iterable[Run], prior: Prior, *, folder: Path = Path()) -> Iterator[Quality]:
+def measure_all(
+    runs: Iterable[StepsRun], prior: Prior, *, folder: Path = Path()
+) -> Iterator[Quality]:
     """The qualities of ``runs``, one by one; their photos lie in ``folder``."""
     gaussian = gaussian_of(prior)
     for run in runs:
@@ -152,7 +152,7 @@ def best_settings(
     return {task: (entry.run.spacing, entry.run.eta) for task, entry in best.items()}
 
 
-def _key(run: Run) -> tuple[str, int, str, float]:
+def _key(run: StepsRun) -> tuple[str, int, str, float]:
     return run.task, run.num_steps, run.spacing, run.eta
 
 
@@ -160,13 +160,13 @@ def _encode(entry: Quality) -> dict[str, Any]:
     return {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
 
 
-def _decode(run: Run, entry: dict[str, Any]) -> Quality:
+def _decode(run: StepsRun, entry: dict[str, Any]) -> Quality:
     if not math.isfinite(entry["psnr"]) or len(entry["sweeps"]) != run.solved:
         raise ValueError(f"psnr, sweeps: expected a finite number and {run.solved} counts")
     return Quality(run, float(entry["psnr"]), tuple(entry["sweeps"]))
 
 
-STUDY = Study("steps", "qualities", Run, measure_all, _encode, _decode)
+STUDY = Study("steps", "qualities", StepsRun, measure_all, _encode, _decode)
 """The study, and its file; the photos lie in the current folder."""
 
 

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from deqir_lite._json import write_json
 from deqir_lite.bundled import data_path
+from deqir_lite.chain import ChainSettings
 from deqir_lite.machine import machine, versions
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.identity import prior_digest
@@ -22,6 +23,11 @@ PRIOR = "photo64"
 class _Measured(Protocol):
     @property
     def run(self) -> Any: ...
+
+
+def chain_settings(run: Any) -> ChainSettings:
+    """What a run with ``num_steps``, ``eta`` and ``spacing`` says of its chain."""
+    return {"num_steps": run.num_steps, "eta": run.eta, "spacing": run.spacing}
 
 
 Entry = TypeVar("Entry", bound=_Measured)

@@ -9,16 +9,16 @@ from typing import Any
 import torch
 
 from deqir_lite.bundled import load_bundled_photo
-from deqir_lite.chain import PICTURE, RestorationChain, make_chain
+from deqir_lite.chain import PICTURE, RestorationChain
 from deqir_lite.checks import check_integer
 from deqir_lite.fixedpoint import FORMS, STARTS, FixedPointSystem, make_model, make_start
 from deqir_lite.metrics import psnr
-from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
+from deqir_lite.restoration import make_problem_chain, pose_problem
 from deqir_lite.solvers import make_solver
-from deqir_lite.studies.study import Study
+from deqir_lite.studies.study import Study, chain_settings
 
 TARGET = 40.0
 """dB between x_0 of a sweep and x_0 of the sequential chain that count as arrived."""
@@ -63,7 +63,7 @@ DEFAULT_PHOTOS = ("coffee", "cat")
 
 
 @dataclass(frozen=True)
-class Run:
+class SweepRun:
     """One solve of the study: which chain, and how it is solved."""
 
     task: str
@@ -85,10 +85,10 @@ class SweepCurve:
     x_0, ``psnr[0]`` that of the start. The curve ends at :data:`STOP` dB, at the last sweep
     allowed, or before the first sweep with NaN or infinite pixels."""
 
-    run: Run
+    run: SweepRun
     psnr: tuple[float, ...]
 
-    def sweeps_to(self, target: float = TARGET) -> int | None:
+    def sweeps_to(self, *, target: float = TARGET) -> int | None:
         """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
         none."""
         return sweeps_to(self.psnr, target=target)
@@ -106,11 +106,13 @@ def sweeps_to(curve: Sequence[float], *, target: float = TARGET) -> int | None:
     return arrived if arrived < len(curve) else None
 
 
-def default_runs() -> list[Run]:
+def default_runs() -> list[SweepRun]:
     """A few tasks and photos with the defaults of everything: chain, form, solver and start."""
     chain = PICTURE["num_steps"], PICTURE["eta"], PICTURE["spacing"]
     how = "gaussian", "anderson-triangular", "gaussian"
-    return [Run(task, photo, *chain, *how) for task in DEFAULT_TASKS for photo in DEFAULT_PHOTOS]
+    return [
+        SweepRun(task, photo, *chain, *how) for task in DEFAULT_TASKS for photo in DEFAULT_PHOTOS
+    ]
 
 
 def default_sweeps(curves: Iterable[SweepCurve]) -> dict[str, float]:
@@ -135,7 +137,7 @@ def study_runs(
     steps: Sequence[int] = STEPS,
     *,
     problems: Sequence[tuple[str, str]] = (("inpaint-random", "coffee"), ("sr4", "cat")),
-) -> list[Run]:
+) -> list[SweepRun]:
     """The runs of the study, short chains first.
 
     ``problems`` are pairs (task, photo). At all lengths :data:`SOLVED` on :data:`CHAINS`; at
@@ -143,11 +145,11 @@ def study_runs(
     :func:`default_runs`.
     """
     runs = [
-        Run(*problem, count, *chain, *how)
+        SweepRun(*problem, count, *chain, *how)
         for count, chain, problem, how in itertools.product(steps, CHAINS, problems, SOLVED)
     ]
     runs += [
-        Run(*problem, count, *chain, form, "anderson-triangular", start)
+        SweepRun(*problem, count, *chain, form, "anderson-triangular", start)
         for count, chain, problem, form, start in itertools.product(
             STARTED_STEPS, STARTED_CHAINS, problems, FORMS, STARTS
         )
@@ -157,17 +159,15 @@ def study_runs(
     return sorted(dict.fromkeys(runs), key=lambda run: run.num_steps)
 
 
-def make_run_chain(run: Run, prior: Prior) -> RestorationChain:
+def make_run_chain(run: SweepRun, prior: Prior) -> RestorationChain:
     """The chain of a run."""
-    operator = make_task(run.task, (run.size, run.size), seed=run.seed)
-    y = operator.A(load_bundled_photo(run.photo, size=run.size))
-    return make_chain(
-        prior, operator, y, num_steps=run.num_steps, eta=run.eta, seed=run.seed, spacing=run.spacing
-    )
+    photo = load_bundled_photo(run.photo, size=run.size)
+    problem = pose_problem(photo, run.task, mask_seed=run.seed)
+    return make_problem_chain(problem, prior, settings=chain_settings(run), seed=run.seed)
 
 
 def measure(
-    run: Run, prior: Prior, gaussian: GaussianPrior, *, sequential: torch.Tensor | None = None
+    run: SweepRun, prior: Prior, gaussian: GaussianPrior, *, sequential: torch.Tensor | None = None
 ) -> SweepCurve:
     """Solve one run sweep by sweep and compare each x_0 with the sequential one.
 
@@ -191,10 +191,11 @@ def sweep(
     start: str,
     *,
     max_sweeps: int,
+    stop: float = STOP,
 ) -> tuple[float, ...]:
     """PSNR in dB of x_0 against the sequential x_0 (1, 3, H, W), of the start and of each sweep.
 
-    It ends as :class:`SweepCurve` says.
+    It ends as :class:`SweepCurve` says, with ``stop`` dB for :data:`STOP`.
     """
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
     states = make_start(start, chain, gaussian=gaussian)
@@ -207,12 +208,12 @@ def sweep(
         if not bool(torch.isfinite(x0).all()):
             break
         curve.append(psnr(x0, sequential).item())
-        if curve[-1] >= STOP:
+        if curve[-1] >= stop:
             break
     return tuple(curve)
 
 
-def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
+def measure_all(runs: Iterable[SweepRun], prior: Prior) -> Iterator[SweepCurve]:
     """The curves of ``runs``, one by one; runs of one chain in a row share its sequential x_0."""
     gaussian = gaussian_of(prior)
     for _, group in itertools.groupby(runs, key=_chain_of):
@@ -224,7 +225,7 @@ def measure_all(runs: Iterable[Run], prior: Prior) -> Iterator[SweepCurve]:
             yield measure(run, prior, gaussian, sequential=sequential)
 
 
-def _chain_of(run: Run) -> tuple[Any, ...]:
+def _chain_of(run: SweepRun) -> tuple[Any, ...]:
     return run.task, run.photo, run.num_steps, run.eta, run.spacing, run.size, run.seed
 
 
@@ -232,12 +233,12 @@ def _encode(curve: SweepCurve) -> dict[str, Any]:
     return {"psnr": [round(value, 2) for value in curve.psnr]}
 
 
-def _decode(run: Run, entry: dict[str, Any]) -> SweepCurve:
+def _decode(run: SweepRun, entry: dict[str, Any]) -> SweepCurve:
     values = tuple(float(value) for value in entry["psnr"])
     if not values or any(math.isnan(value) for value in values):
         raise ValueError("psnr: expected one number or more")
     return SweepCurve(run, values)
 
 
-STUDY = Study("sweeps", "curves", Run, measure_all, _encode, _decode)
+STUDY = Study("sweeps", "curves", SweepRun, measure_all, _encode, _decode)
 """The study, and its file."""

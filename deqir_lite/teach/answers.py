@@ -16,7 +16,7 @@ def as_function(answer: Any) -> Callable[..., Any]:
     return answer
 
 
-def as_tensor(result: Any, shape: tuple[int, ...] | None = None) -> Tensor:
+def as_tensor(result: Any, *, shape: tuple[int, ...] | None = None) -> Tensor:
     """What the learner's function returned, as float64; a hint when it has not this ``shape``."""
     if not isinstance(result, (Tensor, int, float)):
         raise Hint(f"Your function returned {type(result).__name__}; expected a tensor.")

@@ -39,7 +39,7 @@ class Directive:
         return self.options.get("label", self.options.get("name"))
 
 
-def pieces(text: str, names: Container[str] | None = None) -> Iterator[str | Directive]:
+def pieces(text: str, *, names: Container[str] | None = None) -> Iterator[str | Directive]:
     """The text between directives as strings, and the directives themselves, in order.
 
     A directive inside of another is part of the other's body; one in a list or a quotation, or

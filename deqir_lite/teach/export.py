@@ -51,5 +51,5 @@ def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool = False
         )
     for path, content in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content, "out")
+        write_atomically(path, content, name="out")
     return list(paths)

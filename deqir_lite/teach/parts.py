@@ -51,7 +51,7 @@ def parts(chapter: Chapter) -> list[Part]:
         if cell.cell_type == "code":
             found.append(_code_part(chapter, cell, label))
             continue
-        for number, piece in enumerate(pieces(cell.source, _PLACES)):
+        for number, piece in enumerate(pieces(cell.source, names=_PLACES)):
             if isinstance(piece, str):
                 kind, text, owner = "solution" if label else "text", piece, label
             elif piece.name == "exercise":

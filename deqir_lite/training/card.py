@@ -38,8 +38,8 @@ def write_card(folder: str | Path) -> Path:
 
 
 def recipes_compared(comparison: dict[str, Any]) -> str:
-    """The result of :func:`deqir_lite.training.comparison.compare_recipes` as a table with what it
-    shows; ValueError for a comparison of nothing."""
+    """What ``deqir-lite study recipes`` has found, as a table with what it shows; ValueError for
+    a comparison of nothing."""
     if not comparison["recipes"]:
         raise ValueError("recipes: got none; expected at least one")
     scores = [_scores(row) for row in comparison["recipes"].values()]

@@ -77,7 +77,7 @@ class Recipe:
 
     def build_network(self) -> ResidualUNet:
         """A fresh network; ValueError when its shape makes no sense."""
-        return ResidualUNet(self.channels, self.blocks, self.patch)
+        return ResidualUNet(self.channels, blocks=self.blocks, patch=self.patch)
 
     def learning_rate(self, step: int, progress: float) -> float:
         """The factor of both learning rates at ``step`` when ``progress`` of the time is used.

@@ -90,6 +90,7 @@ class TrainingState:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on as if nothing had happened."""
+        spectrum = self.gaussian.spectrum
         return {
             "recipe": dataclasses.asdict(self.recipe),
             "network": self.network.state_dict(),
@@ -105,7 +106,7 @@ class TrainingState:
             "data_note": self.data_note,
             "data": self.data.describe(),
             "began_with": self.began_with,
-            "spectrum": dataclasses.asdict(self.gaussian.spectrum),
+            "spectrum": {"mean": spectrum.mean, "covariance": spectrum.covariance},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ def plot_bars(
     rows = {name: _row(name, values, len(labels)) for name, values in series.items()}
     width = 0.8 / len(rows)
     places = np.arange(len(labels))
-    with drawing(ax, max(6.4, 0.8 * len(labels)), title=title) as ax:
+    with drawing(ax, width=max(6.4, 0.8 * len(labels)), title=title) as ax:
         for k, (name, values) in enumerate(rows.items()):
             ax.bar(
                 places + (k - (len(rows) - 1) / 2) * width, values - bottom, width, bottom,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from deqir_lite.checks import check_integer, check_interval
+from deqir_lite.checks import check_interval
 from deqir_lite.viz._values import to_array
 from deqir_lite.viz.style import GRID, drawing, figure_of
 
@@ -15,16 +15,14 @@ from deqir_lite.viz.style import GRID, drawing, figure_of
 def plot_blocks(
     magnitudes: Any,
     *,
-    block: int = 1,
     decades: float = 6.0,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
-    r"""Draw :math:`\log_{10}` of the entries of a matrix that consists of square blocks.
+    r"""Draw :math:`\log_{10}` of the norms of the blocks that a matrix consists of.
 
     Args:
-        magnitudes: (n, n) values >= 0: the absolute values of a matrix, or one norm per block.
-        block: entries on a side of each block; thin lines separate the blocks.
+        magnitudes: (n, n) values >= 0: one norm per block; thin lines separate them.
         decades: range of the colours below the largest entry. Smaller entries have the darkest
             colour; exact zeros have none and stay white.
         title: of the axes.
@@ -41,24 +39,20 @@ def plot_blocks(
         raise ValueError(
             f"magnitudes: got shape {values.shape}; expected a square matrix of finite values"
         )
-    check_integer("block", block, 1)
-    if size % block:
-        raise ValueError(f"block: got {block}; expected a divisor of {size}")
     check_interval("decades", decades, 0.1, 300.0)
     top = np.log10(values.max()) if values.any() else 0.0
     logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
-    count = size // block
-    with drawing(ax, 4.8, 4.0, title=title) as ax:
+    with drawing(ax, width=4.8, height=4.0, title=title) as ax:
         picture = ax.imshow(
             np.ma.masked_where(values == 0, logs),
             cmap="cividis",  # even in lightness, and the same for all kinds of colour vision
             interpolation="none",
             vmin=top - decades,
             vmax=top,
-            extent=(0.5, count + 0.5, count + 0.5, 0.5),
+            extent=(0.5, size + 0.5, size + 0.5, 0.5),
         )
         ax.grid(False)
-        for edge in np.arange(1, count) + 0.5:
+        for edge in np.arange(1, size) + 0.5:
             ax.axhline(edge, color=GRID, linewidth=0.5)
             ax.axvline(edge, color=GRID, linewidth=0.5)
         for axis in (ax.xaxis, ax.yaxis):

@@ -8,9 +8,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deqir_lite.checks import check_finite, check_integer, check_interval
+from deqir_lite.checks import check_finite, check_integer
 from deqir_lite.priors.mixture import GaussianMixturePrior
-from deqir_lite.viz.style import COLORS, DASHES, INK, drawing, figure_of
+from deqir_lite.viz.style import COLORS, DASHES, INK, REACH, drawing, figure_of
+
+_BINS = 60
 
 
 def plot_density_flow(
@@ -18,7 +20,6 @@ def plot_density_flow(
     *,
     paths: torch.Tensor | None = None,
     timesteps: torch.Tensor | None = None,
-    reach: float = 3.0,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
@@ -31,7 +32,6 @@ def plot_density_flow(
         prior: a mixture with d = 1.
         paths: (T+1, n) states of n chains, noisiest first; the last ones are drawn at t = 0.
         timesteps: (T,) of all states but the last; needed with ``paths``.
-        reach: the axes show x in [-reach, reach].
         title: of the axes.
         ax: axes to draw on; default: a new figure.
 
@@ -39,12 +39,11 @@ def plot_density_flow(
     timesteps that do not fit.
     """
     check_dimension(prior, 1)
-    check_interval("reach", reach, 1e-6, 1e6)
     if (paths is None) != (timesteps is None):
         raise ValueError("timesteps: expected together with paths, or neither")
     count = prior.schedule.num_train_timesteps
     shown = torch.linspace(0, count - 1, min(count, 200)).round().long()
-    x = torch.linspace(-reach, reach, 241, dtype=torch.float64)
+    x = torch.linspace(-REACH, REACH, 241, dtype=torch.float64)
     columns = torch.stack([density(prior, x, int(t)) for t in shown], dim=1)
     with drawing(ax, title=title) as ax:
         ax.imshow(
@@ -53,14 +52,14 @@ def plot_density_flow(
             vmax=1.6,  # lines stay visible on the darkest shade
             aspect="auto",
             origin="lower",
-            extent=(0, count - 1, -reach, reach),
+            extent=(0, count - 1, -REACH, REACH),
         )
         if paths is not None and timesteps is not None:
             times = _times(paths, timesteps)
             for k, path in enumerate(paths.detach().double().cpu().numpy().T):
                 ax.plot(times, path, color=COLORS[k % 4], marker=".", linestyle="-", linewidth=1)
         ax.grid(False)
-        ax.set(xlabel="timestep t", ylabel="x", xlim=(0, count - 1), ylim=(-reach, reach))
+        ax.set(xlabel="timestep t", ylabel="x", xlim=(0, count - 1), ylim=(-REACH, REACH))
     return figure_of(ax)
 
 
@@ -69,28 +68,22 @@ def plot_samples(
     samples: Mapping[str, torch.Tensor],
     *,
     t: int = 0,
-    reach: float = 3.0,
-    bins: int = 60,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw the density p_t of a one-dimensional mixture, and a histogram of each set of samples.
 
     Args:
         prior: a mixture with d = 1.
-        samples: name -> (n,) or (n, 1) numbers.
+        samples: name -> (n,) or (n, 1) numbers; those outside are not drawn, but count.
         t: the timestep of the density; 0 is the least noisy one.
-        reach: the axes show x in [-reach, reach]; samples outside are not drawn, but count.
-        bins: of the histograms.
         ax: axes to draw on; default: a new figure.
 
     Returns the figure. Raises ValueError for a mixture of another dimension, an unknown timestep,
     and samples that are empty or not finite.
     """
     check_dimension(prior, 1)
-    check_interval("reach", reach, 1e-6, 1e6)
-    check_integer("bins", bins, 1)
-    edges = np.linspace(-reach, reach, bins + 1)
-    x = torch.linspace(-reach, reach, 401, dtype=torch.float64)
+    edges = np.linspace(-REACH, REACH, _BINS + 1)
+    x = torch.linspace(-REACH, REACH, 401, dtype=torch.float64)
     curve = density(prior, x, t)
     with drawing(ax) as ax:
         ax.plot(x, curve, color=INK, marker="", linestyle="-", label="density")
@@ -103,7 +96,7 @@ def plot_samples(
             heights = counts / (len(numbers) * np.diff(edges))
             look: Any = {"color": COLORS[k % len(COLORS)], "linestyle": DASHES[k % len(DASHES)]}
             ax.stairs(heights, edges, label=name, linewidth=1.4, **look)
-        ax.set(xlabel="x", ylabel="density", xlim=(-reach, reach))
+        ax.set(xlabel="x", ylabel="density", xlim=(-REACH, REACH))
         ax.legend()
     return figure_of(ax)
 

@@ -4,14 +4,14 @@ import base64
 import html
 import traceback
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ipywidgets
 import torch
 
 from deqir_lite.chain import PICTURE, ChainSettings
-from deqir_lite.checks import check_choice, check_images
+from deqir_lite.checks import check_images
 from deqir_lite.fixedpoint.models import FORMS
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS
@@ -26,6 +26,18 @@ _NEEDS_KERNEL = (
     "In a running notebook this picture has drop-downs, and is computed again for every choice. "
     "A page of the book has no kernel and shows the first one."
 )
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Settings of a restoration."""
+
+    task: str
+    eta: float
+    num_steps: int
+    form: str
+    solver: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -64,32 +76,29 @@ def show_restoration(
 
     Raises ValueError as the functions do that it calls.
     """
-    return _restored(
-        photo,
-        prior,
-        task=task,
-        eta=eta,
-        num_steps=num_steps,
-        form=form,
-        solver=solver,
-        seed=seed,
-    ).figure
+    return _restored(photo, prior, _Choice(task, eta, num_steps, form, solver, seed)).figure
 
 
-def explore_restoration(photo: torch.Tensor, prior: Prior, **first: Any) -> "RestorationExplorer":
+def explore_restoration(
+    photo: torch.Tensor,
+    prior: Prior,
+    *,
+    task: str = "inpaint-random",
+    eta: float = 1.0,
+    num_steps: int = 20,
+    form: str = "gaussian",
+    solver: str = "anderson-triangular",
+    seed: int = 0,
+) -> "RestorationExplorer":
     """Put :func:`show_restoration` under drop-downs and sliders; the last line of a cell.
 
     Call the plain function first: its errors stop the notebook. An error after a choice is shown
     under the controls, beside the last picture that worked.
 
-    Args:
-        photo: one photo (1, 3, H, W) in [-1, 1].
-        prior: predicts the noise.
-        first: settings to begin with, any of the other arguments of ``show_restoration``.
-
-    Raises ValueError for first settings that do not work, or are none.
+    The arguments are those of :func:`show_restoration`, settings to begin with; ``seed`` stays.
+    Raises ValueError where these do not work.
     """
-    return RestorationExplorer(photo, prior, **first)
+    return RestorationExplorer(photo, prior, _Choice(task, eta, num_steps, form, solver, seed))
 
 
 class RestorationExplorer:
@@ -101,16 +110,11 @@ class RestorationExplorer:
         picture: the last picture that worked, as HTML with its description.
     """
 
-    def __init__(self, photo: torch.Tensor, prior: Prior, **first: Any) -> None:
-        settings: dict[str, Any] = {"task": "inpaint-random", "eta": 1.0, "num_steps": 20}
-        settings |= {"form": "gaussian", "solver": "anderson-triangular", "seed": 0}
-        for name in first:
-            check_choice("first", name, settings)
-        settings |= first
-        self._photo, self._prior, self._seed = photo, prior, settings["seed"]
-        self._shown = _restored(photo, prior, **settings)
+    def __init__(self, photo: torch.Tensor, prior: Prior, first: _Choice) -> None:
+        self._photo, self._prior, self._first = photo, prior, first
+        self._shown = _restored(photo, prior, first)
         wide = {"description_width": "5em"}
-        steps = sorted({*_STEPS, settings["num_steps"]})
+        steps = sorted({*_STEPS, first.num_steps})
         self.controls = {
             "task": ipywidgets.Dropdown(options=list(TASKS), description="Task", style=wide),
             "eta": ipywidgets.FloatSlider(
@@ -125,18 +129,19 @@ class RestorationExplorer:
         self.message = ipywidgets.HTML()
         self.picture = ipywidgets.HTML(_image(self._shown))
         for name, control in self.controls.items():
-            control.value = settings[name]
+            control.value = getattr(first, name)
             control.observe(self._update, names="value")
         self.widget = ipywidgets.VBox([*self.controls.values(), self.message, self.picture])
 
     def _update(self, change: Any) -> None:
         """Compute again; whatever goes wrong is shown, because a callback cannot raise it."""
-        settings = {name: control.value for name, control in self.controls.items()}
+        chosen = {name: control.value for name, control in self.controls.items()}
         self.message.value = "<em>Solving ...</em>"
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                self._shown = _restored(self._photo, self._prior, seed=self._seed, **settings)
+                choice = replace(self._first, **chosen)
+                self._shown = _restored(self._photo, self._prior, choice)
         except Exception as error:
             self.message.value = _alert(error)
         else:
@@ -155,33 +160,25 @@ class RestorationExplorer:
         }
 
 
-def _restored(
-    photo: torch.Tensor,
-    prior: Prior,
-    task: str,
-    eta: float,
-    num_steps: int,
-    form: str,
-    solver: str,
-    seed: int,
-) -> _Shown:
+def _restored(photo: torch.Tensor, prior: Prior, choice: _Choice) -> _Shown:
     check_images("photo", photo, in_range=True)
     if len(photo) != 1:
         raise ValueError(f"photo: got {len(photo)} photos; expected one")
-    problem = pose_problem(photo, task)
-    settings: ChainSettings = {"num_steps": num_steps, "eta": eta, "spacing": PICTURE["spacing"]}
+    problem = pose_problem(photo, choice.task)
+    settings: ChainSettings = {**PICTURE, "num_steps": choice.num_steps, "eta": choice.eta}
     step_by_step, at_once = (
         restore_problem(
             problem,
             prior,
+            method="ddnm",
             settings=settings,
-            seed=seed,
+            seed=choice.seed,
             sampler=sampler,
-            solve=SolveOptions(form=form, solver=solver),
+            solve=SolveOptions(form=choice.form, solver=choice.solver),
         )
         for sampler in ("sequential", "parallel")
     )
-    name, simple = at_once.simple_name, at_once.simple
+    name, simple = at_once.simple
     pinv, x0 = problem.operator.pinv(problem.y), at_once.solution.x0
     sweeps = at_once.solution.sweeps
     before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, x0))
@@ -195,10 +192,10 @@ def _restored(
     ]
     pictures = [pinv[0], simple[0], step_by_step.solution.x0[0], x0[0], photo[0]]
     alt = (
-        f"Five pictures for the task {task}, eta {eta:g}, T = {num_steps}, {form} form, {solver}: "
-        f"the measurement at {before:.1f} dB, the usual answer without a prior ({name}) at "
-        f"{without:.1f} dB, the step-by-step restoration, the restoration "
-        f"all at once after {sweeps} sweeps at {after:.1f} dB, and the photo."
+        f"Five pictures for the task {choice.task}, eta {choice.eta:g}, T = {choice.num_steps}, "
+        f"{choice.form} form, {choice.solver}: the measurement at {before:.1f} dB, the usual "
+        f"answer without a prior ({name}) at {without:.1f} dB, the step-by-step restoration, the "
+        f"restoration all at once after {sweeps} sweeps at {after:.1f} dB, and the photo."
     )
     caption = f"The two restorations agree to {agreement:.0f} dB."
     return _Shown(show_images(pictures, titles=titles), alt, caption)

@@ -8,8 +8,10 @@ import torch
 from deqir_lite.checks import check_images
 from deqir_lite.viz.style import COLORS, DASHES, INK, MARKERS, BookFigure, book_style, new_figure
 
+_BANDS = 8
 
-def radial_spectrum(x: torch.Tensor, *, bands: int = 8) -> tuple[np.ndarray, np.ndarray]:
+
+def radial_spectrum(x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Mean power of ``x`` (B, 3, H, W) in rings of equal width around frequency zero.
 
     The power of a frequency is |FFT x|^2 / (H W): its mean over all frequencies is the mean square
@@ -23,10 +25,10 @@ def radial_spectrum(x: torch.Tensor, *, bands: int = 8) -> tuple[np.ndarray, np.
     power = torch.fft.fft2(x.detach().double()).abs().square() / (height * width)
     rows, columns = torch.fft.fftfreq(height), torch.fft.fftfreq(width)
     radius = (rows[:, None] ** 2 + columns[None] ** 2).sqrt()
-    edges = np.linspace(0, 0.5, bands + 1)
+    edges = np.linspace(0, 0.5, _BANDS + 1)
     ring = np.digitize(radius.numpy(), edges[1:], right=True)  # 1/2 belongs to the last ring
     mean = power.mean(dim=(0, 1)).cpu().numpy()
-    values = [mean[ring == k].mean() if (ring == k).any() else np.nan for k in range(bands)]
+    values = [mean[ring == k].mean() if (ring == k).any() else np.nan for k in range(_BANDS)]
     return (edges[1:] + edges[:-1]) / 2, np.array(values)
 
 
@@ -45,7 +47,7 @@ def plot_noise(noises: Mapping[str, torch.Tensor]) -> BookFigure:
         raise ValueError("noises: got none; expected at least one")
     for name, x in noises.items():
         check_images(f"noises[{name!r}]", x)
-    figure, (left, right) = new_figure(8.4, 3.4, ncols=2)
+    figure, (left, right) = new_figure(width=8.4, height=3.4, ncols=2)
     grid = np.linspace(-4.5, 4.5, 46)
     with book_style():
         for k, (name, x) in enumerate(noises.items()):

@@ -35,7 +35,7 @@ def plot_paths(
         raise ValueError("paths: got none; expected at least one")
     walks = {name: to_points(f"paths[{name!r}]", path) for name, path in paths.items()}
     end = None if target is None else to_points("target", [target])[0]
-    with drawing(ax, 5.2, 4.4, title=title) as ax:
+    with drawing(ax, width=5.2, height=4.4, title=title) as ax:
         for k, (name, points) in enumerate(walks.items()):
             look = series_look(k)
             ax.plot(*points.T, label=name, **look)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from deqir_lite.checks import check_interval
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import COLORS, INK, MARKERS, drawing, figure_of
+from deqir_lite.viz.style import COLORS, INK, MARKERS, drawing, figure_of, square_plane
 
 
 def plot_solution_line(
@@ -61,7 +61,7 @@ def plot_solution_line(
     if covariance is not None:
         label = "equal density"
         lines[1:] = [(_ellipse(covariance, place), 1, label) for place in places.values()]
-    with drawing(ax, 4.4, 4.4, title=title) as ax:
+    with drawing(ax, width=4.4, height=4.4, title=title) as ax:
         for k, (line, color, label) in enumerate(lines):
             look: Any = {"color": COLORS[color], "linestyle": ("-", "--")[color], "marker": ""}
             ax.plot(line[:, 0], line[:, 1], label=label if k < 2 else None, **look)
@@ -76,8 +76,7 @@ def plot_solution_line(
         for k, (name, place) in enumerate(places.items()):
             ax.plot(*place, color=INK, marker=MARKERS[k % len(MARKERS)], linestyle="none")
             ax.annotate(name, place, xytext=(6, 6), textcoords="offset points")
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
-        ax.set_aspect("equal")
+        square_plane(ax, reach=reach)
         if legend:
             ax.legend(loc="lower left" if covariance is None else "upper left")
     return figure_of(ax)

@@ -6,10 +6,10 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deqir_lite.checks import check_finite, check_integer, check_interval
+from deqir_lite.checks import check_finite, check_integer
 from deqir_lite.priors.mixture import GaussianMixturePrior
 from deqir_lite.viz.densities import check_dimension, density
-from deqir_lite.viz.style import COLORS, INK, drawing, figure_of
+from deqir_lite.viz.style import COLORS, INK, REACH, drawing, figure_of, square_plane
 
 
 def plot_score_field(
@@ -18,7 +18,6 @@ def plot_score_field(
     *,
     points: torch.Tensor | None = None,
     paths: torch.Tensor | None = None,
-    reach: float = 3.0,
     arrows: int = 17,
     title: str | None = None,
     ax: Axes | None = None,
@@ -33,7 +32,6 @@ def plot_score_field(
         t: the timestep.
         points: (n, 2), drawn as dots.
         paths: (S, n, 2), n lines of S states each, under the dots.
-        reach: the axes show [-reach, reach] in both directions.
         arrows: along each axis.
         title: of the axes; default: the timestep.
         ax: axes to draw on; default: a new square figure.
@@ -42,7 +40,6 @@ def plot_score_field(
     and points or paths of another shape.
     """
     check_dimension(prior, 2)
-    check_interval("reach", reach, 1e-6, 1e6)
     check_integer("arrows", arrows, 2)
     for name, value, ndim in (("points", points, 2), ("paths", paths, 3)):
         if value is not None:
@@ -50,18 +47,18 @@ def plot_score_field(
             if value.ndim != ndim or value.shape[-1] != 2:
                 expected = "(n, 2)" if ndim == 2 else "(S, n, 2)"
                 raise ValueError(f"{name}: got shape {tuple(value.shape)}; expected {expected}")
-    fine, coarse = _grid(reach, 101), _grid(reach * (1 - 1 / arrows), arrows)
+    fine, coarse = _grid(REACH, 101), _grid(REACH * (1 - 1 / arrows), arrows)
     shades = density(prior, fine, t).reshape(101, 101)
     field = -prior(coarse, torch.full((len(coarse),), t))
     plain: Any = {"marker": "", "linestyle": "-"}
     title = f"t = {t}" if title is None else title
-    with drawing(ax, 4.4, 4.4, title=title) as ax:
+    with drawing(ax, width=4.4, height=4.4, title=title) as ax:
         ax.imshow(
             shades.numpy(),
             cmap="Greys",
             vmax=1.8 * float(shades.max()),
             origin="lower",
-            extent=(-reach, reach, -reach, reach),
+            extent=(-REACH, REACH, -REACH, REACH),
         )
         ax.quiver(
             *coarse.T.numpy(), *field.T.numpy(), color=COLORS[0], angles="xy",
@@ -77,7 +74,7 @@ def plot_score_field(
                 markersize=4, markeredgecolor=INK, markeredgewidth=0.4, linestyle="none",
             )  # fmt: skip
         ax.grid(False)
-        ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
+        square_plane(ax)
     return figure_of(ax)
 
 

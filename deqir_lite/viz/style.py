@@ -26,6 +26,9 @@ INK = "#1a1a1a"
 GRID = "#d9d9d9"
 DPI = 100
 
+REACH = 3.0
+"""Figures of points show [-REACH, REACH]: where three standard deviations of noise lie."""
+
 _SETTINGS: Any = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -79,7 +82,7 @@ def book_style() -> Iterator[None]:
 
 
 def new_figure(
-    width: float = 6.4, height: float = 3.6, *, nrows: int = 1, ncols: int = 1
+    *, width: float = 6.4, height: float = 3.6, nrows: int = 1, ncols: int = 1
 ) -> tuple[BookFigure, Any]:
     """Make a figure in the book's style.
 
@@ -96,15 +99,21 @@ def new_figure(
 
 @contextlib.contextmanager
 def drawing(
-    ax: Axes | None, width: float = 6.4, height: float = 3.6, *, title: str | None = None
+    ax: Axes | None, *, width: float = 6.4, height: float = 3.6, title: str | None = None
 ) -> Iterator[Axes]:
     """Draw on ``ax``, or on those of a new figure, in the book's style; the title comes last."""
     if ax is None:
-        _, ax = new_figure(width, height)
+        _, ax = new_figure(width=width, height=height)
     with book_style():
         yield ax
         if title:
             ax.set_title(title)
+
+
+def square_plane(ax: Axes, *, reach: float = REACH) -> None:
+    """Show [-reach, reach] in both directions of the plane, at one scale: angles are true."""
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
+    ax.set_aspect("equal")
 
 
 def series_look(k: int) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from deqir_lite import TASKS, photo_names
 from deqir_lite.cli.app import check_seed, one_line_errors
 
 OUT_OF_MEMORY = "error: out of memory; work on a smaller size or a smaller batch\n"
-COMMANDS = ("restore", "verify", "train", "fit-gaussian", "evaluate", "info")
+COMMANDS = ("restore", "verify", "train", "fit-gaussian", "study", "info")
+STUDIES = ("sweeps", "inversion", "steps", "recipes", "evaluation")
 
 
 def python(*arguments):
@@ -25,15 +26,16 @@ def python(*arguments):
 
 
 def test_help_lists_the_commands(run):
-    result = run("--help")
-    assert result.exit_code == 0
-    for command in COMMANDS:
-        assert f"│ {command} " in result.stdout
+    for group, commands in ([], COMMANDS), (["study"], STUDIES):
+        result = run(*group, "--help")
+        assert result.exit_code == 0
+        for command in commands:
+            assert f"│ {command} " in result.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *(f"study {name}" for name in STUDIES)])
 def test_every_option_is_explained(run, command):
-    result = run(command, "--help")
+    result = run(*command.split(), "--help")
     assert result.exit_code == 0
     rows = [line for line in result.stdout.splitlines() if re.match(r"│[ *]+--", line)]
     assert rows

@@ -23,6 +23,7 @@ from deqir_lite import (
     ssim,
 )
 from deqir_lite.restoration import report as report_module
+from deqir_lite.restoration.defaults import WEIGHTED
 from deqir_lite.schedule import timestep_grid
 
 module = importlib.import_module("deqir_lite.cli.restore")  # the package's name is the function
@@ -78,12 +79,15 @@ def test_every_task(restore, folder, photo, task):
     assert sheet.shape == (panel + gap + caption, 4 * panel + 5 * gap, 3)
 
     numbers = json.loads((folder / "report.json").read_text())
-    assert (numbers["photo"], numbers["method"], numbers["sigma_y"]) == (str(photo), "ddnm", 0)
+    scattered = task == "sensing" or task.startswith(("inpaint", "old-photo"))
+    method = "weighted" if scattered else "ddnm"
+    assert (numbers["photo"], numbers["method"], numbers["sigma_y"]) == (str(photo), method, 0)
+    assert f"{method}, T = 5, cubic, DDNMNoise(eta=1.0), sigma_y = 0\n" in result.stdout
     assert numbers["task"] == task
     assert numbers["size"] == [32, 32]
     assert numbers["converged"] is True
-    assert numbers["sweeps"] == 1  # the Gaussian form is exact under the Gaussian prior
-    assert numbers["nfe"] == 5
+    if not scattered:  # the Gaussian form is exact under the Gaussian prior
+        assert (numbers["sweeps"], numbers["nfe"]) == (1, 5)
     assert numbers["seconds"] > 0
     assert numbers["consistency"] < 1e-3
 
@@ -110,7 +114,7 @@ def test_every_task(restore, folder, photo, task):
     below = numbers["psnr_after"] < numbers["psnr_simple"]
     assert ("The sample has a lower PSNR than" in result.stdout) is below
     assert ("(--samples 8) lies nearer to the photo" in result.stdout) is below
-    assert "1 sweep, 5 network evaluations (nfe), " in result.stdout
+    assert f", {numbers['nfe']} network evaluations (nfe), " in result.stdout
     assert result.stdout.splitlines()[-3:] == [
         str(folder / name) for name in ("out.png", "out-side-by-side.png", "report.json")
     ]
@@ -137,15 +141,23 @@ def test_both_samplers_give_the_same_picture(restore, folder, task, solver):
 
 
 @pytest.mark.parametrize(
-    ("options", "chain"),
+    ("options", "method", "chain"),
     [
-        ((), PICTURE),
-        (("--preset", "paper"), PAPER),
-        (("--preset", "paper", "--eta", 0), PAPER | {"eta": 0.0}),
-        (("--spacing", 2.5, "--timesteps", 7), PICTURE | {"spacing": 2.5, "num_steps": 7}),
+        ((), "weighted", WEIGHTED),
+        (("--task", "sr4"), "ddnm", PICTURE),
+        (("--task", "sr4", "--sigma-y", 0.1), "weighted", WEIGHTED),
+        (("--method", "ddnm"), "ddnm", PICTURE),
+        (("--preset", "picture"), "weighted", PICTURE),
+        (("--preset", "paper"), "ddnm", PAPER),
+        (("--preset", "paper", "--method", "weighted"), "weighted", PAPER),
+        (("--preset", "paper", "--eta", 0), "ddnm", PAPER | {"eta": 0.0}),
+        (
+            ("--spacing", 2.5, "--timesteps", 7),
+            *("weighted", WEIGHTED | {"spacing": 2.5, "num_steps": 7}),
+        ),
     ],
 )
-def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, options, chain):
+def test_defaults_and_what_overrides_them(run, folder, photo, monkeypatch, options, method, chain):
     made, make = [], report_module.make_chain
 
     def making(*arguments, **options):
@@ -160,6 +172,7 @@ def test_presets_and_what_overrides_them(run, folder, photo, monkeypatch, option
     numbers = json.loads(report.read_text())
     assert {"num_steps": numbers["timesteps"], "eta": numbers["eta"],
             "spacing": numbers["spacing"]} == chain  # fmt: skip
+    assert numbers["method"] == method
     grid = timestep_grid(chain["num_steps"], spacing=chain["spacing"])
     assert torch.equal(made[0].coefficients.timesteps, grid)
     assert made[0].coefficients.rule.eta == chain["eta"]
@@ -299,6 +312,7 @@ def test_a_run_that_does_not_converge_says_so(restore, folder, bent_file):
 def test_another_architecture_is_a_drop_in(restore, folder, unet_folder):
     for sampler in ("parallel", "sequential"):
         options = ("--task", "inpaint-random", "--sampler", sampler, "--dtype", "float64")
+        options += ("--method", "ddnm")
         result = restore(
             *options, "--max-batch", 2, prior=unet_folder, out=folder / f"{sampler}.png"
         )
@@ -446,6 +460,27 @@ def test_noise_that_is_known(restore, folder):
     assert scores["weighted"] > scores["ddnm"] + 6
 
 
+def test_noise_that_is_found(restore, folder, photo, tmp_path):
+    """The estimate is the number that is used; a noisy y that is given as exact is remarked on."""
+    generator = torch.Generator().manual_seed(0)
+    y = make_task("deblur-motion", (32, 32)).A(load_photo(photo))
+    exact = save_image(tmp_path / "exact.png", y)
+    y = y + 0.1 * torch.randn(1, 3, 32, 32, generator=generator)
+    noisy = save_image(tmp_path / "noisy.png", y)
+    options = ("--task", "deblur-motion", "--measured", "--report", folder / "report.json")
+    result = restore(*options, "--sigma-y", "auto", photo=noisy)
+    assert result.exit_code == 0, result.output
+    numbers = json.loads((folder / "report.json").read_text())
+    assert numbers["sigma_y"] == pytest.approx(0.1, rel=0.15)
+    assert numbers["method"] == "weighted"
+    assert f"sigma_y = {numbers['sigma_y']:.3g}\n" in result.stdout
+    assert "warning: sigma_y" not in result.stderr
+    for file, warned in ((noisy, True), (exact, False)):
+        result = restore(*options, photo=file)
+        assert ("warning: sigma_y: y is given as exact, but looks as" in result.stderr) is warned
+        assert ("--sigma-y auto" in result.stderr) is warned
+
+
 # --- what it refuses ---
 
 
@@ -454,7 +489,7 @@ def test_noise_that_is_known(restore, folder):
     [
         ("task", "sr2, sr4"),
         ("sampler", "parallel, sequential"),
-        ("method", "ddnm, weighted"),
+        ("method", "auto, ddnm, weighted"),
         ("form", "noise, data, gaussian"),
         ("solver", "picard, anderson-joint"),
         ("device", "auto, cpu, cuda, mps"),
@@ -498,6 +533,9 @@ def test_a_device_that_is_not_there(refuses, monkeypatch):
         ("seed", 2**63, "seed: got 9223372036854775808"),
         ("mask-seed", -1, "mask-seed: got -1"),
         ("size", 4, "size: got 4; expected an integer >= 8"),
+        ("sigma-y", -0.1, "sigma-y: got '-0.1'; expected a finite number >= 0, or auto"),
+        ("sigma-y", "nan", "sigma-y: got 'nan'"),
+        ("sigma-y", "much", "sigma-y: got 'much'"),
     ],
 )
 def test_bad_numbers(refuses, option, value, message):
@@ -631,6 +669,15 @@ def test_out_of_memory_names_what_helps(restore, folder, greedy_prior, error):
             f"with {', '.join(helps)}\n"
         )
         assert list(folder.iterdir()) == []
+
+
+def test_out_of_memory_with_the_default_chain_names_no_length(run, folder, photo, greedy_prior):
+    greedy_prior(MemoryError())
+    result = run("restore", photo, "-o", folder / "out.png", "--sampler", "sequential")
+    assert result.stderr.endswith(
+        "error: out of memory with a photo of 32x32 pixels; less is needed with a --size below 32, "
+        "fewer --timesteps\n"
+    )
 
 
 def test_other_errors_of_a_prior_are_not_taken_for_it(restore, greedy_prior):

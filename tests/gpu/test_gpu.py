@@ -231,6 +231,23 @@ def test_a_sweep_copies_nothing_to_the_host_but_its_stopping_test(networks, gaus
         assert not [name for name in names if "Memcpy DtoH" in name], form
 
 
+def test_a_window_with_returns_copies_nothing_to_the_device(networks):
+    """Which steps ask the network is known there from the start."""
+    operator = make_task("sr2", SIZE)
+    y = operator.A(randn(2, 3, *SIZE, seed=1)).cuda()
+    path = [900, 500, 900, 500, 0]
+    chain = make_chain(networks("float32", "cuda"), operator, y, timesteps=path)
+    states = chain.sequential()
+    chain.steps(states[:-1])  # builds and moves the constants
+    torch.cuda.synchronize()
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    ) as profile:
+        chain.steps(states[:-1])
+        torch.cuda.synchronize()
+    assert not [event.key for event in profile.key_averages() if "Memcpy HtoD" in event.key]
+
+
 def milliseconds(function, repeats=5):
     """Median time of a call by CUDA events, after one call to warm up."""
     function()

@@ -1,7 +1,5 @@
 """Gradients for y, operators and networks: dL/dtheta = sum_s (dh_s/dtheta)^T v_s."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -113,7 +111,7 @@ def test_gradient_of_a_network_weight_and_of_a_tensor_that_is_no_leaf(
         return gaussian_prior(x_t, t) + bend * torch.tanh(x_t.roll(1, -1))
 
     prior = ModelPrior(model, gaussian_prior.schedule)
-    chain = replace(chain_for("sr2", prior=gaussian_prior), prior=prior)
+    chain = chain_for("sr2", prior=gaussian_prior).with_prior(prior)
     loss = curved_loss(chain.x_T)
     assert differentiable_leaves(chain)[0] is weight
     exact, series, expected = both(lambda: chain, loss, weight, form="data")

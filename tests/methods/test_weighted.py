@@ -1,5 +1,6 @@
 """The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
 
+import warnings
 from functools import partial
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS
+from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     METHODS,
     DDNMNoise,
@@ -16,8 +18,8 @@ from deqir_lite.methods import (
     RangeNullConsistency,
     WeightedConsistency,
 )
-from deqir_lite.operators import TASKS, make_task
-from deqir_lite.priors import GaussianPosterior, GaussianPrior
+from deqir_lite.operators import TASKS, Inpainting, LinearOperator, make_task
+from deqir_lite.priors import GaussianPosterior, GaussianPrior, ModelPrior, conditioning
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.restoration import restore_parallel
 from deqir_lite.schedule import cosine_schedule
@@ -43,7 +45,8 @@ def problem(gaussian_prior):
         operator = make_task(task, SIZE)
         photos = gaussian_prior.sample((batch, *SIZE), torch.Generator().manual_seed(3))
         y = operator.A(photos)
-        y = y + sigma_y * randn(*y.shape, seed=4)
+        level = torch.as_tensor(sigma_y).reshape(-1, *[1] * (y.ndim - 1))
+        y = y + level * randn(*y.shape, seed=4)
         options = {"num_steps": 5, "seed": list(range(batch)), "method": TIGHT, **options}
         return make_chain(gaussian_prior, operator, y, sigma_y=sigma_y, **options)
 
@@ -59,7 +62,7 @@ def exact_step(chain, gaussian, x, k):
     mean = gaussian.mean(x).expand(1, 3, *SIZE).flatten()
     seen = torch.cat([abar**0.5 * eye, A])
     noise = torch.block_diag(
-        (1 - abar) * eye, chain.measurement.sigma_y**2 * torch.eye(len(A)).double()
+        (1 - abar) * eye, chain.measurement.sigma_y[0] ** 2 * torch.eye(len(A)).double()
     )
     values = torch.cat([x.flatten(1), chain.measurement.y.flatten(1)], dim=1)
     spread = seen @ lam @ seen.T + noise
@@ -89,7 +92,7 @@ def test_without_noise_the_measurement_is_met_and_projectors_collapse(problem, t
     repeated = y.repeat(5, *[1] * (y.ndim - 1))
     torch.testing.assert_close(operator.A(flat), repeated, rtol=0, atol=1e-9)
     step = chain.method.consistency(chain.measurement, chain.coefficients, chain.prior)
-    one, two = (step._conditioning(slice(k, k + 1), 2) for k in (0, 3))
+    one, two = (step._conditioning.of_groups(slice(k, k + 1)) for k in (0, 3))
     v = randn(2, 3, *SIZE, seed=8)
     torch.testing.assert_close(one.project(two.project(v)), two.project(v), rtol=0, atol=1e-9)
     if task.startswith("inpaint"):  # where A and Lam share no basis, K_t changes with t
@@ -101,7 +104,7 @@ def test_white_photos_make_it_ddnm(problem, gaussian_prior):
     chain = problem("inpaint-random")
     m, v = chain.measurement, randn(2, 3, *SIZE)
     ones = torch.ones_like(gaussian_prior.eigenvalues(v))[None]
-    flat = Conditioning(gaussian_prior, m.operator, ones, sigma_y=0.0, tolerance=1e-13)
+    flat = Conditioning(gaussian_prior, m.operator, ones, like=v, sigma_y=0.0, tolerance=1e-13)
     torch.testing.assert_close(flat.project(v), m.null(v), rtol=0, atol=1e-10)
 
 
@@ -144,12 +147,12 @@ def test_an_image_alone_and_in_a_batch_give_the_same(problem, sigma_y):
 
 @pytest.mark.parametrize("task", ["inpaint-random", "deblur-gaussian", "sr2"])
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])
-@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("num_steps", [1, 3, 10])
 def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
     problem, gaussian_prior, task, sigma_y, num_steps
 ):
-    """Within the statistical error of 1,024 draws, at any T."""
-    count = 1024
+    """Within the statistical error of 4,096 draws, at any T."""
+    count = 4096
     one = problem(task, sigma_y, batch=1, num_steps=num_steps, rule=ExactNoise())
     chain = make_chain(
         gaussian_prior, one.measurement.operator, one.measurement.y, num_steps=num_steps,
@@ -173,6 +176,51 @@ def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
     assert ((found - covariance).abs() <= allowed).all()
 
 
+@pytest.mark.parametrize("rule", [DDNMNoise(), ExactNoise()])
+@pytest.mark.parametrize("task", ["inpaint-random", "sr2", "colorization"])
+def test_each_image_of_a_batch_has_its_own_noise_level(gaussian_prior, nonlinear_prior, task, rule):
+    """Exact and noisy y side by side, sampled together, give what each gives alone."""
+    levels, samples = [0.0, 0.05, 0.3], 2
+    operator = make_task(task, SIZE)
+    photos = gaussian_prior.sample((3, *SIZE), torch.Generator().manual_seed(3))
+    y = operator.A(photos)
+    y = y + torch.tensor(levels).reshape(-1, 1, 1, 1) * randn(*y.shape, seed=4)
+    options = {"method": TIGHT, "num_steps": 4, "rule": rule, "samples": samples, "seed": 5}
+    together = make_chain(nonlinear_prior, operator, y, sigma_y=levels, **options)
+    states = together.sequential()
+    for k, level in enumerate(levels):
+        alone = make_chain(nonlinear_prior, operator, y[k : k + 1], sigma_y=level, **options)
+        expected = alone.sequential()
+        got = states[:, samples * k : samples * (k + 1)]
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+    same = make_chain(nonlinear_prior, operator, y, sigma_y=torch.tensor(levels), **options)
+    torch.testing.assert_close(same.measurement.sigma_y, together.measurement.sigma_y)
+
+
+def test_each_image_has_its_own_mask_and_noise_level(gaussian_prior):
+    masks = (randn(3, 1, *SIZE, seed=2) > 0).double()
+    levels, x = [0.1, 0.0, 0.3], randn(4, 3, 3, *SIZE)
+    y = masks * gaussian_prior.sample((3, *SIZE), torch.Generator().manual_seed(3))
+    options = {"method": TIGHT, "num_steps": 4}
+    together = make_chain(gaussian_prior, Inpainting(masks), y, sigma_y=levels, **options)
+    got = together.consistent_x0(x)
+    for k, level in enumerate(levels):
+        one = Inpainting(masks[k : k + 1])
+        alone = make_chain(gaussian_prior, one, y[k : k + 1], sigma_y=level, **options)
+        expected = alone.consistent_x0(x[:, k : k + 1])
+        torch.testing.assert_close(got[:, k : k + 1], expected, rtol=0, atol=1e-12)
+
+
+def test_gradients_of_exact_and_noisy_images_side_by_side(problem):
+    chain = problem("inpaint-random", [0.0, 0.1])
+    x, u = randn(5, 2, 3, *SIZE).requires_grad_(), randn(5, 2, 3, *SIZE, seed=1)
+    (together,) = torch.autograd.grad(chain.steps(x), x, u)
+    for k, level in enumerate((0.0, 0.1)):
+        alone = problem("inpaint-random", level)
+        (expected,) = torch.autograd.grad(alone.steps(x), x, u)
+        torch.testing.assert_close(together[:, k], expected[:, k], rtol=0, atol=1e-12)
+
+
 def test_steps_that_know_no_spread_have_no_exact_draws(problem):
     with pytest.raises(ValueError, match=r"^rule: it draws around x0\^, but RangeNullConsistency"):
         problem("sr2", method=METHODS["ddnm"], rule=ExactNoise())
@@ -184,6 +232,97 @@ def test_another_schedule_than_that_of_the_covariance(problem, gaussian_prior):
     method = Method(partial(WeightedConsistency, gaussian=other), DDNMNoise())
     with pytest.raises(ValueError, match=r"^gaussian: its noise schedule differs"):
         problem("sr2", method=method).sequential()
+
+
+class Cropped(LinearOperator):
+    """A plain operator that keeps the left half; ``adjoint`` puts it back, or something else."""
+
+    _channels = 3
+
+    def __init__(self, adjoint):
+        self._back = adjoint
+
+    def _A(self, x):
+        return x[..., : x.shape[-1] // 2]
+
+    def _adjoint(self, y):
+        return self._back(y)
+
+    def _measurement_shape(self, size):
+        return (3, size[0], size[1] // 2)
+
+    def _image_size(self, shape):
+        return (shape[1], 2 * shape[2])
+
+
+def padded(y):
+    return torch.nn.functional.pad(y, (0, y.shape[-1]))
+
+
+def no_adjoint(y):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "message"),
+    [
+        (lambda y: 2 * padded(y), "operator: its adjoint is not that of A: <A x, u> = "),
+        (lambda y: padded(y).flip(-1), "operator: its adjoint is not that of A"),
+        (lambda y: padded(y) * torch.nan, "operator: its adjoint is not that of A"),
+        (lambda y: y, r"operator: its adjoint gives \(1, 3, 8, 4\) for images \(1, 3, 8, 8\)"),
+        (no_adjoint, "operator: has no adjoint"),
+    ],
+)
+def test_operators_without_an_adjoint(problem, adjoint, message):
+    chain = problem("sr2", batch=1)
+    good = Cropped(padded)
+    measurement = Measurement(good, good.A(randn(1, 3, *SIZE)))
+    WeightedConsistency(measurement, chain.coefficients, chain.prior)
+    measurement.operator = Cropped(adjoint)
+    with pytest.raises(ValueError, match=f"^{message}"):
+        WeightedConsistency(measurement, chain.coefficients, chain.prior)
+
+
+@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
+def test_a_solve_that_does_not_converge_says_where(problem, monkeypatch, sigma_y):
+    monkeypatch.setattr(conditioning, "_MOST_ITERATIONS", 2)
+    chain = problem("inpaint-random", sigma_y)
+    timestep = int(chain.coefficients.timesteps[3])
+    with pytest.raises(
+        ValueError,
+        match=r"^measurement: its weighted pseudo-inverse did not converge \(conjugate gradients: "
+        r"relative residual .* after 2 iterations; wanted 1\.0e-13\); a looser tolerance, float64 "
+        rf"or a larger sigma_y would help \(in the step from timestep {timestep}\)$",
+    ):
+        chain.step(randn(2, 3, *SIZE), 3)
+
+
+def test_a_foreign_network_is_told_whose_covariance_it_gets(problem, gaussian_prior):
+    """Once, whatever the number of chains; priors with a Gaussian part hear nothing."""
+    foreign = ModelPrior(gaussian_prior, gaussian_prior.schedule)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        chain = problem("sr2")
+        operator, y = chain.measurement.operator, chain.measurement.y
+        for _ in range(2):
+            make_chain(foreign, operator, y, method="weighted", num_steps=2).sequential()
+        foreign.gaussian = gaussian_prior
+        own = make_chain(foreign, operator, y, method="weighted", num_steps=2)
+        step = own.method.consistency(own.measurement, own.coefficients, foreign)
+    assert step.gaussian is gaussian_prior
+    assert [str(w.message) for w in caught] == [
+        "prior: ModelPrior has no Gaussian part; the weighted step takes the covariance of "
+        f"the {which}"
+        for which in ("bundled Gaussian prior", "Gaussian prior in its folder")
+    ]
+
+
+@pytest.mark.parametrize("sigma_y", [-0.1, float("nan"), [0.1, 0.2, 0.3], "0.1"])
+def test_noise_levels_that_a_conditioning_refuses(gaussian_prior, sigma_y):
+    variances, like = torch.ones(2, 3, 8, 5).double(), torch.zeros(2, 3, *SIZE).double()
+    options = {"like": like, "sigma_y": sigma_y, "tolerance": 1e-9}
+    with pytest.raises(ValueError, match=r"^sigma_y: got .*; expected a finite number >= 0, or"):
+        Conditioning(gaussian_prior, make_task("sr2", SIZE), variances, **options)
 
 
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])

@@ -168,6 +168,18 @@ def test_adapter_errors(pairs):
         operator.pinv(torch.zeros(1, 3, *SIZE))
 
 
+def test_adapter_wants_an_adjoint():
+    class Shifted:
+        def A(self, x):
+            return x.roll(1, -1)
+
+        def A_adjoint(self, y):
+            return y
+
+    with pytest.raises(ValueError, match=r"^physics: its adjoint is not that of A: <A x, u> = "):
+        DeepinvOperator(Shifted(), SIZE)
+
+
 def test_adapter_wants_a_single_tensor(pairs):
     class Several:
         def A(self, x):

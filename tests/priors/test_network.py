@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from deqir_lite.priors import Prior
+from deqir_lite.priors import Prior, power_law_spectrum
+from deqir_lite.priors.load import gaussian_of, load_prior
 from deqir_lite.priors.network import NetworkPrior, UNet2DModel, patch_size, schedule_from_config
 from deqir_lite.schedule import SCHEDULES, linear_schedule
 
@@ -56,6 +57,23 @@ def test_loaded_prior_is_the_saved_network_on_unshuffled_images(saved, inputs):
         torch.testing.assert_close(prior(x, t), expected, rtol=1e-4, atol=1e-4)
     assert not any(p.requires_grad for p in prior.unet.parameters())
     assert not prior.unet.training
+
+
+@pytest.mark.parametrize("layout", ["root", "pipeline"])
+def test_a_spectrum_in_the_folder_is_that_of_its_photos(folder, inputs, tmp_path, layout):
+    """The network is loaded, with a Gaussian prior of its schedule beside it."""
+    prior = load_prior(folder)
+    assert prior.gaussian is None
+    if layout == "pipeline":
+        (tmp_path / "pipeline").mkdir()
+        folder = shutil.move(folder, tmp_path / "pipeline" / "unet").parent
+        (folder / "scheduler").mkdir()
+        shutil.move(folder / "unet" / "scheduler_config.json", folder / "scheduler")
+    power_law_spectrum(size=8).save(folder / "spectrum.safetensors")
+    loaded = load_prior(folder)
+    torch.testing.assert_close(loaded(*inputs), prior(*inputs))
+    assert gaussian_of(loaded) is loaded.gaussian
+    assert loaded.gaussian.schedule is loaded.schedule
 
 
 def test_layout_of_a_pipeline_with_subfolders(folder, saved, inputs):

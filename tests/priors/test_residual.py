@@ -54,7 +54,9 @@ def test_the_denoiser_is_the_gaussian_one_and_the_network(make_residual, x_t):
 
 def test_a_network_that_begins_is_the_gaussian_prior(x_t):
     gaussian = GaussianPrior(power_law_spectrum(size=8))
-    prior = ResidualPrior(gaussian, ResidualUNet((8, 16), 1), torch.ones(1000), dtype="float64")
+    prior = ResidualPrior(
+        gaussian, ResidualUNet((8, 16), blocks=1), torch.ones(1000), dtype="float64"
+    )
     got, expected = prior(x_t, TIMES), gaussian(x_t, TIMES)
     torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-9)
 

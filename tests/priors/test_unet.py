@@ -19,7 +19,7 @@ def randn(*shape, seed=0):
     size=st.tuples(st.integers(1, 3), st.integers(1, 3)),
 )
 def test_the_output_is_an_image_of_the_same_size_and_zero_at_the_start(patch, levels, blocks, size):
-    network = ResidualUNet((4, 6, 5)[:levels], blocks, patch)
+    network = ResidualUNet((4, 6, 5)[:levels], blocks=blocks, patch=patch)
     divisor = patch * 2 ** (levels - 1)
     assert network.size_divisor == divisor
     x, level = randn(2, 3, divisor * size[0], divisor * size[1]), torch.tensor([-4.0, 2.0])
@@ -33,7 +33,7 @@ def test_the_output_is_an_image_of_the_same_size_and_zero_at_the_start(patch, le
 def test_the_output_depends_on_the_noise_level_and_on_all_of_the_image():
     """Not at the start: the modulation of the blocks begins at zero, too."""
     torch.manual_seed(0)
-    network = ResidualUNet((4, 6), 1)
+    network = ResidualUNet((4, 6), blocks=1)
     for name, weight in network.named_parameters():
         if name.startswith("output") or "modulation" in name:
             torch.nn.init.normal_(weight)
@@ -48,7 +48,7 @@ def test_the_output_depends_on_the_noise_level_and_on_all_of_the_image():
 
 def test_images_of_a_batch_do_not_meet():
     torch.manual_seed(0)
-    network = ResidualUNet((4, 6), 1)
+    network = ResidualUNet((4, 6), blocks=1)
     torch.nn.init.normal_(network.output.weight)
     x, level = randn(3, 3, 8, 8), torch.tensor([-4.0, 0.0, 3.0])
     alone = [network(x[k : k + 1], level[k : k + 1]) for k in range(3)]
@@ -67,7 +67,7 @@ def test_a_block_begins_near_the_identity_whatever_the_noise():
 @pytest.mark.parametrize("size", [(8, 10), (6, 8), (7, 7)])
 def test_sides_that_cannot_be_halved(size):
     with pytest.raises(RuntimeError):
-        ResidualUNet((4, 4), 1)(torch.zeros(1, 3, *size), torch.zeros(1))
+        ResidualUNet((4, 4), blocks=1)(torch.zeros(1, 3, *size), torch.zeros(1))
 
 
 @pytest.mark.parametrize(

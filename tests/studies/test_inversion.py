@@ -14,20 +14,22 @@ from deqir_lite import (
     photo_names,
     psnr,
 )
+from deqir_lite.restoration import make_problem_chain
 from deqir_lite.studies.inversion import (
     SAMPLES,
     STUDY,
     TEACHERS,
     Inversion,
-    Run,
-    make_run_chain,
+    InversionRun,
     measure,
     other_samples,
+    problem_of,
     study_runs,
     teacher_photo,
 )
+from deqir_lite.studies.study import chain_settings
 
-RUN = Run("sr2", "cat", "oracle", size=16, num_steps=4, steps=3)
+RUN = InversionRun("sr2", "cat", "oracle", size=16, num_steps=4, steps=3)
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +59,25 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
     assert teacher_photo(RUN, photos).equal(original)
     expected = {t: teacher_photo(replace(RUN, teacher=t), photos) for t in ("restorer", "mean")}
 
-    _, operator, y = make_run_chain(RUN, photos)
+    problem = problem_of(RUN)
     for photo in expected.values():
         assert not photo.allclose(original, atol=0.02)
         assert photo.abs().max() <= 1
     # The same y from another photo gives the same teachers: only y counts.
-    other = operator.pinv(y)
+    other = problem.operator.pinv(problem.y)
     monkeypatch.setattr("deqir_lite.studies.inversion.load_bundled_photo", lambda *_, **__: other)
     for name, photo in expected.items():
         assert teacher_photo(replace(RUN, teacher=name), photos).allclose(photo, atol=1e-4)
 
 
 def test_the_mean_is_that_of_other_noise_than_the_chains(photos):
-    chain, operator, y = make_run_chain(RUN, photos)
-    single = make_chain(
-        photos, operator, y, num_steps=4, eta=RUN.eta, seed=1, spacing=RUN.spacing
-    ).x_T
-    assert not single.allclose(chain.x_T)
-    repeated = y.repeat(SAMPLES, 1, 1, 1)
-    several = make_chain(
-        photos, operator, repeated, num_steps=4, eta=RUN.eta, seed=1, spacing=RUN.spacing
+    problem, settings = problem_of(RUN), chain_settings(RUN)
+    chain, single = (
+        make_problem_chain(problem, photos, settings=settings, seed=seed) for seed in (0, 1)
     )
+    assert not single.x_T.allclose(chain.x_T)
+    repeated = problem.y.repeat(SAMPLES, 1, 1, 1)
+    several = make_chain(photos, problem.operator, repeated, **settings, seed=1)
     x0 = several.sequential()[-1]
     assert other_samples(RUN, photos).allclose(x0, atol=1e-6)
     teacher = teacher_photo(replace(RUN, teacher="mean"), photos)
@@ -95,7 +95,7 @@ def test_a_run_begins_at_the_untouched_noise_and_goes_down(photos):
     assert found.run == RUN
     assert found.teacher_psnr is None
     assert len(found.loss) == len(found.psnr) == len(found.shell) == RUN.steps + 1
-    chain, _, _ = make_run_chain(RUN, photos)
+    chain = make_problem_chain(problem_of(RUN), photos, settings=chain_settings(RUN))
     original = load_bundled_photo("cat", size=16)
     untouched = psnr(chain.sequential()[-1], original).item()
     assert found.psnr[0] == pytest.approx(untouched, abs=0.05)
@@ -161,7 +161,9 @@ def test_the_bundled_file_is_complete():
 
 def test_an_entry_of_the_bundled_file_measured_again(photos):
     """Its first two steps: what follows only repeats them."""
-    stored = next(d for d in STUDY.load() if d.run == Run("deblur-anisotropic", "cat", "restorer"))
+    stored = next(
+        d for d in STUDY.load() if d.run == InversionRun("deblur-anisotropic", "cat", "restorer")
+    )
     again = measure(replace(stored.run, steps=2), load_prior("photo64"), photos)
     assert again.psnr == pytest.approx(stored.psnr[:3], abs=0.2)
     assert again.loss == pytest.approx(stored.loss[:3], rel=0.05)

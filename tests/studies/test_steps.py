@@ -23,7 +23,7 @@ from deqir_lite.studies.steps import (
     STUDY,
     TASKS,
     Quality,
-    Run,
+    StepsRun,
     best_settings,
     in_folder,
     mean_psnr,
@@ -33,7 +33,7 @@ from deqir_lite.studies.steps import (
 )
 from deqir_lite.verification import bent_prior
 
-RUN = Run("sr2", 4, "quadratic", 0.5, ("a.png", "b.png"), solved=1, size=16)
+RUN = StepsRun("sr2", 4, "quadratic", 0.5, ("a.png", "b.png"), solved=1, size=16)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def folder(tmp_path, gaussian_prior):
 
 
 def quality(task="sr2", num_steps=20, spacing="cubic", eta=1.0, value=20.0):
-    return Quality(Run(task, num_steps, spacing, eta, ("a.png",)), value, ())
+    return Quality(StepsRun(task, num_steps, spacing, eta, ("a.png",)), value, ())
 
 
 def test_the_runs_cover_every_combination_once():

@@ -24,8 +24,8 @@ from deqir_lite.studies.sweeps import (
     SOLVED,
     STOP,
     STUDY,
-    Run,
     SweepCurve,
+    SweepRun,
     default_runs,
     default_sweeps,
     make_run_chain,
@@ -35,7 +35,7 @@ from deqir_lite.studies.sweeps import (
 )
 from deqir_lite.verification import bent_prior
 
-RUN = Run("sr2", "cat", 6, 0.15, "uniform", "data", "picard", "measurement", size=16)
+RUN = SweepRun("sr2", "cat", 6, 0.15, "uniform", "data", "picard", "measurement", size=16)
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def curve(*values):
 
 
 def test_sweeps_to_is_where_the_curve_stays_above():
-    assert curve(30.0, 39.9, 40.0, 45.0).sweeps_to(40) == 2
-    assert curve(30.0, 41.0, 39.0, 45.0).sweeps_to(40) == 3
-    assert curve(41.0, 42.0).sweeps_to(40) == 0
-    assert curve(30.0, 39.0).sweeps_to(40) is None
-    assert curve(30.0, 50.0, 10.0).sweeps_to(40) is None
-    assert curve(30.0, 39.0).sweeps_to(20) == 0
+    assert curve(30.0, 39.9, 40.0, 45.0).sweeps_to(target=40) == 2
+    assert curve(30.0, 41.0, 39.0, 45.0).sweeps_to(target=40) == 3
+    assert curve(41.0, 42.0).sweeps_to(target=40) == 0
+    assert curve(30.0, 39.0).sweeps_to(target=40) is None
+    assert curve(30.0, 50.0, 10.0).sweeps_to(target=40) is None
+    assert curve(30.0, 39.0).sweeps_to(target=20) == 0
 
 
 def test_monotone():
@@ -112,7 +112,7 @@ def test_a_picard_run_ends_at_the_sequential_sample(bent, photos):
 
 
 def test_the_curve_is_that_of_the_solver(bent, photos):
-    run = Run(
+    run = SweepRun(
         "sr2", "cat", 6, 0.15, "uniform", "noise", "anderson-triangular", "measurement", size=16
     )
     chain = make_run_chain(run, bent)
@@ -126,14 +126,16 @@ def test_the_curve_is_that_of_the_solver(bent, photos):
 
 
 def test_on_its_own_prior_the_gaussian_form_needs_no_sweep_at_all(photos):
-    run = Run("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "gaussian", size=16)
+    run = SweepRun("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "gaussian", size=16)
     assert measure(run, photos, photos).sweeps_to() == 0
-    run = Run("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "x_T", size=16)
+    run = SweepRun("sr2", "cat", 6, 0.15, "uniform", "gaussian", "picard", "x_T", size=16)
     assert measure(run, photos, photos).sweeps_to() == 1
 
 
 def test_the_allowed_sweeps_are_kept(bent, photos):
-    run = Run("sr2", "cat", 6, 0.15, "uniform", "jacobi", "picard", "x_T", size=16, max_sweeps=2)
+    run = SweepRun(
+        "sr2", "cat", 6, 0.15, "uniform", "jacobi", "picard", "x_T", size=16, max_sweeps=2
+    )
     found = measure(run, bent, photos)
     assert len(found.psnr) == 3
     assert found.sweeps_to() is None

@@ -1,4 +1,4 @@
-"""A folder of small synthetic photos, a tiny recipe, and a clock that the tests turn."""
+"""A folder of small synthetic photos, and a tiny recipe."""
 
 import numpy as np
 import pytest
@@ -45,25 +45,3 @@ def make_prior(recipe):
         return ResidualPrior(load_gaussian(recipe.schedule), network, scale)
 
     return make
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Each training step takes one second; the run is interrupted after ``stop_after`` steps."""
-
-    class Clock:
-        steps, stop_after, running = 0, None, False
-
-        def perf_counter(self):
-            if not self.running and self.steps == self.stop_after:
-                raise KeyboardInterrupt
-            self.steps += self.running
-            self.running = not self.running
-            return float(self.steps)
-
-        thread_time = perf_counter
-
-    ticking = Clock()
-    for module in ("trainer", "comparison"):
-        monkeypatch.setattr(f"deqir_lite.training.{module}.time", ticking)
-    return ticking

@@ -6,7 +6,7 @@ import pytest
 
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
-from deqir_lite.training.card import write_card
+from deqir_lite.training.card import recipes_compared, write_card
 from deqir_lite.training.checkpoint import training_so_far
 
 HISTORY = [
@@ -147,7 +147,7 @@ def export(folder, prior):
     """Write ``prior`` into the folder; its digest as an evaluation of it stores it."""
     for name, content in prior.files().items():
         (folder / name).write_bytes(content)
-    return prior_digest(load_prior(folder, dtype="bfloat16"), "as evaluate does")
+    return prior_digest(load_prior(folder, dtype="bfloat16"), "as the evaluation does")
 
 
 def write_evaluation(folder, digest):
@@ -172,7 +172,7 @@ def test_an_evaluation_of_other_weights_is_left_out(folder, make_prior):
     card = write_card(folder).read_text()
     assert "![e]" not in card
     assert "\n\n## Restoration\n\nThe evaluation in this folder is of earlier weights" in card
-    assert "`deqir-lite evaluate --prior FOLDER` again" in card
+    assert "`deqir-lite study evaluation --prior FOLDER` again" in card
     assert (folder / "evaluation.md").is_file()
 
 
@@ -216,3 +216,25 @@ def test_folders_without_a_usable_log(tmp_path):
         with pytest.raises(ValueError, match=rf"^folder: [^\n]*{message}"):
             write_card(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["training_log.json"]
+
+
+def row(**changes):
+    there = {"change": "so", "steps": 1220, "crops": 39_040, "params": 1_000_000, "warmup": 200,
+             "loss": 0.3, "psnr_t20": 29.0, "psnr_t750": 14.0}  # fmt: skip
+    return there | changes
+
+
+def test_the_table_and_what_it_shows():
+    rows = {"base": row(), "deep": row(loss=0.29), "wide": row(steps=199)}
+    text = recipes_compared({"minutes": 2.5, "hardware": "Abacus", "recipes": rows})
+    assert text.startswith("2.5 minutes of training steps each, on Abacus.")
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert table[0].endswith("| steps | crops | loss | t = 20 | t = 750 |")
+    assert table[2] == "| base | so | 1.0 M | 1,220 | 39,040 | 0.3000 | 29.00 | 14.00 |"
+    assert len(table) == 2 + len(rows)
+    assert len({line.count("|") for line in table}) == 1
+    assert "deep has the lowest loss." in text
+    assert text.count("ended within its warm-up") == 1
+    assert "wide ended within its warm-up of 200 steps" in text
+    with pytest.raises(ValueError, match="recipes: got none"):
+        recipes_compared({"recipes": {}})

@@ -19,7 +19,7 @@ def line_prior():
 
 
 def test_every_column_is_a_density_of_its_level(line_prior):
-    (ax,) = plot_density_flow(line_prior, reach=3, title="t").axes
+    (ax,) = plot_density_flow(line_prior, title="t").axes
     (picture,) = ax.images
     values = np.asarray(picture.get_array())
     assert np.allclose(values.max(axis=0), 1)
@@ -64,7 +64,6 @@ def test_histograms_and_density_have_area_one(line_prior):
     [
         ({"paths": torch.zeros(3, 2)}, "timesteps: expected together"),
         ({"paths": torch.zeros(3, 2), "timesteps": torch.zeros(3)}, r"paths \(3, 2\), timesteps"),
-        ({"reach": 0}, "reach: got 0"),
     ],
 )
 def test_flow_refuses(line_prior, arguments, message):
@@ -78,7 +77,6 @@ def test_flow_refuses(line_prior, arguments, message):
         ({"samples": {"a": torch.zeros(0)}}, r"samples\['a'\]: got none"),
         ({"samples": {"a": torch.tensor([math.nan])}}, "NaN"),
         ({"samples": {}, "t": 1000}, "t: got 1000"),
-        ({"samples": {}, "bins": 0}, "bins: got 0"),
     ],
 )
 def test_samples_refuse(line_prior, arguments, message):

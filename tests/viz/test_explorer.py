@@ -110,8 +110,6 @@ def test_a_warning_is_shown(photo, nonlinear_prior, settings, monkeypatch):
 
 
 def test_first_settings_that_do_not_work_raise(photo, nonlinear_prior):
-    with pytest.raises(ValueError, match="first: unknown value 'steps'"):
-        explore_restoration(photo, nonlinear_prior, steps=5)
     with pytest.raises(ValueError, match="task: unknown value 'sr3'"):
         explore_restoration(photo, nonlinear_prior, task="sr3")
     with pytest.raises(ValueError, match="photo: got 2 photos"):

@@ -140,7 +140,7 @@ def test_convergence_refuses_thresholds(value):
 
 
 def test_drawing_on_given_axes():
-    figure, axes = new_figure(8, 3, ncols=2)
+    figure, axes = new_figure(width=8, height=3, ncols=2)
     assert plot_convergence([1, 0.1], ax=axes[0]) is figure
     assert staircase(np.ones((3, 4)), ax=axes[1]) is figure
     assert len(figure.axes) == 3  # two, and the colour bar

@@ -24,14 +24,14 @@ def test_every_point_of_the_line_is_a_solution_and_the_range_is_perpendicular():
 def test_points_and_arrows_are_where_they_should_be():
     points = {"x": (1.0, 0.0), "foot": (0.5, 0.5)}
     figure, ax = new_figure()
-    assert plot_solution_line((1, 1), 1.0, points, arrows=[("x", "foot")], reach=1, ax=ax) is figure
+    assert plot_solution_line((1, 1), 1.0, points, arrows=[("x", "foot")], ax=ax) is figure
     drawn = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines[3:]]
     assert drawn == [(1, 0), (0.5, 0.5)]
     arrow = next(text for text in ax.texts if text.arrow_patch is not None)
     assert tuple(arrow.xyann) == points["x"]
     assert tuple(arrow.xy) == points["foot"]
     assert {"x", "foot"} <= {text.get_text() for text in ax.texts}
-    assert ax.get_xlim() == (-1, 1)
+    assert ax.get_xlim() == (-2, 2)
 
 
 def test_ellipses_of_equal_density_go_through_the_points():

@@ -15,7 +15,7 @@ def arrows_of(ax):
 
 
 def test_arrows_are_the_score_in_units_of_the_noise(mixture_prior):
-    (ax,) = plot_score_field(mixture_prior, 300, reach=2, arrows=6).axes
+    (ax,) = plot_score_field(mixture_prior, 300, arrows=6).axes
     places, arrows = arrows_of(ax)
     assert places.shape == (36, 2)
     x = torch.from_numpy(np.ascontiguousarray(places)).requires_grad_()
@@ -31,13 +31,13 @@ def test_shades_have_their_maximum_where_the_density_has():
     prior = GaussianMixturePrior(
         torch.ones(1), torch.tensor([[1.5, -0.5]]), 0.01 * torch.eye(2)[None]
     )
-    (ax,) = plot_score_field(prior, 0, reach=2).axes
+    (ax,) = plot_score_field(prior, 0).axes
     (picture,) = ax.images
     values = np.asarray(picture.get_array())
     row, column = np.unravel_index(values.argmax(), values.shape)
-    axis = np.linspace(-2, 2, 101)
-    assert abs(axis[column] - 1.5) < 0.03
-    assert abs(axis[row] + 0.5) < 0.03
+    axis = np.linspace(-3, 3, 101)
+    assert abs(axis[column] - 1.5) < 0.04
+    assert abs(axis[row] + 0.5) < 0.04
     assert picture.origin == "lower"
 
 
@@ -61,7 +61,6 @@ def test_points_and_paths_are_drawn(mixture_prior):
         ({"points": torch.zeros(3)}, r"points: got shape \(3,\)"),
         ({"points": torch.full((1, 2), torch.nan)}, "NaN"),
         ({"paths": torch.zeros(3, 2)}, r"paths: got shape \(3, 2\)"),
-        ({"reach": -1}, "reach: got -1"),
         ({"arrows": 1}, "arrows: got 1"),
     ],
 )

@@ -55,10 +55,10 @@ def test_the_density_is_shaded_below_the_states():
     assert len({tuple(color) for color in shades.get_facecolor()}) == 5
 
 
-@pytest.mark.parametrize(("reach", "text"), [(3.0, "1 of 4"), (1.5, "3 of 4"), (9.0, None)])
-def test_states_outside_of_the_picture_are_counted(reach, text):
-    (ax,) = plot_trajectory(STATES, reach=reach).axes
-    assert ax.get_xlim() == ax.get_ylim() == (-reach, reach)
+@pytest.mark.parametrize(("scale", "text"), [(1.0, "1 of 4"), (2.0, "3 of 4"), (0.3, None)])
+def test_states_outside_of_the_picture_are_counted(scale, text):
+    (ax,) = plot_trajectory(scale * STATES).axes
+    assert ax.get_xlim() == ax.get_ylim() == (-3, 3)
     texts = [t.get_text() for t in ax.texts]
     assert texts == ([] if text is None else [f"{text} states outside"])
 
@@ -73,7 +73,6 @@ def test_states_outside_of_the_picture_are_counted(reach, text):
         ({"reference": STATES[1:]}, r"reference: got shape \(3, 2\)"),
         ({"exact": 4}, "exact: got 4"),
         ({"exact": -1}, "exact: got -1"),
-        ({"reach": 0}, "reach: got 0"),
         ({"prior": bump(1)}, "prior: got a mixture in 1 dimensions"),
     ],
 )
@@ -83,7 +82,7 @@ def test_refuses(arguments, message):
 
 
 def test_a_figure_becomes_a_frame_of_its_own_size():
-    figure, _ = new_figure(3.0, 2.0)
+    figure, _ = new_figure(width=3.0, height=2.0)
     picture = figure_picture(figure)
     assert picture.mode == "RGB"
     assert picture.size == (300, 200)

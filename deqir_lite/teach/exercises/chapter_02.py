@@ -35,7 +35,7 @@ def check_shrink(answer: Callable[..., Any]) -> str:
         "The score points towards the mean: check its sign.": (x + (1 - abar) * off / spread) / c,
     }
     compare(
-        as_tensor(as_function(answer)(x, m, s, abar), tuple(x.shape)),
+        as_tensor(as_function(answer)(x, m, s, abar), shape=tuple(x.shape)),
         m + c * s**2 / spread * off,
         wrong,
         _OTHERWISE,
@@ -68,7 +68,10 @@ def check_two_points(answer: Callable[..., Any]) -> str:
         "The sign: at x > 0 the point +1 is the likely one.": -torch.tanh(b),
     }
     compare(
-        as_tensor(as_function(answer)(x, abar), tuple(x.shape)), torch.tanh(b), wrong, _OTHERWISE
+        as_tensor(as_function(answer)(x, abar), shape=tuple(x.shape)),
+        torch.tanh(b),
+        wrong,
+        _OTHERWISE,
     )
     return "Right: a soft sign that hardens as the noise fades."
 

@@ -41,7 +41,7 @@ def check_plain_steps(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
     steps = chain.steps(given[:-1])
     if isinstance(result, Tensor) and result.shape == steps.shape:
         raise Hint("There are T + 1 states: x_T, which no sweep changes, belongs in front.")
-    result = as_tensor(result, tuple(given.shape))
+    result = as_tensor(result, shape=tuple(given.shape))
     if _same(result, chain.sequential()):
         raise Hint(
             "This is the whole sequential chain: you took each step from a new state. "
@@ -72,7 +72,7 @@ def check_fit_ratios(answer: Callable[[Tensor, Tensor, Tensor, Tensor], Any]) ->
     found = answer(x, h, x + dx, h + dh)
     if isinstance(found, Tensor) and not bool(torch.isfinite(found).all()):
         raise Hint("There is a NaN or an infinity: the first step's state never changes, 0 / 0.")
-    found = as_tensor(found, (4,))
+    found = as_tensor(found, shape=(4,))
     a, b, u, v = (w.flatten(1) for w in (dx, dh, x + dx, h + dh))
     square = (a * a).sum(1)
     square[0] = 1
@@ -114,7 +114,7 @@ def check_white_model(answer: Callable[[RestorationChain, float], Any]) -> str:
     white = GaussianPrior(PhotoSpectrum(torch.zeros(3, dtype=torch.float64), flat))
     right = GaussianFormModel(chain, white)
     steps = range(chain.num_steps)
-    found = [as_tensor(model.apply(v, k), tuple(v.shape)) for k in steps]
+    found = [as_tensor(model.apply(v, k), shape=tuple(v.shape)) for k in steps]
     if all(_same(u, right.apply(v, k)) for k, u in zip(steps, found, strict=True)):
         return "Right: the noise form for the share that is photo, the data form for the rest."
     c, null = chain.coefficients, chain.measurement.null(v)

@@ -30,7 +30,7 @@ def check_reverse_substitution(answer: Callable[[Tensor, Tensor], Any]) -> str:
     as_function(answer)
     steps, size = 4, 3
     H, g = _randn(steps, size, size), _randn(steps + 1, size + 1)[:, 1:].clone()
-    found = as_tensor(answer(H.clone(), g.clone()), (size,))
+    found = as_tensor(answer(H.clone(), g.clone()), shape=(size,))
     only_last = torch.cat([torch.zeros_like(g[:-1]), g[-1:]])
     without_first = torch.cat([torch.zeros_like(g[:1]), g[1:]])
     wrong = {
@@ -61,7 +61,7 @@ def check_count_vjps(answer: Callable[[int, int], Any]) -> str:
     as_function(answer)
     cases = [(20, 1), (20, 2), (20, 3), (20, 20), (7, 5)]
     T, K = torch.tensor(cases, dtype=torch.float64).T
-    found = torch.stack([as_tensor(answer(steps, terms), ()) for steps, terms in cases])
+    found = torch.stack([as_tensor(answer(steps, terms), shape=()) for steps, terms in cases])
     triangle = K * (K - 1) / 2
     right = 1 + (K - 1) * T - triangle
     wrong = {
@@ -107,7 +107,7 @@ def check_slope_of_y(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
         raise Hint("A pullback returns a tuple, one entry for each argument: take the first.")
     if isinstance(found, Tensor) and found.shape == chain.x_T.shape:
         raise Hint("This has the shape of a photo; the slope of y has the shape of y.")
-    found = as_tensor(found, tuple(y.shape))
+    found = as_tensor(found, shape=tuple(y.shape))
     wrong = {
         "Every push has the factor sqrt(abar) of the state where the step arrives.": pulled(ones),
         "A step's factor belongs to the state where it arrives, target, not where it starts.": (

@@ -22,7 +22,7 @@ def check_shell_pull(answer: Callable[[Tensor, float], Any]) -> str:
     x[0] *= 1.7  # one photo outside of the shell, one inside
     x[1] *= 0.6
     weight, d, batch = 2.5, x[0].numel(), len(x)
-    found = as_tensor(answer(x.clone(), weight), tuple(x.shape))
+    found = as_tensor(answer(x.clone(), weight), shape=tuple(x.shape))
     square = x.square().sum(dim=(1, 2, 3), keepdim=True) / d
     right = 4 * weight * (square - 1) * x / (d * batch)
     # The norms of all photos thrown together.
@@ -72,7 +72,7 @@ def check_best_of_n(answer: Callable[[RestorationChain, Loss, int], Any]) -> str
     result = answer(chain, loss, n)
     if isinstance(result, (int, float)) or (isinstance(result, Tensor) and result.ndim == 0):
         raise Hint("Return the noise x_T itself, not its loss or its seed.")
-    found = as_tensor(result, tuple(chain.x_T.shape))
+    found = as_tensor(result, shape=tuple(chain.x_T.shape))
     seeds = [s for s, draw in enumerate(draws) if torch.allclose(found, draw.double(), atol=1e-4)]
     best = min(range(n), key=values.__getitem__)
     if seeds == [best]:
@@ -104,7 +104,7 @@ def check_hold_out(answer: Callable[[Tensor, int], Any]) -> str:
     result = answer(mask, 3)
     if not isinstance(result, (tuple, list)) or len(result) != 2:
         raise Hint("Return two masks: one for the loss, one to watch.")
-    learn, watch = (as_tensor(part, (40, 40)) for part in result)
+    learn, watch = (as_tensor(part, shape=(40, 40)) for part in result)
     if not mask.equal(given):
         raise Hint("The function changes the mask that it is given. Make new ones.")
     if not all(bool(((part == 0) | (part == 1)).all()) for part in (learn, watch)):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_choice
-from deqir_lite.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 from deqir_lite.operators import TASKS
+from deqir_lite.studies.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 
 SIZES = (64, 128, 256)
 TIMESTEPS = (20, 50)
@@ -57,6 +57,7 @@ def plan(
     tasks: Iterable[str],
     sizes: Iterable[int],
     timesteps: Iterable[int],
+    *,
     eta: Iterable[float] = (ETA,),
 ) -> list[Setting]:
     """All settings, the most important ones first. Raises ValueError for an unknown task."""

@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from deqir_lite.evaluation import Results, Setting, results
+from deqir_lite.studies.evaluation import results
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import Setting
 
 SETTING = Setting("sr2", 16, 5, 0.5)
 

@@ -5,9 +5,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from deqir_lite.evaluation import Pictures, Results, Setting, reproducing_command, terminal_report
-from deqir_lite.evaluation.report import blocks, page
-from deqir_lite.evaluation.settings import SIZES, TIMESTEPS
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.report import blocks, page, reproducing_command, terminal_report
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import SIZES, TIMESTEPS, Setting
 
 
 def page_of(made_up, figure=None):
@@ -125,8 +126,8 @@ def test_reproducing_command(made_up):
     made_up("sr4", 64, 100, 0.6, "a.png", 22.0)
     made_up.results.context["photos"] = "my photos"
     assert reproducing_command(made_up.results) == (
-        "deqir-lite evaluate --prior photo64 --photos 'my photos' --tasks sr2,sr4 --sizes 64 "
-        "--timesteps 20,100 --eta 0.3,0.6 --seeds 2 --dtype x"
+        "deqir-lite study evaluation --prior photo64 --photos 'my photos' --tasks sr2,sr4 "
+        "--sizes 64 --timesteps 20,100 --eta 0.3,0.6 --seeds 2 --dtype x"
     )
 
 
@@ -134,7 +135,7 @@ def test_reproducing_command_with_the_options_that_were_not_default(made_up):
     made_up("inpaint-box", 64, 20, 1.0, "a.png", 22.0)
     made_up.results.settings |= {"all_seeds": True, "spacing": 1.5}
     assert reproducing_command(made_up.results) == (
-        "deqir-lite evaluate --prior photo64 --tasks inpaint-box --sizes 64 --timesteps 20 "
+        "deqir-lite study evaluation --prior photo64 --tasks inpaint-box --sizes 64 --timesteps 20 "
         "--spacing 1.5 --seeds 2 --dtype x --all-seeds"
     )
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from deqir_lite._json import read_object, write_json
-from deqir_lite.evaluation.references import Scores
-from deqir_lite.evaluation.settings import Setting
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.priors.files import RESULTS_FILE
+from deqir_lite.studies.evaluation.references import Scores
+from deqir_lite.studies.evaluation.settings import Setting
 
 _FORMAT = 3
 

@@ -4,10 +4,9 @@ import json
 import time
 
 import pytest
+import torch
 
-from deqir_lite.training.card import recipes_compared
-from deqir_lite.training.comparison import CHANGES, compare_recipes, named_recipes
-from deqir_lite.training.photos import load_photos
+from deqir_lite.studies.recipes import CHANGES, compare_recipes, named_recipes
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import LEVELS
@@ -15,14 +14,22 @@ from deqir_lite.training.validation import LEVELS
 SECONDS = 1 / 60
 
 
+@pytest.fixture
+def photos():
+    """Three uint8 photos, large enough for the crops."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = [(3, 40, 32), (3, 24, 48), (3, 32, 32)]
+    return [torch.randint(256, s, generator=generator, dtype=torch.uint8) for s in sizes]
+
+
 def small(**changes):
     tiny = {"channels": (8, 16), "blocks": 1, "crop": 16, "final_crop": 16, "batch": 4, "warmup": 2}
     return Recipe(**tiny | changes)
 
 
-def test_each_recipe_gets_the_same_time(photo_folder, clock):
+def test_each_recipe_gets_the_same_time(photos, clock):
     recipes = {"base": small(), "full": small(patch=1), "deep": small(blocks=2)}
-    result = compare_recipes(load_photos(photo_folder, minimum=16), recipes, 3 * SECONDS)
+    result = compare_recipes(photos, recipes, 3 * SECONDS)
     rows = result["recipes"]
     assert list(rows) == list(recipes)
     assert result["minutes"] == 3 * SECONDS
@@ -48,14 +55,13 @@ def test_named_recipes_change_what_they_say():
     # comparable networks: none has twice the parameters of another
     sizes = [sum(p.numel() for p in r.build_network().parameters()) for r in recipes.values()]
     assert max(sizes) < 2 * min(sizes)
-    assert named_recipes("cuda", ["base"]) == {"base": Recipe.for_device("cuda")}
+    assert named_recipes("cuda", names=["base"]) == {"base": Recipe.for_device("cuda")}
 
 
-def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photo_folder, tmp_path, clock):
+def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photos, tmp_path, clock):
     clock.stop_after = 3
     out = tmp_path / "comparison.json"
     recipes = {"base": small(), "half uniform": small(low_noise=0.5)}
-    photos = load_photos(photo_folder, minimum=16)
     with pytest.raises(KeyboardInterrupt):
         compare_recipes(photos, recipes, 2 * SECONDS, out=out)
     kept = json.loads(out.read_text())["recipes"]
@@ -76,16 +82,16 @@ def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photo_folder,
         ("", "is no comparison of recipes"),
     ],
 )
-def test_only_what_compares_is_gone_on_with(photo_folder, tmp_path, content, message):
+def test_only_what_compares_is_gone_on_with(photos, tmp_path, content, message):
     out = tmp_path / "comparison.json"
     out.write_text(content)
     with pytest.raises(ValueError, match=message) as error:
-        compare_recipes(load_photos(photo_folder, minimum=16), {"base": small()}, SECONDS, out=out)
+        compare_recipes(photos, {"base": small()}, SECONDS, out=out)
     assert "\n" not in str(error.value)
     assert out.read_text() == content
 
 
-def test_on_a_cpu_the_time_is_that_of_the_training_alone(photo_folder, monkeypatch):
+def test_on_a_cpu_the_time_is_that_of_the_training_alone(photos, monkeypatch):
     """Other programs may have the processor meanwhile."""
     clocks = []
 
@@ -94,27 +100,5 @@ def test_on_a_cpu_the_time_is_that_of_the_training_alone(photo_folder, monkeypat
         self.save()
 
     monkeypatch.setattr(Trainer, "train", train)
-    compare_recipes(load_photos(photo_folder, minimum=16), {"base": small()}, 1.0)
+    compare_recipes(photos, {"base": small()}, 1.0)
     assert clocks == [time.thread_time]
-
-
-def row(**changes):
-    there = {"change": "so", "steps": 1220, "crops": 39_040, "params": 1_000_000, "warmup": 200,
-             "loss": 0.3, "psnr_t20": 29.0, "psnr_t750": 14.0}  # fmt: skip
-    return there | changes
-
-
-def test_the_table_and_what_it_shows():
-    rows = {"base": row(), "deep": row(loss=0.29), "wide": row(steps=199)}
-    text = recipes_compared({"minutes": 2.5, "hardware": "Abacus", "recipes": rows})
-    assert text.startswith("2.5 minutes of training steps each, on Abacus.")
-    table = [line for line in text.splitlines() if line.startswith("|")]
-    assert table[0].endswith("| steps | crops | loss | t = 20 | t = 750 |")
-    assert table[2] == "| base | so | 1.0 M | 1,220 | 39,040 | 0.3000 | 29.00 | 14.00 |"
-    assert len(table) == 2 + len(rows)
-    assert len({line.count("|") for line in table}) == 1
-    assert "deep has the lowest loss." in text
-    assert text.count("ended within its warm-up") == 1
-    assert "wide ended within its warm-up of 200 steps" in text
-    with pytest.raises(ValueError, match="recipes: got none"):
-        recipes_compared({"recipes": {}})

@@ -4,16 +4,13 @@ import pytest
 import torch
 
 from deqir_lite import save_image
-from deqir_lite.evaluation import (
-    Evaluation,
-    Pictures,
-    Results,
-    Setting,
-    find_photos,
-    plan,
-    references,
-    tv_restoration,
-)
+from deqir_lite.studies.evaluation import references
+from deqir_lite.studies.evaluation.photos import find_photos
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.references import tv_restoration
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.run import Evaluation
+from deqir_lite.studies.evaluation.settings import Setting, plan
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def photo_folder(tmp_path, gaussian_prior):
 @pytest.fixture
 def settings():
     """Two tasks at 16 pixels with two chains; colorization leaves the grey photo out."""
-    return plan(["colorization", "sr2"], [16], [3, 4], [0.5])
+    return plan(["colorization", "sr2"], [16], [3, 4], eta=[0.5])
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Means over photos: from made-up scores to the lines of the table."""
 
-from deqir_lite.evaluation import Setting, summarise
+from deqir_lite.studies.evaluation.settings import Setting
+from deqir_lite.studies.evaluation.summary import summarise
 
 
 def test_means(made_up):

@@ -1,7 +1,5 @@
 """What the samples of a prior are compared with: simple methods, and the scores of both."""
 
-import functools
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -43,10 +41,6 @@ def tv_restoration(
     return x
 
 
-gaussian = functools.cache(load_gaussian)
-"""The bundled Gaussian prior for a schedule; without one, for the linear schedule."""
-
-
 def reference_scores(operator: LinearOperator, truth: Tensor) -> dict[str, Scores]:
     """Scores of A^+ y, the baseline and both reference methods on one photo (1, 3, H, W)."""
     y = operator.A(truth)
@@ -54,7 +48,7 @@ def reference_scores(operator: LinearOperator, truth: Tensor) -> dict[str, Score
         "pinv": operator.pinv(y),
         "baseline": baseline_of(operator).restore(operator, y),
         "tv": tv_restoration(operator, y),
-        "gaussian": gaussian_mean(operator, y, prior=gaussian()),
+        "gaussian": gaussian_mean(operator, y, prior=load_gaussian()),
     }
     return {method: score(image, truth) for method, image in restored.items()}
 

@@ -7,15 +7,15 @@ from itertools import groupby
 from typing import NamedTuple
 
 from deqir_lite._documents import render, text_table
-from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.pictures import Pictures
-from deqir_lite.evaluation.references import TV_WEIGHTS
-from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import ETA, MASK_SEED, SIZES, SPACING, TIMESTEPS
-from deqir_lite.evaluation.summary import Line, summarise
 from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.operators import TASKS
 from deqir_lite.schedule import spacing_power
+from deqir_lite.studies.evaluation.goals import GOAL_SIZE
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.references import TV_WEIGHTS
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import ETA, MASK_SEED, SIZES, SPACING, TIMESTEPS
+from deqir_lite.studies.evaluation.summary import Line, summarise
 
 _NAMES = {"pinv": "A⁺y", "tv": "TV", "gaussian": "Gaussian"}
 
@@ -74,7 +74,7 @@ def page(results: Results, pictures: Pictures, *, figure: str | None = None) -> 
         if (mean := line.psnr["mean"]) is not None and (one := line.psnr["one"]) is not None
     ]
     return render(
-        "evaluation/page.md.j2",
+        "studies/evaluation/page.md.j2",
         settings=results.settings,
         context={"photos": None, "devices": [], "versions": {}} | results.context,
         blocks=blocks(results),
@@ -94,7 +94,7 @@ def page(results: Results, pictures: Pictures, *, figure: str | None = None) -> 
 
 
 def reproducing_command(results: Results) -> str:
-    """``deqir-lite evaluate`` with the options that give the samples in ``results``.
+    """``deqir-lite study evaluation`` with the options that give the samples in ``results``.
 
     Where an interrupted run has not reached everything, the command goes further.
     """
@@ -119,7 +119,7 @@ def reproducing_command(results: Results) -> str:
         del options["--spacing"]
     words = [str(word) for option in options.items() if option[1] for word in option]
     words += ["--all-seeds"] if settings["all_seeds"] else []
-    return shlex.join(["deqir-lite", "evaluate", *words])
+    return shlex.join(["deqir-lite", "study", "evaluation", *words])
 
 
 def _cells(line: Line) -> list[str]:

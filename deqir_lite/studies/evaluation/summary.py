@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deqir_lite.baselines import baseline_of
-from deqir_lite.evaluation.goals import Goal, goals_of
-from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance
 from deqir_lite.operators import make_task
+from deqir_lite.studies.evaluation.goals import Goal, goals_of
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, importance
 
 METHODS = ("pinv", "baseline", "tv", "gaussian")
 

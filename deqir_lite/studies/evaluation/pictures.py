@@ -11,10 +11,10 @@ from torch import Tensor
 
 from deqir_lite._files import write_atomically
 from deqir_lite.baselines import baseline_of
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, importance
 from deqir_lite.images import to_uint8
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.files import PICTURES_FILE
+from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, importance
 
 _COLOURS = 128
 """Of the figure: few enough for a small file."""

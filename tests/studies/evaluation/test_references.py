@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from deqir_lite.evaluation import tv_restoration
 from deqir_lite.operators import make_task
+from deqir_lite.studies.evaluation.references import tv_restoration
 
 SIZE = (16, 16)
 

@@ -1,5 +1,6 @@
-"""``deqir-lite evaluate``."""
+"""``deqir-lite study evaluation``."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,16 +10,23 @@ import typer
 from deqir_lite._files import write_atomically
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
-from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, read_spacing
+from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, option, read_spacing
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.device import choose_device, fast_in_bfloat16
-from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.photos import find_photos
-from deqir_lite.evaluation.pictures import Pictures
-from deqir_lite.evaluation.report import page, terminal_report
-from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.run import Evaluation
-from deqir_lite.evaluation.settings import (
+from deqir_lite.images import SMALLEST_SIDE
+from deqir_lite.operators import TASKS, make_task
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.files import FIGURE_FILE, LOG_FILE, PAGE_FILE
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.load import load_prior, prior_folder
+from deqir_lite.schedule import SPACINGS, spacing_power
+from deqir_lite.studies.evaluation.goals import GOAL_SIZE
+from deqir_lite.studies.evaluation.photos import find_photos
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.report import page, terminal_report
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.run import Evaluation
+from deqir_lite.studies.evaluation.settings import (
     ETA,
     MASK_SEED,
     SEEDS,
@@ -29,24 +37,16 @@ from deqir_lite.evaluation.settings import (
     Setting,
     plan,
 )
-from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.operators import TASKS, make_task
-from deqir_lite.priors.base import Prior
-from deqir_lite.priors.files import FIGURE_FILE, LOG_FILE, PAGE_FILE
-from deqir_lite.priors.identity import prior_digest
-from deqir_lite.priors.load import load_prior, prior_folder
-from deqir_lite.schedule import SPACINGS, spacing_power
 
 BATCHES = {"cuda": 32, "mps": 8, "cpu": 8}
 """On a processor larger batches are not faster."""
 
 
-def _option(help: str, *names: str) -> Any:
-    return typer.Option(*names, help=help)
+_option = functools.partial(option, None)
 
 
 @one_line_errors
-def evaluate(
+def evaluation(
     prior: Annotated[
         str, _option("photo64, gaussian, or a folder or hub id as for restore.")
     ] = "photo64",
@@ -133,7 +133,7 @@ def evaluate(
         _each("tasks", tasks, str),
         _each("sizes", sizes, int),
         _each("timesteps", timesteps, int),
-        _each("eta", eta, float),
+        eta=_each("eta", eta, float),
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     found = find_photos(photos or data_path("photos"))
@@ -157,9 +157,9 @@ def evaluate(
     }
     pictures = Pictures(folder)
     size = batch or BATCHES[place.type]
-    evaluation = Evaluation(model, found, results, pictures, batch=size, device=place)
+    work = Evaluation(model, found, results, pictures, batch=size, device=place)
     try:
-        complete = evaluation.run(
+        complete = work.run(
             wanted,
             minutes=budget,
             references_only=references_only,

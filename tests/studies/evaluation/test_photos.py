@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from deqir_lite import save_image
-from deqir_lite.evaluation import Pictures, Setting, find_photos
-from deqir_lite.evaluation.photos import check_photo_sizes, photos_of
 from deqir_lite.operators import make_task
+from deqir_lite.studies.evaluation.photos import check_photo_sizes, find_photos, photos_of
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.settings import Setting
 
 
 def test_photos(photo_folder):

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from deqir_lite.chain import RestorationChain, make_chain
-from deqir_lite.evaluation.goals import GOAL_SIZE
-from deqir_lite.evaluation.photos import Photo, check_photo_sizes, photos_of
-from deqir_lite.evaluation.pictures import Pictures
-from deqir_lite.evaluation.references import gaussian, reference_scores, score, scores
-from deqir_lite.evaluation.results import Results
-from deqir_lite.evaluation.settings import MASK_SEED, Setting, seeds_of
+from deqir_lite.chain import ChainSettings
 from deqir_lite.memory import explaining_memory
-from deqir_lite.operators import LinearOperator, make_task
+from deqir_lite.operators import make_task
 from deqir_lite.priors.base import Prior
+from deqir_lite.priors.load import load_gaussian
+from deqir_lite.restoration import Problem, pose_problem, restore_problem
+from deqir_lite.studies.evaluation.goals import GOAL_SIZE
+from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, photos_of
+from deqir_lite.studies.evaluation.pictures import Pictures
+from deqir_lite.studies.evaluation.references import reference_scores, score, scores
+from deqir_lite.studies.evaluation.results import Results
+from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, seeds_of
 
 
 @dataclass
@@ -125,7 +127,7 @@ class Evaluation:
         if references_only:
             return
         start = time.perf_counter()
-        restored = self._restore(setting, operator, truths, self.prior)
+        restored = self._restore(setting, truths, self.prior)
         seconds = (time.perf_counter() - start) / len(photos)
         for photo, truth, samples in zip(photos, truths, restored, strict=True):
             mean = samples.mean(dim=0, keepdim=True)
@@ -137,17 +139,17 @@ class Evaluation:
             if setting in shown and photo == self._shown_photo(setting.size):
                 self.pictures.keep(setting, operator, truth[None], samples[:1], mean)
         if setting.size == GOAL_SIZE:
-            self._walk_with_the_gaussian_prior(setting, operator, photos, truths)
+            self._walk_with_the_gaussian_prior(setting, photos, truths)
         self.results.save()
 
     def _walk_with_the_gaussian_prior(
-        self, setting: Setting, operator: LinearOperator, photos: list[Photo], truths: Tensor
+        self, setting: Setting, photos: list[Photo], truths: Tensor
     ) -> None:
         """The mean of the same chains under the prior whose exact answer is among the references.
 
         What lies between the two is lost by the sampler, and no better prior could regain it.
         """
-        restored = self._restore(setting, operator, truths, gaussian(self.prior.schedule))
+        restored = self._restore(setting, truths, load_gaussian(self.prior.schedule))
         for photo, truth, samples in zip(photos, truths, restored, strict=True):
             mean = samples.mean(dim=0, keepdim=True)
             self.results.samples[setting, photo.name]["gaussian"] = score(mean, truth[None])
@@ -160,7 +162,7 @@ class Evaluation:
         """The picture alone: the numbers stay, which may be those of another machine."""
         operator = make_task(setting.task, (setting.size, setting.size), seed=MASK_SEED)
         truth = self._shown_photo(setting.size).load(setting.size)
-        (samples,) = self._restore(setting, operator, truth, self.prior)
+        (samples,) = self._restore(setting, truth, self.prior)
         mean = samples.mean(dim=0, keepdim=True)
         self.pictures.keep(setting, operator, truth, samples[:1], mean)
 
@@ -169,24 +171,20 @@ class Evaluation:
             setting, self.results.settings["seeds"], all_seeds=self.results.settings["all_seeds"]
         )
 
-    def _restore(
-        self, setting: Setting, operator: LinearOperator, truths: Tensor, prior: Prior
-    ) -> Tensor:
+    def _restore(self, setting: Setting, truths: Tensor, prior: Prior) -> Tensor:
         """(P, S, 3, H, W), float64 on the CPU, not clamped."""
         dtype = torch.float64 if self.results.settings["dtype"] == "float64" else torch.float32
-        y = operator.A(truths.to(self.device, dtype))
-        seeds = self._seeds_of(setting)
+        truths = truths.to(self.device, dtype)
+        problem = pose_problem(truths, setting.task, mask_seed=MASK_SEED)
+        spacing, seeds = self.results.settings["spacing"], self._seeds_of(setting)
         with explaining_memory(
             f"batch: out of memory with {self.batch} images of {setting.size} pixels a side; "
             "results so far are saved, go on with a smaller --batch"
         ):
             chunks = restore_samples(
+                problem,
                 prior,
-                operator,
-                y,
-                timesteps=setting.timesteps,
-                eta=setting.eta,
-                spacing=self.results.settings["spacing"],
+                settings={"num_steps": setting.timesteps, "eta": setting.eta, "spacing": spacing},
                 seeds=seeds,
                 batch=self.batch,
             )
@@ -199,44 +197,32 @@ class Evaluation:
 
 
 def restore_samples(
+    problem: Problem,
     prior: Prior,
-    operator: LinearOperator,
-    y: Tensor,
     *,
-    timesteps: int,
-    eta: float,
-    spacing: str | float,
+    settings: ChainSettings,
     seeds: int,
     batch: int,
 ) -> Iterator[Tensor]:
-    """Posterior samples x_0 of P photos with the seeds 0, 1, ..., at most ``batch`` at a time.
+    """Posterior samples x_0 of all photos with the seeds 0, 1, ..., at most ``batch`` at a time.
 
-    ``y`` (P, ...) are the photos' measurements. Every sample has the noise that a chain of that
+    Every sample has the noise that a chain of that
     photo and seed alone would have, so the batch does not decide the numbers. The chain is
     walked step by step; the parallel solvers find the same samples with more evaluations.
 
     Yields (b, 3, H, W), photo by photo and within one seed by seed; not clamped.
     """
-    for photos in y.split(max(1, batch // seeds)):
+    together = max(1, batch // seeds)
+    for i in range(0, len(problem.y), together):
+        part = problem[i : i + together]
         for first in range(0, seeds, batch):
-            several = min(batch, seeds - first)
-            chain = make_chain(
+            restored = restore_problem(
+                part,
                 prior,
-                operator,
-                photos,
-                num_steps=timesteps,
-                eta=eta,
+                method="ddnm",
+                settings=settings,
                 seed=first,
-                spacing=spacing,
-                samples=several,
+                samples=min(batch, seeds - first),
+                sampler="sequential",
             )
-            yield _walk(chain)
-
-
-def _walk(chain: RestorationChain) -> Tensor:
-    """x_0 alone: the states on the way are not needed, and large."""
-    x = chain.x_T
-    with torch.no_grad():
-        for k in range(chain.num_steps):
-            x = chain.step(x, k)
-    return x
+            yield restored.solution.x0

@@ -2,8 +2,8 @@
 
 import pytest
 
-from deqir_lite.evaluation.goals import GOALS, goals_of
 from deqir_lite.operators import TASKS
+from deqir_lite.studies.evaluation.goals import GOALS, goals_of
 
 
 def asked(task, size=128):

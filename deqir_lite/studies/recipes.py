@@ -39,7 +39,7 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 """The recipes that are compared: name -> its changes of the default one, in words and as fields."""
 
 
-def named_recipes(device: torch.device | str, names: Sequence[str] = ()) -> dict[str, Recipe]:
+def named_recipes(device: torch.device | str, *, names: Sequence[str] = ()) -> dict[str, Recipe]:
     """The recipes ``names`` (all when empty) for a device; ValueError lists the known names."""
     for name in names:
         check_choice("recipes", name, CHANGES)

@@ -1,6 +1,5 @@
 """The photos of an evaluation: a folder, what in it can be read, and which photos are grey."""
 
-import functools
 import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
@@ -50,21 +49,16 @@ def _coloured(image: torch.Tensor) -> bool:
     return bool((image.amax(dim=1) - image.amin(dim=1)).max() > 1.5 / 127.5)
 
 
-@functools.cache
-def measures_brightness(task: str) -> bool:
-    """Whether a task measures one channel, so that colour is what is restored."""
-    return make_task(task, (64, 64)).measurement_shape((64, 64))[0] == 1
-
-
 def photos_of(task: str, photos: Sequence[Photo], *, size: int | None = None) -> list[Photo]:
     """The photos that a task is judged on, in squares of side ``size``.
 
     Grey ones say nothing about colour, and smaller ones would be enlarged: both are left out.
     """
+    measures_brightness = make_task(task, (64, 64)).measurement_shape((64, 64))[0] == 1
     return [
         photo
         for photo in photos
-        if (photo.coloured or not measures_brightness(task)) and photo.side >= (size or 0)
+        if (photo.coloured or not measures_brightness) and photo.side >= (size or 0)
     ]
 
 

@@ -1,4 +1,4 @@
-"""``deqir-lite evaluate``: table and files, going on, and what it refuses."""
+"""``deqir-lite study evaluation``: table and files, going on, and what it refuses."""
 
 import json
 
@@ -7,8 +7,8 @@ from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.device import fast_in_bfloat16
-from deqir_lite.evaluation import references
-from deqir_lite.evaluation import run as run_module
+from deqir_lite.studies.evaluation import references
+from deqir_lite.studies.evaluation import run as run_module
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,8 @@ def evaluate(run, photos, folder):
 
     def call(*options, prior="gaussian", out=folder, sizes=16, timesteps=3, tasks="sr2"):
         return run(
-            *("evaluate", "--prior", prior, "--photos", photos, "--out", out, "--seeds", 2),
+            *("study", "evaluation"),
+            *("--prior", prior, "--photos", photos, "--out", out, "--seeds", 2),
             *("--sizes", sizes, "--timesteps", timesteps, "--tasks", tasks, "--device", "cpu"),
             *options,
         )
@@ -114,7 +115,7 @@ def test_the_printed_command_names_a_folder_that_is_not_the_usual_one(
 ):
     monkeypatch.chdir(tmp_path)
     options = ("--photos", photos, "--seeds", 1, "--sizes", 16, "--timesteps", 2, "--tasks", "sr2")
-    start = "deqir-lite evaluate --prior "
+    start = "deqir-lite study evaluation --prior "
     for prior, out, named in (
         ("gaussian", None, ""),
         ("gaussian", "mine/of gaussian", " --out 'mine/of gaussian'"),
@@ -124,11 +125,11 @@ def test_the_printed_command_names_a_folder_that_is_not_the_usual_one(
         ("unet", "elsewhere", " --out elsewhere"),
     ):
         where = () if out is None else ("--out", out)
-        result = run("evaluate", "--prior", prior, *where, *options)
+        result = run("study", "evaluation", "--prior", prior, *where, *options)
         assert result.exit_code == 0, result.output
         folder = tmp_path / (out or {"unet": "unet", "gaussian": "evaluation"}[prior])
         assert printed_command(folder).startswith(f"{start}{prior}{named} --photos ")
-        run("evaluate", "--out", folder, "--only-table")
+        run("study", "evaluation", "--out", folder, "--only-table")
         assert printed_command(folder).startswith(f"{start}{prior}{named} --photos ")
 
 
@@ -148,7 +149,8 @@ def test_a_folder_with_the_name_of_a_bundled_prior_is_left_alone(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gaussian").mkdir()
     result = run(
-        *("evaluate", "--prior", "gaussian", "--photos", photos, "--seeds", 1, "--sizes", 16),
+        *("study", "evaluation"),
+        *("--prior", "gaussian", "--photos", photos, "--seeds", 1, "--sizes", 16),
         *("--timesteps", 2, "--tasks", "sr2"),
     )
     assert result.exit_code == 0, result.output
@@ -161,7 +163,7 @@ def test_only_table(evaluate, run, folder):
     (folder / "evaluation.md").unlink()
     (folder / "evaluation.png").unlink()
     before = (folder / "evaluation.json").read_bytes()
-    result = run("evaluate", "--out", folder, "--only-table")
+    result = run("study", "evaluation", "--out", folder, "--only-table")
     assert result.exit_code == 0, result.output
     assert "16 × 16 pixels, T = 3" in result.stdout
     assert (folder / "evaluation.md").is_file()
@@ -199,7 +201,8 @@ def test_a_network_and_the_prior_s_own_folder(run, photos, unet_folder):
     (unet_folder / "training_log.json").write_text("[]")
     (unet_folder / "README.md").write_text("a card")
     result = run(
-        *("evaluate", "--prior", unet_folder, "--photos", photos, "--seeds", 2, "--sizes", 16),
+        *("study", "evaluation"),
+        *("--prior", unet_folder, "--photos", photos, "--seeds", 2, "--sizes", 16),
         *("--timesteps", 2, "--tasks", "sr2", "--device", "cpu", "--dtype", "float64"),
     )
     assert result.exit_code == 0, result.output
