@@ -34,6 +34,20 @@ def test_points_and_arrows_are_where_they_should_be():
     assert ax.get_xlim() == (-2, 2)
 
 
+def test_ellipses_of_equal_density_go_through_the_points():
+    C = np.array([[1.0, 0.6], [0.6, 1.0]])
+    points = {"foot": (0.5, 0.0), "touch": (0.5, 0.3)}
+    (ax,) = plot_solution_line([1, 0], 0.5, points, covariance=C, title="two").axes
+    assert ax.get_title() == "two"
+    for ellipse, point in zip(ax.lines[1:3], points.values(), strict=True):
+        drawn = np.array(ellipse.get_data()).T
+        level = np.einsum("ki,ij,kj->k", drawn, np.linalg.inv(C), drawn)
+        assert np.allclose(level, point @ np.linalg.inv(C) @ point)
+    touching = np.array(ax.lines[2].get_data())[0]  # C a y / a C a: its tangent is the line
+    assert touching.max() == pytest.approx(0.5, abs=1e-3)
+    assert len(ax.get_legend().get_texts()) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -42,6 +56,10 @@ def test_points_and_arrows_are_where_they_should_be():
         ({"row": "ab"}, "row: expected points of the plane"),
         ({"points": {"x": (1, math.nan)}}, r"points\['x'\]: holds NaN"),
         ({"arrows": [("x", "z")]}, "arrows: got"),
+        ({"covariance": [[1, 0], [0, 0]]}, "covariance: got"),
+        ({"covariance": [[1, 2], [0, 1]]}, "covariance: got"),
+        ({"covariance": [[1, 0]]}, "covariance: got"),
+        ({"reach": 0}, "reach: got 0"),
     ],
 )
 def test_refuses(arguments, message):
