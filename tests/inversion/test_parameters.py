@@ -1,6 +1,5 @@
 """Gradients for y, operators and networks: dL/dtheta = sum_s (dh_s/dtheta)^T v_s."""
 
-
 import pytest
 import torch
 
