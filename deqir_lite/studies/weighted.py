@@ -38,7 +38,7 @@ SMALL = ("sr2", "sr4", "sr8", "pool4")
 BLURS = ("deblur-gaussian", "deblur-anisotropic", "deblur-motion")
 TASKS = (*MASKS, *SMALL, *BLURS, "colorization", "sensing")
 
-FEW_TASKS, LONG = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian"), 100
+FEW_TASKS, LONG_STEPS = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian"), (50, 100)
 """On which the noise rules are compared, and DDNM has so many steps, too."""
 
 NOISY: tuple[tuple[str, float], ...] = (
@@ -47,10 +47,10 @@ NOISY: tuple[tuple[str, float], ...] = (
 )
 """(task, sigma_y)."""
 
-STEPS = {"weighted": (3, 5, 8, 10, 20), "ddnm": (5, 10, 20, 50)}
+STEPS = {"weighted": (3, 5, 8, 10, 20), "ddnm": (5, 10, 20)}
 
-SAMPLED = {"weighted": 10, "ddnm": 20}
-"""The lengths at which many samples are drawn."""
+SAMPLED, SAMPLES = ("weighted", 10, 0.0), 8
+"""The method, length and sigma_y with which so many samples are drawn, and not two."""
 
 SWEEPS = 3
 """After how many sweeps the samples are compared with the sequential ones."""
@@ -123,12 +123,11 @@ def study_runs(tasks: Iterable[str] = TASKS) -> list[WeightedRun]:
             runs.append(WeightedRun(task, sigma, method))
         for method, lengths in STEPS.items():
             for sigma, T in itertools.product(levels, lengths):
-                many = 8 if SAMPLED[method] == T else 2
+                many = SAMPLES if (method, T, sigma) == SAMPLED else 2
                 solved = sigma == 0 and (method == "weighted" or T >= 20)
-                if T < 50 or sigma == 0:
-                    runs.append(WeightedRun(task, sigma, method, T, samples=many, solved=solved))
+                runs.append(WeightedRun(task, sigma, method, T, samples=many, solved=solved))
         if task in FEW_TASKS:
-            runs.append(WeightedRun(task, 0.0, "ddnm", LONG, solved=True))
+            runs += [WeightedRun(task, 0.0, "ddnm", T, solved=True) for T in LONG_STEPS]
             for T, share in itertools.product((5, 10), (0.0, 0.5, 1.0)):
                 rule = "exact" if share else "ancestral"
                 solved = share in (0.0, 1.0)
