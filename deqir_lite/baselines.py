@@ -5,8 +5,10 @@ restoration is worth its cost only where it says more than these.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,10 +49,18 @@ def baseline_of(operator: LinearOperator) -> Baseline:
     lost (and both, in this order, for small photos with holes), the grey image itself for
     colorization, A^+ y for compressed sensing, and y as it is for blurs.
     """
-    for kind, baseline in _BASELINES:
+    return baselines_of(operator)[0]
+
+
+def baselines_of(operator: LinearOperator) -> list[Baseline]:
+    """All baselines that fit an operator, the usual one first.
+
+    Holes can also be filled linearly or with the nearest pixel.
+    """
+    for kind, baselines in _BASELINES:
         if isinstance(operator, kind):
-            return baseline
-    return Baseline("y", lambda operator, y: y)
+            return list(baselines)
+    return [Baseline("y", lambda operator, y: y)]
 
 
 def gaussian_mean(
@@ -92,14 +102,57 @@ def biharmonic(y: Tensor, mask: Tensor) -> Tensor:
     """
     from skimage.restoration import inpaint_biharmonic  # imports scipy: half a second
 
+    return _fill(
+        y, mask, lambda image, holes: inpaint_biharmonic(image, holes, channel_axis=-1)[holes]
+    )
+
+
+def linear(y: Tensor, mask: Tensor) -> Tensor:
+    """Fill holes linearly within the triangles of a Delaunay triangulation of the kept pixels.
+
+    The nearest kept pixel serves where no triangle reaches. Arguments as for :func:`biharmonic`.
+    Source: what scipy's ``griddata`` does, by its ``LinearNDInterpolator``.
+    """
+    from scipy.interpolate import LinearNDInterpolator
+    from scipy.spatial import QhullError
+
+    def values(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        outside = _nearest(image, holes)
+        try:
+            inside = LinearNDInterpolator(np.argwhere(~holes), image[~holes])(np.argwhere(holes))
+        except QhullError:  # fewer than three kept pixels, or all in one line: no triangle
+            return outside
+        return np.where(np.isnan(inside), outside, inside)
+
+    return _fill(y, mask, values)
+
+
+def nearest(y: Tensor, mask: Tensor) -> Tensor:
+    """Fill holes with the nearest kept pixel. Arguments as for :func:`biharmonic`.
+
+    Source: what scipy's ``griddata`` does, by its ``NearestNDInterpolator``.
+    """
+    return _fill(y, mask, _nearest)
+
+
+def _nearest(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    from scipy.interpolate import NearestNDInterpolator
+
+    return NearestNDInterpolator(np.argwhere(~holes), image[~holes])(np.argwhere(holes))
+
+
+def _fill(
+    y: Tensor, mask: Tensor, values: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Tensor:
+    """y with values(image (H, W, C), holes (H, W)), (n, C), in its n holes; the rest is kept."""
     all_holes = mask.reshape(-1, *y.shape[-2:]).cpu() == 0
     filled = y.detach().clone()
     for k, image in enumerate(filled):
         holes = all_holes[k % len(all_holes)]
         if holes.any() and not holes.all():
             pixels = image.movedim(0, -1).cpu().double().numpy()
-            new = inpaint_biharmonic(pixels, holes.numpy(), channel_axis=-1)[holes.numpy()]
-            image[:, holes.to(y.device)] = torch.from_numpy(new).T.to(y)
+            new = torch.from_numpy(values(pixels, holes.numpy()))
+            image[:, holes.to(y.device)] = new.T.to(y)
     return filled
 
 
@@ -107,15 +160,17 @@ def _enlarged(operator: Any, y: Tensor) -> Tensor:
     return bicubic(y, operator.factor)
 
 
-def _filled(operator: Any, y: Tensor) -> Tensor:
-    return biharmonic(y, operator.mask).expand(-1, 3, -1, -1)
+def _filled(fill: Callable[[Tensor, Tensor], Tensor], operator: Any, y: Tensor) -> Tensor:
+    return fill(y, operator.mask).expand(-1, 3, -1, -1)
 
 
-def _filled_and_enlarged(operator: Any, y: Tensor) -> Tensor:
+def _filled_and_enlarged(
+    fill: Callable[[Tensor, Tensor], Tensor], operator: Any, y: Tensor
+) -> Tensor:
     """y is the block's sum of kept pixels / r^2; only blocks that lost every pixel are holes."""
     share = match_batch(F.avg_pool2d(operator.mask, operator.factor).to(y), y)
     mean = y / share.where(share > 0, 1)
-    return bicubic(biharmonic(mean, share), operator.factor).expand(-1, 3, -1, -1)
+    return bicubic(fill(mean, share), operator.factor).expand(-1, 3, -1, -1)
 
 
 def _pinv(operator: Any, y: Tensor) -> Tensor:
@@ -123,10 +178,24 @@ def _pinv(operator: Any, y: Tensor) -> Tensor:
 
 
 # Their functions take the operators of their row, with a factor or a mask.
-_BASELINES: tuple[tuple[tuple[type, ...], Baseline], ...] = (
-    ((BicubicDownsampling, AveragePooling), Baseline("bicubic", _enlarged)),
-    ((Inpainting, MaskedGrayscale), Baseline("biharmonic", _filled)),
-    ((PooledMaskedGrayscale,), Baseline("biharm., bicubic", _filled_and_enlarged)),
-    ((Grayscale,), Baseline("grey", _pinv)),
-    ((WalshHadamard,), Baseline("A⁺y", _pinv)),
+_BASELINES: tuple[tuple[type | tuple[type, ...], tuple[Baseline, ...]], ...] = (
+    ((BicubicDownsampling, AveragePooling), (Baseline("bicubic", _enlarged),)),
+    (
+        (Inpainting, MaskedGrayscale),
+        (
+            Baseline("biharmonic", partial(_filled, biharmonic)),
+            Baseline("linear", partial(_filled, linear)),
+            Baseline("nearest", partial(_filled, nearest)),
+        ),
+    ),
+    (
+        PooledMaskedGrayscale,
+        (
+            Baseline("biharm., bicubic", partial(_filled_and_enlarged, biharmonic)),
+            Baseline("linear, bicubic", partial(_filled_and_enlarged, linear)),
+            Baseline("nearest, bicubic", partial(_filled_and_enlarged, nearest)),
+        ),
+    ),
+    (Grayscale, (Baseline("grey", _pinv),)),
+    (WalshHadamard, (Baseline("A⁺y", _pinv),)),
 )

@@ -117,9 +117,9 @@ def _iterate(
             break
         q, curvature = product(p)
         step = _ratio(size, curvature, active)
-        x, r = x + _like(step, p) * p, r - _like(step, q) * q
+        x, r = x.addcmul(_like(step, p), p), r.addcmul(_like(step, q), q, value=-1)
         z, after = direction(r)
-        p, size = z + _like(_ratio(after, size, active), p) * p, after
+        p, size = z.addcmul(_like(_ratio(after, size, active), p), p), after
     return x, (size / scale).nan_to_num().sqrt()
 
 

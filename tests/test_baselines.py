@@ -8,13 +8,18 @@ from PIL import Image
 from deqir_lite import load_gaussian
 from deqir_lite.baselines import (
     baseline_of,
+    baselines_of,
     bicubic,
     biharmonic,
     gaussian_mean,
+    linear,
+    nearest,
     simple_answer,
 )
 from deqir_lite.operators import TASKS, Inpainting, make_task, random_mask
 from deqir_lite.priors.gaussian_posterior import GaussianPosterior
+
+FILLS = [biharmonic, linear, nearest]
 
 RAMP = torch.linspace(-0.5, 0.5, 16, dtype=torch.float64)
 
@@ -55,25 +60,56 @@ def test_biharmonic_finds_a_harmonic_polynomial():
     assert torch.allclose(filled, photo, atol=1e-10)
 
 
+@pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_filling_keeps_what_is_there(photo, dtype):
+def test_fills_keep_what_is_there(photo, fill, dtype):
     photo = photo.to(dtype)
     mask = random_mask((16, 16), seed=3)
-    filled = biharmonic(photo * mask, mask)
+    filled = fill(photo * mask, mask)
     kept = mask.bool()
     assert filled.dtype == dtype
     assert torch.equal(filled[..., kept], photo[..., kept])
     assert (filled[..., ~kept] != 0).all()
-    assert torch.equal(biharmonic(photo, torch.ones(16, 16)), photo)
-    assert torch.equal(biharmonic(photo, torch.zeros(16, 16)), photo)
+    assert torch.equal(fill(photo, torch.ones(16, 16)), photo)
+    assert torch.equal(fill(photo, torch.zeros(16, 16)), photo)
 
 
-def test_every_image_can_have_its_own_mask(photo):
+@pytest.mark.parametrize("fill", FILLS)
+def test_every_image_can_have_its_own_mask(photo, fill):
     masks = torch.stack([random_mask((16, 16), seed=seed) for seed in (1, 2)])[:, None]
     twice = torch.cat([photo, -photo])
-    filled = biharmonic(twice, masks)
+    filled = fill(twice, masks)
     for k, image in enumerate(twice):
-        assert torch.equal(filled[k], biharmonic(image[None], masks[k % 2, 0])[0])
+        assert torch.equal(filled[k], fill(image[None], masks[k % 2, 0])[0])
+
+
+def test_linear_continues_a_ramp_inside_the_hull():
+    i, j = torch.meshgrid(RAMP, RAMP, indexing="ij")
+    ramp = torch.stack([i, j, 1 - i + 2 * j])[None]
+    mask = random_mask((16, 16), seed=4)
+    mask[0, 0] = mask[0, -1] = mask[-1, 0] = mask[-1, -1] = 1
+    assert torch.allclose(linear(ramp * mask, mask), ramp, atol=1e-12)
+
+
+def test_linear_copies_where_there_is_no_triangle(photo):
+    outside = torch.ones(16, 16)
+    outside[:, 12:] = 0
+    line = torch.zeros(16, 16)
+    line[:, 3] = 1
+    pair = torch.zeros(16, 16)
+    pair[2, 3] = pair[9, 9] = 1
+    for mask in (outside, line, pair):
+        assert torch.equal(linear(photo * mask, mask), nearest(photo * mask, mask))
+
+
+def test_nearest_copies_the_nearest(photo):
+    mask = torch.zeros(16, 16)
+    mask[2, 3] = mask[12, 11] = 1
+    i, j = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    first, second = ((i - a).square() + (j - b).square() for a, b in ((2, 3), (12, 11)))
+    filled = nearest(photo * mask, mask)
+    assert (filled == photo[..., 2, 3, None, None])[..., first < second].all()
+    assert (filled == photo[..., 12, 11, None, None])[..., first > second].all()
 
 
 @pytest.mark.parametrize(
@@ -92,18 +128,29 @@ def test_every_image_can_have_its_own_mask(photo):
 )
 def test_names(task, name):
     operator = make_task(task, (16, 16))
-    assert baseline_of(operator).name == name
+    assert baseline_of(operator).name == baselines_of(operator)[0].name == name
+
+
+def test_holes_have_more_than_one():
+    names = {
+        task: [baseline.name for baseline in baselines_of(make_task(task, (16, 16)))]
+        for task in ("inpaint-text", "old-photo", "old-photo-sr2", "sr2")
+    }
+    assert names["inpaint-text"] == names["old-photo"] == ["biharmonic", "linear", "nearest"]
+    assert names["old-photo-sr2"] == ["biharm., bicubic", "linear, bicubic", "nearest, bicubic"]
+    assert names["sr2"] == ["bicubic"]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_constant_grey_photo_comes_back(task):
-    """The baseline is right where there is nothing to guess."""
+    """Every baseline is right where there is nothing to guess."""
     operator = make_task(task, (32, 32))
     photo = torch.full((1, 3, 32, 32), 0.3, dtype=torch.float64)
     inside = (..., slice(8, -8), slice(8, -8))  # some blurs change the border
-    _, restored = simple_answer(operator, operator.A(photo))
-    assert restored.shape == photo.shape
-    assert torch.allclose(restored[inside], photo[inside], atol=1e-3)
+    for baseline in baselines_of(operator):
+        restored = baseline.restore(operator, operator.A(photo))
+        assert restored.shape == photo.shape
+        assert torch.allclose(restored[inside], photo[inside], atol=1e-3)
 
 
 def test_grey_photos_become_grey_pictures(photo):

@@ -9,6 +9,7 @@ from deqir_lite.inversion.losses import (
     color_statistics_loss,
     measurement_loss,
     oracle_loss,
+    perceptual_loss,
     restorer_loss,
 )
 from deqir_lite.inversion.optimize import OPTIMIZERS, optimize_initial_noise
@@ -30,6 +31,7 @@ __all__ = [
     "neumann_series",
     "optimize_initial_noise",
     "oracle_loss",
+    "perceptual_loss",
     "restorer_loss",
     "reverse_substitution",
     "solve_implicit",

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from deqir_lite.checks import check_finite, check_images, check_integer
+from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
+from deqir_lite.metrics import LPIPS_BACKBONES, LPIPS_SMALLEST_SIDE, lpips_network
 from deqir_lite.operators.base import LinearOperator
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
@@ -68,6 +69,31 @@ def chroma_loss(reference: torch.Tensor, *, pool: int = 1) -> Loss:
     check_integer("pool", pool, 1)
     target = F.avg_pool2d(_chroma(reference), pool)
     return lambda x0: _mean_square(F.avg_pool2d(_chroma(x0), pool), target, "reference")
+
+
+def perceptual_loss(target: torch.Tensor, *, net: str = "alex") -> Loss:
+    """LPIPS distance from ``target`` (1 or B, 3, H, W), at least 32 x 32 pixels: the other l of
+    Eq. 12.
+
+    The target may be a restorer's output or a reference; with the original photo it would be an
+    oracle. Raises :class:`LPIPSUnavailable` when the weights are not there, see
+    :func:`deqir_lite.metrics.perceptual.lpips`.
+    """
+    check_images("target", target)
+    check_choice("net", net, LPIPS_BACKBONES)
+    if min(target.shape[-2:]) < LPIPS_SMALLEST_SIDE:
+        raise ValueError(
+            f"target: got {target.shape[-2]}x{target.shape[-1]} pixels; expected at least "
+            f"{LPIPS_SMALLEST_SIDE}x{LPIPS_SMALLEST_SIDE}"
+        )
+    network = lpips_network(net)
+
+    def loss(x0: torch.Tensor) -> torch.Tensor:
+        _check_partner(x0, target, "target")
+        # Not clamped, as the metric is: a clamped pixel would have no slope.
+        return network.to(x0.device)(x0.float(), target.to(x0.device).float()).mean().to(x0.dtype)
+
+    return loss
 
 
 def oracle_loss(original: torch.Tensor) -> Loss:

@@ -10,6 +10,7 @@ from deqir_lite.metrics.perceptual import (
     LPIPS_SMALLEST_SIDE,
     LPIPSUnavailable,
     lpips,
+    lpips_network,
     lpips_weights_path,
 )
 from deqir_lite.metrics.text import EN_DASH, format_value
@@ -22,6 +23,7 @@ __all__ = [
     "LPIPSUnavailable",
     "format_value",
     "lpips",
+    "lpips_network",
     "lpips_weights_path",
     "measurement_consistency",
     "psnr",

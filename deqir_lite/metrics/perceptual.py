@@ -57,7 +57,7 @@ def lpips(
     weights = lpips_weights_path(net)
     if download and not weights.is_file():
         _download(net, weights)
-    network = _load(net, weights).to(x.device)
+    network = lpips_network(net).to(x.device)
     with torch.no_grad():
         # One pair at a time: the network's features are far larger than the images.
         values = [
@@ -71,6 +71,11 @@ def lpips_weights_path(net: str = "alex") -> Path:
     """Return where the weights of ``net`` belong: TORCH_HOME/hub/checkpoints/NAME.pth."""
     check_choice("net", net, LPIPS_BACKBONES)
     return Path(torch.hub.get_dir()) / "checkpoints" / LPIPS_BACKBONES[net]
+
+
+def lpips_network(net: str = "alex") -> Any:
+    """The network behind ``lpips``, in evaluation mode; raises LPIPSUnavailable as it does."""
+    return _load(net, lpips_weights_path(net))
 
 
 @functools.lru_cache(maxsize=1)  # one network: 10 to 60 MB each

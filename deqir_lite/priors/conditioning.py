@@ -14,7 +14,7 @@ from deqir_lite.checks import deviations
 from deqir_lite.conjugate_gradients import NotConverged, conjugate_gradients, dot
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
-from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.gaussian import GaussianPrior, twice
 from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
 
 _MOST_ITERATIONS = 2000
@@ -26,6 +26,9 @@ class NotSolved(ValueError):
     def __init__(self, message: str, entry: int) -> None:
         super().__init__(message)
         self.entry = entry
+
+
+_OF_GROUPS = {"_variances", "_precisions", "_near_null", "_near_seen"}
 
 
 class Conditioning:
@@ -58,26 +61,27 @@ class Conditioning:
         self.gaussian, self.operator = gaussian, operator
         self.sigma_y = deviations("sigma_y", sigma_y, len(like)).to(variances)
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
-        self.variances = torch.maximum(variances, floor * largest)[:, None]
+        floored = torch.maximum(variances, floor * largest)[:, None]
+        self._variances, self._precisions = twice(floored), twice(1 / floored)
         self.most_iterations = most_iterations
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
         with torch.no_grad():
             if bool((self.sigma_y == 0).any()):
-                self._near_null = near_null_inverse(gaussian, operator, self.variances, like)
+                self._near_null = near_null_inverse(gaussian, operator, floored, like)
             if bool((self.sigma_y > 0).any()):
-                near = near_inverse(gaussian, operator, self.variances, self.sigma_y, like)
+                near = near_inverse(gaussian, operator, floored, self.sigma_y, like)
                 self._near_seen = near
 
     def of_groups(self, groups: slice | Tensor) -> "Conditioning":
         """The same for images of some of the n groups only."""
         part = copy.copy(self)
-        for name in {"variances", "_near_null", "_near_seen"} & vars(self).keys():
+        for name in sorted(_OF_GROUPS & vars(self).keys()):
             setattr(part, name, getattr(self, name)[groups])
         return part
 
     def correlate(self, white: Tensor) -> Tensor:
         """C^1/2 white: noise of covariance C from white noise (n * B, 3, H, W)."""
-        return self._filter(white, self.variances.sqrt())
+        return self._filter(white, self._variances.sqrt())
 
     def project(self, v: Tensor) -> Tensor:
         """(I - K A) v for v (n * B, 3, H, W), without noise: the oblique projector onto
@@ -93,38 +97,37 @@ class Conditioning:
 
     def _project(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
-        weighed = self._filter(v - null, 1 / self.variances)
+        weighed = self._filter(v - null, self._precisions)
         return null + self._within_null(weighed, dot(v - null, weighed))
 
     def _project_adjoint(self, v: Tensor) -> Tensor:
         null = self.operator.null_projector(v)
-        scale = dot(null, self._filter(null, self.variances))
-        solved = self._filter(self._within_null(null, scale), 1 / self.variances)
+        scale = dot(null, self._filter(null, self._variances))
+        solved = self._filter(self._within_null(null, scale), self._precisions)
         return null + self.operator.range_projector(solved)
 
     def _within_null(self, b: Tensor, scale: Tensor) -> Tensor:
         """N (N C^-1 N)^+ N b."""
         null = self.operator.null_projector
-        precisions = 1 / self.variances
-        z = self._solve(
-            lambda u: null(self._filter(null(u), precisions)), null(b), self._near_null, scale
+        # all iterates stay in the null space, where N is the identity
+        return self._solve(
+            lambda u: null(self._filter(u, self._precisions)), null(b), self._near_null, scale
         )
-        return null(z)
 
     # K = C A^T S^-1 and its transpose, S = A C A^T + sigma_y^2 I
 
     def _gain(self, r: Tensor) -> Tensor:
-        return self._filter(self.operator.adjoint(self._explain(r)), self.variances)
+        return self._filter(self.operator.adjoint(self._explain(r)), self._variances)
 
     def _gain_adjoint(self, v: Tensor) -> Tensor:
-        return self._explain(self.operator.applied(self._filter(v, self.variances)))
+        return self._explain(self.operator.applied(self._filter(v, self._variances)))
 
     def _explain(self, r: Tensor) -> Tensor:
         """S^-1 r."""
-        noise = self.sigma_y.square().repeat(len(self.variances))
+        noise = self.sigma_y.square().repeat(len(self._variances))
 
         def noisy(u: Tensor) -> Tensor:
-            seen = self.operator.applied(self._filter(self.operator.adjoint(u), self.variances))
+            seen = self.operator.applied(self._filter(self.operator.adjoint(u), self._variances))
             return seen + noise.reshape(-1, *[1] * (u.ndim - 1)) * u
 
         return self._solve(noisy, r, self._near_seen, None)

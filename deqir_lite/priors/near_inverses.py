@@ -14,7 +14,7 @@ from torch import Tensor
 from deqir_lite.conjugate_gradients import conjugate_gradients, dot
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.operators.spectral import SpectralOperator, reciprocal
-from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.gaussian import GaussianPrior, twice
 
 _SHARES = (0.0, 1e-3, 3e-2)
 """For one large hole, for stripes, for scattered pixels."""
@@ -45,14 +45,16 @@ class NearInverse:
 
 
 def filter_groups(gaussian: GaussianPrior, v: Tensor, gains: Tensor) -> Tensor:
-    """The filter with ``gains`` (n, batch or 1, 3, H, W // 2 + 1) of v (n * batch, 3, H, W)."""
-    return gaussian.filter(v.unflatten(0, (len(gains), -1)), gains).flatten(0, 1)
+    """The filter with :func:`twice` ``gains`` (n, batch or 1, 3, H, W // 2 + 1) of v
+    (n * batch, 3, H, W)."""
+    return gaussian.filter_twice(v.unflatten(0, (len(gains), -1)), gains).flatten(0, 1)
 
 
 def near_null_inverse(
     gaussian: GaussianPrior, operator: LinearOperator, variances: Tensor, like: Tensor
 ) -> NearInverse:
-    """Near (N C^-1 N)^+, for ``variances`` (n, 1, 3, H, W // 2 + 1) of C and images ``like``.
+    """Near (N C^-1 N)^+ of images in null(A), for ``variances`` (n, 1, 3, H, W // 2 + 1) of C and
+    images ``like`` (B, 3, H, W).
 
     Deep inside a large hole that is N C N. But a lost pixel between known ones is held by them, as
     if by a precision that all frequencies get in addition: N (C^-1 + share D)^-1 N with D the mean
@@ -62,17 +64,18 @@ def near_null_inverse(
     null = operator.null_projector
     precisions = 1 / variances
     mean = precisions.mean(dim=(-2, -1), keepdim=True)
-    choices = [1 / (precisions + share * mean) for share in _SHARES]
+    choices = [twice(1 / (precisions + share * mean)) for share in _SHARES]
+    first = twice(precisions[:1])
 
     def apply(u: Tensor, gains: Tensor) -> Tensor:
-        return null(filter_groups(gaussian, null(u), gains))
+        return null(filter_groups(gaussian, u, gains))
 
     draw = _draws(gaussian, variances[:1], 1, like).expand(_different(operator, like), -1, -1, -1)
-    b = null(filter_groups(gaussian, operator.range_projector(draw), precisions[:1]))
+    b = apply(operator.range_projector(draw), first)
     reached = []
     for gains in choices:
         z = conjugate_gradients(
-            lambda u: apply(u, precisions[:1]),
+            lambda u: apply(u, first),
             b,
             tolerance=0.0,
             max_iterations=_TRIAL,
@@ -116,7 +119,7 @@ def near_inverse(
             c = operator.vt(filter_groups(gaussian, operator.v(inverse * c), gains))
             return operator.u(inverse * c)
 
-        return NearInverse(between, 1 / (variances + noise / kept.square().mean()))
+        return NearInverse(between, twice(1 / (variances + noise / kept.square().mean())))
 
     def diagonal(r: Tensor, gains: Tensor) -> Tensor:
         c = operator.ut(r).unflatten(0, (len(gains), -1))
@@ -132,7 +135,7 @@ def _draws(gaussian: GaussianPrior, variances: Tensor, count: int, like: Tensor)
     shape = (count, *like.shape[1:])
     white = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     white = white.to(like).repeat(len(variances), 1, 1, 1)
-    return filter_groups(gaussian, white, variances.sqrt())
+    return filter_groups(gaussian, white, twice(variances.sqrt()))
 
 
 def _different(operator: LinearOperator, like: Tensor) -> int:

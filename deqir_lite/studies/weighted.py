@@ -31,15 +31,15 @@ PHOTOS = (
     *("astronaut", "brick", "camera", "cat", "cell"),
     *("coffee", "galaxies", "grass", "gravel", "retina"),
 )
-COLOURED = ("astronaut", "cat", "coffee", "retina")
+COLOURED = ("astronaut", "cat", "coffee", "galaxies", "retina")
 
 MASKS = ("inpaint-random", "inpaint-stripe", "inpaint-text", "inpaint-box")
 SMALL = ("sr2", "sr4", "sr8", "pool4")
 BLURS = ("deblur-gaussian", "deblur-anisotropic", "deblur-motion")
 TASKS = (*MASKS, *SMALL, *BLURS, "colorization", "sensing")
 
-RULED_TASKS = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian")
-"""On which the noise rules are compared."""
+FEW_TASKS, LONG = ("inpaint-random", "inpaint-box", "sr4", "deblur-gaussian"), 100
+"""On which the noise rules are compared, and DDNM has so many steps, too."""
 
 NOISY: tuple[tuple[str, float], ...] = (
     *(("inpaint-random", 0.1), ("inpaint-random", 0.3), ("sr2", 0.1), ("sr4", 0.1)),
@@ -47,7 +47,7 @@ NOISY: tuple[tuple[str, float], ...] = (
 )
 """(task, sigma_y)."""
 
-STEPS = {"weighted": (3, 5, 10, 20), "ddnm": (5, 10, 20, 50)}
+STEPS = {"weighted": (3, 5, 8, 10, 20), "ddnm": (5, 10, 20, 50)}
 
 SAMPLED = {"weighted": 10, "ddnm": 20}
 """The lengths at which many samples are drawn."""
@@ -126,9 +126,9 @@ def study_runs(tasks: Iterable[str] = TASKS) -> list[WeightedRun]:
                 many = 8 if SAMPLED[method] == T else 2
                 solved = sigma == 0 and (method == "weighted" or T >= 20)
                 if T < 50 or sigma == 0:
-                    run = WeightedRun(task, sigma, method, T, samples=many, solved=solved)
-                    runs.append(run)
-        if task in RULED_TASKS:
+                    runs.append(WeightedRun(task, sigma, method, T, samples=many, solved=solved))
+        if task in FEW_TASKS:
+            runs.append(WeightedRun(task, 0.0, "ddnm", LONG, solved=True))
             for T, share in itertools.product((5, 10), (0.0, 0.5, 1.0)):
                 rule = "exact" if share else "ancestral"
                 solved = share in (0.0, 1.0)

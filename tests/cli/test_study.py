@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deqir_lite import load_bundled_photo, save_image
-from deqir_lite.studies import inversion, steps, sweeps
+from deqir_lite.studies import inversion, steps, sweeps, weighted
 from deqir_lite.studies.study import Study
 from deqir_lite.training.card import recipes_compared
 from deqir_lite.training.recipe import Recipe
@@ -48,6 +48,15 @@ def test_steps(run, asked, folder, refused, gaussian_prior, tmp_path):
     refused("study", "steps", "--photos", own, "--out", out, message="2 colour photos")
     assert run("study", "steps", "--photos", own, "--out", out, "--count", 2).exit_code == 0
     assert asked == [("steps", out, steps.study_runs(["a.png", "b.png"]))]
+
+
+def test_weighted(run, asked, folder, refused):
+    out = folder / "a.json"
+    assert run("study", "weighted", "--out", out).exit_code == 0
+    assert run("study", "weighted", "--out", out, "--task", "sr4").exit_code == 0
+    tasks = (weighted.TASKS, ["sr4"])
+    assert asked == [("weighted", out, weighted.study_runs(some)) for some in tasks]
+    refused("study", "weighted", "--out", out, "--task", "sr3", message="task: unknown value 'sr3'")
 
 
 def test_what_cannot_be_written_or_is_unknown(refused, folder, tmp_path):

@@ -6,10 +6,13 @@ import torch
 from deqir_lite.inversion import (
     chroma_loss,
     color_statistics_loss,
+    losses,
     measurement_loss,
     oracle_loss,
+    perceptual_loss,
     restorer_loss,
 )
+from deqir_lite.metrics import LPIPSUnavailable, perceptual
 from deqir_lite.operators import Grayscale, make_task
 
 
@@ -84,6 +87,34 @@ def test_chroma_is_what_grey_leaves_open():
     torch.testing.assert_close(chroma_loss(torch.zeros(1, 3, 8, 8))(x), null.square().mean())
 
 
+def test_perceptual_loss_without_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "_hub_dir", None)
+    perceptual._load.cache_clear()
+    with pytest.raises(LPIPSUnavailable, match="LPIPS needs"):
+        perceptual_loss(photos(1, 32))
+    perceptual._load.cache_clear()
+
+
+def test_perceptual_loss_sends_gradients_through_the_network(monkeypatch):
+    network = torch.nn.Conv2d(3, 1, 3)
+    network.requires_grad_(False)
+
+    class Distance(torch.nn.Module):
+        def forward(self, a, b):
+            return (network(a) - network(b)).square().mean((1, 2, 3), keepdim=True)
+
+    monkeypatch.setattr(losses, "lpips_network", lambda net: Distance())
+    loss = perceptual_loss(photos(1, 32))
+    x = photos(2, 32, seed=1).requires_grad_()
+    value = loss(x)
+    value.backward()
+    assert value.shape == ()
+    assert value.dtype == torch.float64
+    assert x.grad.any()
+    assert loss(photos(1, 32)) == 0
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -101,10 +132,14 @@ def test_targets_of_another_size(make):
 
 
 def test_bad_targets():
-    for make in (oracle_loss, chroma_loss, color_statistics_loss):
+    for make in (oracle_loss, chroma_loss, color_statistics_loss, perceptual_loss):
         with pytest.raises(ValueError, match="NaN"):
             make(photos() * float("nan"))
     with pytest.raises(ValueError, match="^pool: got 0"):
         chroma_loss(photos(), pool=0)
+    with pytest.raises(ValueError, match="^target: got 8x8"):
+        perceptual_loss(photos())
+    with pytest.raises(ValueError, match="^net: unknown"):
+        perceptual_loss(photos(1, 32), net="resnet")
     with pytest.raises(ValueError, match="^restorer"):
         restorer_loss(lambda y: y, torch.zeros(1, 1, 8, 8))

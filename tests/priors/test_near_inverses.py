@@ -6,6 +6,7 @@ import torch
 from deqir_lite.conjugate_gradients import dot
 from deqir_lite.operators import TASKS, FFTBlur, Inpainting, make_task
 from deqir_lite.priors.conditioning import Conditioning
+from deqir_lite.priors.gaussian import twice
 from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
 
 SIZE = (8, 8)
@@ -45,13 +46,13 @@ def test_where_nothing_stands_between_they_are_inverses(gaussian_prior, variance
     like, r = randn(1, 3, *SIZE), randn(2, 3, *SIZE, seed=3)
     seen = Inpainting(torch.ones(SIZE))
     near = near_inverse(gaussian_prior, seen, variances, torch.tensor([0.3]).double(), like)
-    back = near(filter_groups(gaussian_prior, r, variances) + 0.09 * r)
+    back = near(filter_groups(gaussian_prior, r, twice(variances)) + 0.09 * r)
     torch.testing.assert_close(back, r)
     blur = FFTBlur(torch.ones(3, 3) / 9, threshold=0.4)
     grey = variances.mean(dim=2, keepdim=True).expand(variances.shape)
     lost = blur.null_projector(r)
     assert lost.norm() > 1
-    weighed = blur.null_projector(filter_groups(gaussian_prior, lost, 1 / grey))
+    weighed = blur.null_projector(filter_groups(gaussian_prior, lost, twice(1 / grey)))
     back = near_null_inverse(gaussian_prior, blur, grey, like)(weighed)
     torch.testing.assert_close(back, lost)
 

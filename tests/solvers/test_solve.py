@@ -183,11 +183,14 @@ def test_an_image_in_a_batch_is_solved_as_it_would_be_alone(
     sweeps = []
     for image in range(3):
         chain = system.chain
+        y = chain.measurement.y[image, None]
+        measurement = Measurement(chain.measurement.operator, y)
         alone = replace(
             chain,
             x_T=chain.x_T[image, None],
             noise=chain.noise[:, image, None],
-            measurement=Measurement(chain.measurement.operator, chain.measurement.y[image, None]),
+            measurement=measurement,
+            consistency=chain.method.consistency(measurement, chain.coefficients, chain.prior),
         )
         single = solve(
             FixedPointSystem(alone, make_model("data", alone)),
