@@ -20,7 +20,7 @@ def check_axes(answer: Callable[[float, float, float], Any]) -> str:
     """The function (lam, rho, sigma_y) -> K as a multiple of A^+ for the sum of two pixels."""
     as_function(answer)
     cases = [(0.2, 0.5, 0.3), (0.2, -0.4, 1.0), (1.3, 0.9, 0.0)]
-    found = torch.stack([as_tensor(answer(*case), ()) for case in cases])
+    found = torch.stack([as_tensor(answer(*case), shape=()) for case in cases])
     lam, rho, sigma = torch.tensor(cases, dtype=torch.float64).T
     seen, one = 2 * lam * (1 + rho), lam * (1 + rho)
     right = seen / (seen + sigma.square())
@@ -51,7 +51,7 @@ def check_draw(answer: Callable[..., Any]) -> str:
 
     root, A, sigma_y = randn(5, 5), randn(2, 5), 0.4
     C, m, y, z, n = root @ root.T, randn(5), randn(2), randn(5), sigma_y * randn(2)
-    found = as_tensor(answer(C, A, sigma_y, m, y, z, n), (5,))
+    found = as_tensor(answer(C, A, sigma_y, m, y, z, n), shape=(5,))
     K = C @ A.T @ torch.linalg.inv(A @ C @ A.T + sigma_y**2 * torch.eye(2).double())
     mean = m + K @ (y - A @ m)
     right = mean + z - K @ (A @ z + n)
@@ -92,7 +92,7 @@ def check_collapse(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str:
     P = torch.eye(size).double() - C @ A.T @ torch.linalg.inv(A @ C @ A.T) @ A
     r = torch.randn(steps, size, generator=generator, dtype=torch.float64)
     abar = torch.tensor([0.01, 0.1, 0.4, 0.7, 0.9, 1.0], dtype=torch.float64)
-    found = as_tensor(answer(r.clone(), P, abar), (steps, size))
+    found = as_tensor(answer(r.clone(), P, abar), shape=(steps, size))
 
     def recursion(projectors: Tensor, ratio: Tensor) -> Tensor:
         d = [r[0]]
