@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 
 import deqir_lite as dl
-from deqir_lite.baselines import simple_answer
 from deqir_lite.images import side_by_side
 from deqir_lite.operators.masks import text_mask
 from deqir_lite.priors.base import Prior
+from deqir_lite.restoration import pose_problem, restore_problem
 
 PICTURE = Path(__file__).resolve().parents[1] / "_assets" / "readme.png"
 PHOTO, SIZE, SAMPLES = "coffee", 256, 4
@@ -22,22 +22,21 @@ TASKS = (("inpaint-text", SMALL_TEXT), ("sr4", None))
 
 def row(task: str, mask: torch.Tensor | None, photo: torch.Tensor, prior: Prior) -> Image.Image:
     """Measured, the simple answer, one restoration both ways, the mean of four, the photo."""
-    operator = dl.make_task(task, (SIZE, SIZE), mask=mask)
-    y = operator.A(photo)
-    chain = dl.make_chain(prior, operator, y)
-    step_by_step = dl.restore_sequential(chain)
-    at_once = dl.restore_parallel(chain)
-    others = dl.make_chain(prior, operator, y, seed=1, samples=SAMPLES - 1)
-    samples = torch.cat([step_by_step.x0, dl.restore_sequential(others).x0])
-    name, simple = simple_answer(operator, y)
+    problem = pose_problem(photo, task, mask=mask)
+    by_step = restore_problem(problem, prior, sampler="sequential")
+    at_once = restore_problem(problem, prior)
+    others = restore_problem(problem, prior, seed=1, samples=SAMPLES - 1, sampler="sequential")
+    samples = torch.cat([by_step.samples, others.samples])
+    name, simple = by_step.simple
     answers = {
         name: simple,
-        f"step by step, {step_by_step.sweeps} steps": step_by_step.x0,
-        f"all at once, {at_once.sweeps} sweeps": at_once.x0,
+        f"step by step, {by_step.solution.sweeps} steps": by_step.restored,
+        f"all at once, {at_once.solution.sweeps} sweeps": at_once.restored,
         f"mean of {SAMPLES}": samples.mean(0, keepdim=True),
     }
     labels = [f"{label}: {dl.psnr(x, photo).item():.1f} dB" for label, x in answers.items()]
-    return side_by_side([y, *answers.values(), photo], ["measured", *labels, "photo"], height=SIZE)
+    pictures = [problem.y, *answers.values(), photo]
+    return side_by_side(pictures, ["measured", *labels, "photo"], height=SIZE)
 
 
 def main() -> None:
