@@ -15,7 +15,9 @@ def to_json(value: Any) -> str:
 
 def write_json(path: Path, value: Any, *, name: str = "path") -> Path:
     """Write ``value`` to ``path``; errors as in :func:`deqir_lite._files.replacing`."""
-    return write_atomically(path, to_json(value).encode(), name=name)
+    # Names of files that are not UTF-8 hold lone surrogates: JSON's escapes for them, \udcff.
+    data = to_json(value).encode(errors="backslashreplace")
+    return write_atomically(path, data, name=name)
 
 
 def read_object(path: Path, *, name: str) -> dict[str, Any]:

@@ -6,15 +6,17 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from torch import Tensor
 
 from deqir_lite._files import check_place
 from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.images import PICTURE_ENDINGS
+from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
 from deqir_lite.memory import is_out_of_memory
+from deqir_lite.operators.mask_files import HOLES, MaskFile, read_mask
 from deqir_lite.schedule import spacing_power
 
 app = typer.Typer(
@@ -28,6 +30,12 @@ app = typer.Typer(
 def option(panel: str | None, help: str, *flags: str) -> Any:
     """An option with its help, in one of the panels of a command where that has some."""
     return typer.Option(*flags, help=help, rich_help_panel=panel)
+
+
+MaxPixels = Annotated[
+    int | None, option("Photo", "Most pixels that a picture may have. Default 179 million.")
+]
+Hole = Annotated[str, option("Photo", f"What is lost in --mask: {', '.join(HOLES)}.")]
 
 
 def names(known: Iterable[str]) -> str:
@@ -141,6 +149,24 @@ def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
         taken[path.resolve()] = "another output of this command"
 
 
-def mask_file(name: str) -> str | Path:
-    """The bundled mask of that name, else the file."""
-    return mask_path(name) if name in mask_names() else name
+def read_inputs(
+    photo: Path,
+    mask: str | None,
+    size: int | None,
+    hole: str,
+    max_pixels: int | None,
+    measured: bool,
+) -> tuple[Tensor, MaskFile | None]:
+    """A photo (1, 3, H, W) and its mask: a bundled one by name, which fits any photo, or a file.
+
+    A mask has the size of the restored photo, so that of a measurement is not checked here.
+    """
+    if max_pixels is not None:
+        allow_pixels(max_pixels)
+    picture = read_photo(photo, size=size)
+    if mask is None:
+        return picture.on_white(), None
+    if mask in mask_names():
+        return picture.on_white(), read_mask(mask_path(mask), size=size, hole=hole)
+    frame = None if measured else picture.frame
+    return picture.on_white(), read_mask(mask, size=size, frame=frame, hole=hole)
