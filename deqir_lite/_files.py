@@ -47,3 +47,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, name: str = "
     with replacing(path, name=name) as temporary:
         temporary.write_bytes(data)
     return Path(path)
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path for a terminal: names are bytes, and bytes that are not UTF-8 cannot be printed."""
+    return os.fsencode(path).decode(errors="backslashreplace")

@@ -161,6 +161,7 @@ def read_inputs(
 
     A mask has the size of the restored photo, so that of a measurement is not checked here.
     """
+    check_choice("hole", hole, HOLES)
     if max_pixels is not None:
         allow_pixels(max_pixels)
     picture = read_photo(photo, size=size)

@@ -1,6 +1,5 @@
 """What ``restore`` says: its numbers in a few lines, a sheet of samples, help against memory."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 import typer
 from PIL import Image
 
+from deqir_lite._files import shown
 from deqir_lite.images import side_by_side
 from deqir_lite.metrics import format_value
 from deqir_lite.operators.mask_files import MaskFile
@@ -45,8 +45,7 @@ def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterabl
     )
     if holes is not None:
         typer.echo(f"mask: {holes.describe()}")
-    for path in files:  # whose bytes need not be text
-        typer.echo(os.fsencode(path).decode(errors="backslashreplace"))
+    typer.echo("\n".join(map(shown, files)))
 
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:

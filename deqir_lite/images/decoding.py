@@ -1,6 +1,6 @@
 """From a picture file to an array of its pixels, at the depth that the file has, upright."""
 
-import os
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from deqir_lite.images.deep import Raw, decode_deep, numbers, read_tiff
-from deqir_lite.images.files import open_picture, refuse
+from deqir_lite.images.files import check_regular, open_picture, refuse
 from deqir_lite.images.metadata import Metadata, read_metadata, read_tiff_metadata
 
 _ORIENTATION, _BITS, _PHOTOMETRIC = 274, 258, 262
@@ -41,29 +41,33 @@ Decoded = tuple[Pixels, Metadata, Path]
 
 def decode_file(path: Any, *, name: str = "path", what: str = "photo") -> Decoded:
     """The pixels in a file, its metadata and its path; errors as in :func:`open_picture`."""
+    path = check_regular(name, path, what)
+    label = f"{name}: {str(path)!r}"
     try:
         with open_picture(path, name=name, what=what) as picture:
-            path = Path(os.fsdecode(path))
-            pixels = _decode(picture, path, f"{name}: {str(path)!r}")
+            pixels = _decode(picture, path, label)
             return pixels, read_metadata(picture, pixels.orientation), path
     except ValueError as error:
-        path = Path(os.fsdecode(path))
         if not isinstance(error.__cause__, UnidentifiedImageError) or not _is_tiff(path):
             raise
-        values, white, _ = read_tiff(path, f"{name}: {str(path)!r}")
-        metadata, orientation = read_tiff_metadata(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values, white, _ = read_tiff(path, label)
+            metadata, orientation = read_tiff_metadata(path)
         return _upright(values, white, orientation, orientation), metadata, path
 
 
 def _decode(picture: ImageFile.ImageFile, path: Path, label: str) -> Pixels:
-    orientation = _orientation(picture)
+    # Of a TIFF, Pillow applies the orientation itself and forgets it; of a PNG, it decodes the
+    # pixels to find it, and cuts them.
+    before = _orientation(picture) if picture.format == "TIFF" else 1
     remarks = _remarks(picture, path)
     found = decode_deep(picture, path, label)
     if found is None:
         picture.load()
         found = _simple(picture, label)
-    # Of a TIFF, Pillow applies the orientation itself and forgets it.
-    pixels = _upright(*found[:2], orientation, _orientation(picture))
+    rest = _orientation(picture)
+    pixels = _upright(*found[:2], rest if before == 1 else before, rest)
     return pixels._replace(cmyk=found[2], remarks=remarks)
 
 

@@ -4,6 +4,7 @@ What it cuts of 16-bit PNG and of contiguous TIFF is recovered by decoding twice
 and once for the low bytes; float colour and planes of TIFF are read by tifffile, PPM here.
 """
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -45,18 +46,14 @@ def numbers(value: object) -> tuple[int, ...]:
 
 def _decode_twice(picture: ImageFile.ImageFile, path: Path) -> Raw:
     """16 bits from two decodings to 8 bits, with the file's byte order as it is and turned."""
+    if picture.tile[0].args == "LA;16B":  # in mode RGBA, whose four bytes are the two values
+        picture.tile = [t._replace(args="RGBA") for t in picture.tile]
+        picture.load()
+        return np.array(picture).view(">u2").astype(np.uint16), 65535, False
     colour = picture.info.get("transparency")
-    grey_alpha = picture.mode == "LA"
     with Image.open(path, formats=[str(picture.format)]) as again:
-        for image, turned in ((picture, False), (again, True)):
-            image.tile = [t._replace(args=_other_byte(t.args, turned)) for t in image.tile]
-            if grey_alpha:  # Pillow knows no low bytes of this mode: take the bytes as they are
-                image.tile = [t._replace(args="RGBA") for t in image.tile]
-                image._mode = "RGBA"
-            image.load()
+        again.tile = [t._replace(args=_other_byte(t.args)) for t in again.tile]
         high, low = np.asarray(picture), np.asarray(again)
-    if grey_alpha:
-        high, low = high[..., ::2], high[..., 1::2]
     values = high.astype(np.uint16) << 8 | low
     if picture.mode == "RGB" and isinstance(colour, tuple):  # the one colour that is transparent
         opaque = (values != np.array(colour, dtype=np.uint16)).any(axis=-1, keepdims=True)
@@ -64,9 +61,7 @@ def _decode_twice(picture: ImageFile.ImageFile, path: Path) -> Raw:
     return values, 65535, picture.mode == "CMYK"
 
 
-def _other_byte(arguments: Any, turned: bool) -> Any:
-    if not turned:
-        return arguments
+def _other_byte(arguments: Any) -> Any:
     if isinstance(arguments, str):
         return arguments[:-1] + _OTHER_BYTE[arguments[-1]]
     first, *rest = arguments
@@ -77,6 +72,7 @@ def read_tiff(path: Path, label: str) -> Raw:
     """The first page of a TIFF that Pillow does not know: float colour, channels in planes."""
     import tifffile  # slow to import, and only for these
 
+    logging.getLogger("tifffile").disabled = True  # what it finds odd is said in one line, or not
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first

@@ -85,12 +85,13 @@ def write_photo(path: str | os.PathLike[str], image: torch.Tensor, photo: PhotoF
     ending = path.suffix.lower()
     check_choice("path ending", ending, ENCODINGS)
     check_finite("image", image)
-    if image.ndim not in (3, 4) or image.shape[-3] != 3 or image[..., 0, 0, 0].numel() != 1:
+    *batch, channels, height, width = image.shape if image.ndim > 2 else (0, 0, 0)
+    if batch not in ([], [1]) or channels != 3 or 0 in (height, width):
         raise ValueError(
             f"image: got shape {tuple(image.shape)}; expected (1, 3, H, W), one image for one photo"
         )
     how = ENCODINGS[ending]
-    image = image.detach().double().cpu().reshape(image.shape[-3:]).permute(1, 2, 0)
+    image = image.detach().double().cpu().reshape(3, height, width).permute(1, 2, 0)
     unit = (image.numpy() / 2 + 0.5).clip(0, 1)
     alpha = None
     if photo.alpha is not None:

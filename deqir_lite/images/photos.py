@@ -148,8 +148,7 @@ def _to_srgb(
     if space == "GRAY" and (profile is None or profile.space == "RGB"):
         colours = np.repeat(colours, 3, axis=-1)
     if profile is None and space == "CMYK":
-        inks = Image.fromarray((colours * 255).round().astype(np.uint8), "CMYK")
-        return np.asarray(inks.convert("RGB")) / 255, None
+        return (1 - colours[..., :3]) * (1 - colours[..., 3:]), None
     if profile is None:
         return colours, None
     if not profile.is_srgb():
