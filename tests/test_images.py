@@ -247,6 +247,11 @@ def test_uint8_refuses(x):
         to_uint8(x)
 
 
+def test_transparent_pictures_of_pillow_lie_on_white():
+    picture = to_picture(Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
+    assert picture.getextrema() == ((255, 255),) * 3
+
+
 def test_to_picture_refuses_several_images_and_odd_arrays():
     with pytest.raises(ValueError, match="expected one image"):
         to_picture(torch.zeros(2, 3, 4, 4))

@@ -5,13 +5,16 @@ together here: uncompressed lines between the headers.
 """
 
 import io
+import os
 import struct
 import zlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from deqir_lite.checks import check_choice
 from deqir_lite.images.metadata import Metadata, tiff_directory
 
 
@@ -41,6 +44,16 @@ _NONE = Metadata()
 
 PICTURE_ENDINGS = tuple(ENCODINGS)
 """What the name of a saved picture may end in."""
+
+
+def check_ending(path: Any) -> tuple[Path, str]:
+    """The path of a picture to write and its ending, a key of ``ENCODINGS``; else ValueError."""
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise ValueError(f"path: got {path!r}; expected the path of a picture to write")
+    path = Path(os.fsdecode(path))
+    ending = path.suffix.lower()
+    check_choice("path ending", ending, ENCODINGS)
+    return path, ending
 
 
 def encode(pixels: np.ndarray, ending: str, metadata: Metadata = _NONE) -> bytes:

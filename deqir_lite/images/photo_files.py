@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from deqir_lite._files import write_atomically
-from deqir_lite.checks import check_choice, check_finite
-from deqir_lite.images.encoding import ENCODINGS, encode
+from deqir_lite.checks import check_finite
+from deqir_lite.images.encoding import ENCODINGS, check_ending, encode
 from deqir_lite.images.metadata import Metadata
 from deqir_lite.images.profiles import Profile
 
@@ -81,9 +81,7 @@ def write_photo(path: str | os.PathLike[str], image: torch.Tensor, photo: PhotoF
 
     Returns the path. Raises as :func:`save_image` does.
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    check_choice("path ending", ending, ENCODINGS)
+    path, ending = check_ending(path)
     check_finite("image", image)
     *batch, channels, height, width = image.shape if image.ndim > 2 else (0, 0, 0)
     if batch not in ([], [1]) or channels != 3 or 0 in (height, width):

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from deqir_lite._files import write_atomically
-from deqir_lite.checks import check_choice, check_finite
-from deqir_lite.images.encoding import ENCODINGS, encode
+from deqir_lite.checks import check_finite
+from deqir_lite.images.encoding import check_ending, encode
 
 _IN_A_ROW, _GAP = 8, 2
 
@@ -37,12 +37,17 @@ def to_uint8(x: torch.Tensor) -> np.ndarray:
 
 
 def to_picture(image: torch.Tensor | np.ndarray | Image.Image) -> Image.Image:
-    """Turn one image into an RGB picture of Pillow, pixel for pixel.
+    """Turn one image into an RGB picture of Pillow, pixel for pixel, transparent ones on white.
 
     Accepts a tensor (C, H, W) or (1, C, H, W) in [-1, 1] with C = 1 or 3, an 8-bit array
     (H, W, 3), or a Pillow image. Raises ValueError for anything else.
     """
     if isinstance(image, Image.Image):
+        if image.mode.startswith(("I", "F")):  # Pillow would clip them, not scale them
+            raise ValueError(f"image: got a picture of Pillow's mode {image.mode}; expected 8 bits")
+        if image.has_transparency_data:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image.convert("RGBA"))
         return image.convert("RGB")
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
@@ -70,9 +75,7 @@ def save_image(path: str | os.PathLike[str], x: torch.Tensor | np.ndarray | Imag
     Returns the path. Raises FileNotFoundError when the folder does not exist, ValueError for
     an unknown ending, an empty batch, NaN or infinity; then no file is written.
     """
-    path = Path(path)
-    ending = path.suffix.lower()
-    check_choice("path ending", ending, ENCODINGS)
+    path, ending = check_ending(path)
     if isinstance(x, torch.Tensor) and x.ndim == 4 and len(x) > 1:
         pixels = _in_rows(to_uint8(x))
     else:

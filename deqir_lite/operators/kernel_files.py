@@ -71,7 +71,7 @@ def read_kernel(path: str | os.PathLike[str], *, image_size: Size | None = None)
 
     Taps are divided by their sum, so that the blur keeps the brightness; with a warning when
     numbers, other than a picture, do not sum to 1. Of an even side n, the centre is tap n // 2, as
-    of ``numpy.fft.fftshift``.
+    of ``numpy.fft.fftshift``. A picture is read as it is: its grey values are the taps.
 
     Args:
         path: a grey picture (black = 0), a .npy file with a 2-D array, or text: a line for each

@@ -357,6 +357,23 @@ def test_bad_images_to_write(tmp_path, image, message):
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
+@pytest.mark.parametrize("path", [None, 3, ["a.png"]])
+def test_no_paths_to_write_to(tmp_path, path):
+    photo = read_photo(picture("a.png")(tmp_path))
+    for write in (
+        lambda: save_image(path, photo.image),
+        lambda: write_photo(path, photo.image, photo),
+    ):
+        with pytest.raises(ValueError, match=r"^path: got .*; expected the path of a picture"):
+            write()
+
+
+@pytest.mark.parametrize("mode", ["I", "I;16", "F"])
+def test_deep_pictures_of_pillow_are_not_clipped(tmp_path, mode):
+    with pytest.raises(ValueError, match=f"image: got a picture of Pillow's mode {mode}; expected"):
+        save_image(tmp_path / "a.png", Image.new(mode, (8, 8), 300))
+
+
 def test_an_eps_named_png_starts_nothing(tmp_path, monkeypatch):
     import subprocess
 
