@@ -49,6 +49,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, name: str = "
     return Path(path)
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path for a terminal: names are bytes, and bytes that are not UTF-8 cannot be printed."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+def printable(text: str) -> str:
+    """Text that can be encoded: of a name that is not UTF-8, Python makes lone surrogates, here
+    written as \\udcff, which JSON reads back."""
+    return text.encode(errors="backslashreplace").decode()

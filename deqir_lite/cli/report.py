@@ -8,7 +8,6 @@ import torch
 import typer
 from PIL import Image
 
-from deqir_lite._files import shown
 from deqir_lite.images import side_by_side
 from deqir_lite.metrics import format_value
 from deqir_lite.operators.mask_files import MaskFile
@@ -45,7 +44,7 @@ def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterabl
     )
     if holes is not None:
         typer.echo(f"mask: {holes.describe()}")
-    typer.echo("\n".join(map(shown, files)))
+    typer.echo("\n".join(map(str, files)))
 
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deqir_lite._files import shown
+from deqir_lite._files import printable
 from deqir_lite.checks import check_size
 from deqir_lite.images.decoding import decode_file
 from deqir_lite.images.encoding import PICTURE_ENDINGS
@@ -53,7 +53,7 @@ class KernelFile:
         divided = "" if abs(self.total - 1) < 1e-6 else f", divided by their sum {self.total:.6g}"
         row, column = self.centre
         return (
-            f"{shown(self.path.name)}: {self.size[1]}x{self.size[0]} taps{divided}, "
+            f"{printable(self.path.name)}: {self.size[1]}x{self.size[0]} taps{divided}, "
             f"centre in row {row}, column {column} (from 0)"
         )
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from deqir_lite._files import shown
+from deqir_lite._files import printable
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.images import SMALLEST_SIDE, Frame
 from deqir_lite.images.decoding import Pixels, decode_file, oriented
@@ -34,7 +34,8 @@ class MaskFile:
         """One line: what was taken for a hole, and how much that is."""
         lost = 1 - float(self.mask.mean())
         height, width = self.mask.shape
-        return f"{shown(self.path.name)}: {self.hole} = hole, {lost:.1%} of {width}x{height} pixels"
+        name = printable(self.path.name)
+        return f"{name}: {self.hole} = hole, {lost:.1%} of {width}x{height} pixels"
 
 
 def load_mask(
