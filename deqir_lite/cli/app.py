@@ -167,6 +167,7 @@ def read_inputs(
     """
     check_choice("hole", hole, HOLES)
     if max_pixels is not None:
+        check_integer("max-pixels", max_pixels, 1)
         allow_pixels(max_pixels)
     picture = read_photo(photo, size=size)
     if mask is None:

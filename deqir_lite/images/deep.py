@@ -76,17 +76,22 @@ def read_tiff(path: Path, label: str) -> Raw:
     try:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
-            check_pixel_count((page.imagewidth, page.imagelength))
-            values, axes = page.asarray(), page.axes
+            size, samples = (page.imagewidth, page.imagelength), page.samplesperpixel
+            check_pixel_count(size)
             spaces = [tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB]
-            if page.photometric not in spaces or axes not in ("YX", "YXS", "SYX"):
-                raise ValueError(f"{getattr(page.photometric, 'name', '?')} with axes {axes}")
-            extra, bits = page.extrasamples or (), page.bitspersample
+            if page.photometric not in spaces or samples > 16:
+                kind = getattr(page.photometric, "name", page.photometric)
+                raise ValueError(f"{samples} channels of {kind}; expected grey or RGB")
+            values, extra, bits = page.asarray(), page.extrasamples or (), page.bitspersample
+            if page.axes == "SYX":
+                values = np.moveaxis(values, 0, -1)
+            if values.shape not in (size[::-1], (*size[::-1], samples)) or not values.size:
+                raise ValueError(f"pixels of the shape {values.shape} for {size[0]}x{size[1]}")
+    except MemoryError:
+        raise
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise refuse(f"{label} is a TIFF that is not read here ({reason})") from error
-    if axes == "SYX":
-        values = values.transpose(1, 2, 0)
     if values.ndim == 3 and extra and extra[0] != 2:  # not plain alpha
         if extra[0] == 1:
             raise refuse(f"{label} has colours multiplied by alpha; save it with straight alpha")
@@ -98,7 +103,7 @@ def read_tiff(path: Path, label: str) -> Raw:
         white = float(2 ** numbers(bits)[0] - 1)
     else:
         raise refuse(f"{label} has {values.dtype} pixels; expected 8 or 16 bits, or floats")
-    if values.ndim == 3 and values.shape[-1] > 4:
+    if values.ndim == 3 and not 1 <= values.shape[-1] <= 4:
         raise refuse(f"{label} has {values.shape[-1]} channels; expected 1 to 4")
     return values, white, False
 
@@ -113,7 +118,7 @@ def _deep_ppm(picture: ImageFile.ImageFile, path: Path, label: str) -> Raw | Non
     width, height = picture.size
     if codec != "ppm":
         raise refuse(f"{label} is a PPM in text with more than 8 bits; expected a binary one")
-    values = np.fromfile(path, dtype=">u2", count=width * height * 3, offset=offset)
-    if len(values) < width * height * 3:
+    if path.stat().st_size - offset < width * height * 6:
         raise ValueError("image file is truncated")
+    values = np.fromfile(path, dtype=">u2", count=width * height * 3, offset=offset)
     return values.reshape(height, width, 3).astype(np.uint16), float(most), False

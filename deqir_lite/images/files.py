@@ -10,6 +10,8 @@ from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from deqir_lite.checks import check_integer
+
 RASTER_FORMATS = (
     "PNG", "JPEG", "MPO", "TIFF", "WEBP", "AVIF", "JPEG2000", "GIF", "BMP", "DIB", "PPM", "HEIF",
 )  # fmt: skip
@@ -35,16 +37,15 @@ _KINDS = {
 }
 
 
-def allow_pixels(most: int) -> None:
-    """Let pictures of up to ``most`` pixels be opened, from now on, in this process.
+def allow_pixels(max_pixels: int) -> None:
+    """Let pictures of up to ``max_pixels`` be opened, from now on, in this process.
 
     A small file can hold a picture that fills the memory, so Pillow refuses more than twice
-    ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels by default. Raises ValueError unless ``most``
-    is a positive integer.
+    ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels by default. Raises ValueError unless
+    ``max_pixels`` is a positive integer.
     """
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise ValueError(f"max-pixels: got {most!r}; expected an integer >= 1")
-    Image.MAX_IMAGE_PIXELS = -(-most // 2)
+    check_integer("max_pixels", max_pixels, 1)
+    Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)
 
 
 def check_regular(name: str, path: Any, what: str) -> Path:

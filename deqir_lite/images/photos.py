@@ -109,22 +109,20 @@ def _unit(pixels: Pixels, frame: Frame, label: str) -> tuple[np.ndarray, np.ndar
         np.clip(unit, 0, 1, out=unit)
         return (unit[..., :-1], unit[..., -1:]) if pixels.alpha else (unit, None)
     if not pixels.alpha:
-        return _resize(values, frame.size, frame.size, white=pixels.white), None
+        return _resize(values, frame.size, white=pixels.white), None
     # Colours weighted by alpha: else what lies hidden under transparency would shine through.
     opaque = values[..., -1:] / np.float32(pixels.white)
-    alpha = _resize(opaque, frame.size, frame.size)
-    weighted = _resize(values[..., :-1] * opaque, frame.size, frame.size, white=pixels.white)
+    alpha = _resize(opaque, frame.size)
+    weighted = _resize(values[..., :-1] * opaque, frame.size, white=pixels.white)
     return np.divide(weighted, alpha, out=np.ones_like(weighted), where=alpha > 0).clip(0, 1), alpha
 
 
-def _resize(values: np.ndarray, height: int, width: int, *, white: float = 1.0) -> np.ndarray:
+def _resize(values: np.ndarray, size: int, *, white: float = 1.0) -> np.ndarray:
     """Lanczos with a support that grows with the reduction, on floats: no rounding to 8 bits."""
-    if values.shape[:2] == (height, width):
-        return values / white
     planes = []
     for c in range(values.shape[-1]):  # one by one: only one is held in floats whole
         plane = Image.fromarray(values[..., c].astype(np.float32) / np.float32(white))
-        planes.append(np.asarray(plane.resize((width, height), Image.Resampling.LANCZOS)))
+        planes.append(np.asarray(plane.resize((size, size), Image.Resampling.LANCZOS)))
     # Lanczos overshoots at edges; photos stay in their range.
     return np.clip(np.stack(planes, axis=-1), 0, 1).astype(np.float64)
 
@@ -158,4 +156,4 @@ def _to_srgb(
                 stacklevel=3,
             )
         colours = profile.to_srgb(colours)
-    return colours, data if profile.space == "RGB" else None
+    return colours, data if profile.reversible else None

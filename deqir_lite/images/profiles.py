@@ -18,6 +18,7 @@ _TO_XYZ = np.array(
 """Linear sRGB -> XYZ under D50, as in the sRGB profile of the ICC."""
 
 _GRID = np.linspace(0, 1, 65537)
+_CHANNELS = {"RGB": 3, "GRAY": 1, "CMYK": 4}
 _SLAB = 2**20  # values at once: the working copies of a large photo stay small
 
 
@@ -36,16 +37,24 @@ class Profile:
         try:
             self._cms = ImageCms.ImageCmsProfile(io.BytesIO(data))
             self.space = self._cms.profile.xcolor_space.strip()
+            if self.space not in _CHANNELS:
+                raise ValueError(f"it is of the space {self.space}")
+            self._shaper = _shaper_or_none(data, self.space)
+            self.exact = self._shaper is not None
+            self.to_srgb(np.zeros((1, 1, _CHANNELS[self.space])))
         except Exception as error:  # littleCMS says what it does not like in several types
             raise ValueError(f"its colour profile cannot be read ({error})") from error
-        if self.space not in ("RGB", "GRAY", "CMYK"):
-            raise ValueError(f"its colour profile is of the space {self.space}")
         self.data = data
-        try:
-            self._shaper = _shaper(data, self.space)
-        except (ValueError, IndexError, struct.error, np.linalg.LinAlgError):
-            self._shaper = None
-        self.exact = self._shaper is not None
+
+    @property
+    def reversible(self) -> bool:
+        """Whether sRGB can be brought back to it: tables may lead one way only."""
+        if self.space == "RGB" and not self.exact:
+            try:
+                self.from_srgb(np.zeros((1, 1, 3)))
+            except ImageCms.PyCMSError:
+                return False
+        return self.space == "RGB"
 
     def to_srgb(self, unit: np.ndarray) -> np.ndarray:
         """Colours (H, W, C) in [0, 1] -> sRGB (H, W, 3), clipped to what sRGB has."""
@@ -117,6 +126,14 @@ Shaper = tuple[list[np.ndarray], np.ndarray]
 """Tables of the curves to linear light on ``_GRID``, and the matrix from there to linear sRGB."""
 
 
+def _shaper_or_none(data: bytes, space: str) -> Shaper | None:
+    try:
+        with np.errstate(all="ignore"):
+            return _shaper(data, space)
+    except (ValueError, IndexError, struct.error):
+        return None
+
+
 def _shaper(data: bytes, space: str) -> Shaper | None:
     """None when the profile is not one of curves and a matrix. Source: ICC.1:2022, 10.6, 10.18."""
     tags = _tags(data)
@@ -130,7 +147,8 @@ def _shaper(data: bytes, space: str) -> Shaper | None:
         return None
     columns = [np.frombuffer(tags[c + b"XYZ"], ">i4", 3, 8) / 65536 for c in (b"r", b"g", b"b")]
     curves = [_curve(tags[c + b"TRC"]) for c in (b"r", b"g", b"b")]
-    return curves, np.linalg.inv(_TO_XYZ) @ np.stack(columns, axis=-1)
+    matrix = np.linalg.inv(_TO_XYZ) @ np.stack(columns, axis=-1)
+    return (curves, matrix) if np.linalg.cond(matrix) < 1000 else None
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:
@@ -153,7 +171,7 @@ def _curve(tag: bytes) -> np.ndarray:
         table = _parametric(struct.unpack_from(">H", tag, 8)[0], np.frombuffer(tag[12:40], ">i4"))
     else:
         raise ValueError("unknown type of curve")
-    if (np.diff(table) < 0).any() or table[-1] - table[0] < 0.5:
+    if not (np.diff(table) >= 0).all() or not table[-1] - table[0] >= 0.5:
         raise ValueError("the curve does not rise")
     return table
 

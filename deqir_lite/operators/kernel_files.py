@@ -152,7 +152,7 @@ def _from_npy(path: Path, label: str) -> np.ndarray:
     try:
         # Mapped: a header that promises more than the file holds is found before memory is taken.
         stored: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except Exception as error:  # its header is parsed as Python, which can fail in many ways
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{label} is no readable .npy file ({reason})") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "fiub":

@@ -121,10 +121,26 @@ def test_a_table_profile_of_rgb_has_a_way_back(tmp_path):
     assert abs(found.from_srgb(found.to_srgb(grey)) - grey).max() < 0.02
 
 
+def test_a_profile_without_a_way_back_is_left_out_of_the_copy(tmp_path, colours):
+    lab = np.full((2, 2, 2, 3), 128) + 100 * np.indices((2, 2, 2))[0][..., None] * [1, 0, 0]
+    data = files.table_profile(b"RGB ", lab)
+    Image.fromarray(colours).save(tmp_path / "a.png", icc_profile=data)
+    photo = read_photo(tmp_path / "a.png")
+    assert photo.metadata.profile is None
+    found = (photo.image[0].permute(1, 2, 0).numpy() + 1) * 127.5
+    assert abs(found - by_littlecms(colours, data)).max() < 0.01
+
+
 @pytest.mark.parametrize(
     ("mode", "data", "message"),
     [
         ("RGB", b"nonsense" * 40, "its colour profile cannot be read"),
+        (
+            "RGB",
+            files.matrix_profile([(0, 0, 0)] * 3, b"oops"),
+            "its colour profile cannot be read",
+        ),
+        ("RGB", files.icc(b"HSV ", {}), "its colour profile cannot be read .*HSV"),
         ("RGB", files.GREY, "is for GRAY, its pixels are RGB"),
         ("L", files.table_profile(b"CMYK", np.zeros((2, 2, 2, 2, 3))), "is for CMYK, its pixels"),
         ("CMYK", files.PROFILES["p3"], "is for RGB, its pixels are CMYK"),

@@ -308,7 +308,7 @@ def test_a_kernel_larger_than_the_photo(tmp_path, size, message):
 
 @pytest.mark.parametrize("most", [0, -1, 2.5, "9", True, None])
 def test_bad_limits(most):
-    with pytest.raises(ValueError, match=r"max-pixels: got .*; expected an integer >= 1"):
+    with pytest.raises(ValueError, match=r"max_pixels: got .*; expected an integer >= 1"):
         allow_pixels(most)
 
 
