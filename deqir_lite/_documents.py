@@ -8,6 +8,8 @@ from typing import Any
 import jinja2
 from tabulate import tabulate
 
+from deqir_lite._files import printable
+
 
 def table(rows: Iterable[Sequence[str]], header: Sequence[str]) -> str:
     """A table in Markdown; a | inside a cell is escaped."""
@@ -28,7 +30,7 @@ def render(template: str, **facts: Any) -> str:
     missing, and what formatting raises when one is of another kind.
     """
     text = _environment.get_template(template).render(facts)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return printable(re.sub(r"\n{3,}", "\n\n", text).strip()) + "\n"
 
 
 _environment = jinja2.Environment(

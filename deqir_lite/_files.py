@@ -15,7 +15,8 @@ def replacing(path: str | os.PathLike[str], *, name: str = "path") -> Iterator[P
     A reader sees the old file or the whole new one; after an error the old one is untouched and
     nothing new is left behind. ``name`` is the argument that error messages name.
 
-    Raises FileNotFoundError when the folder does not exist, ValueError when ``path`` is a folder.
+    Raises FileNotFoundError when the folder does not exist, ValueError when ``path`` is a folder,
+    a pipe or a device.
     """
     path = Path(path)
     check_place(path, name=name)
@@ -37,6 +38,8 @@ def check_place(path: Path, *, name: str = "path") -> None:
         raise FileNotFoundError(f"{name}: no folder {str(path.parent)!r} to write {path.name!r} in")
     if path.is_dir():
         raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{name}: {str(path)!r} is a pipe or a device; expected a file name")
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, *, name: str = "path") -> Path:
@@ -44,3 +47,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, *, name: str = "
     with replacing(path, name=name) as temporary:
         temporary.write_bytes(data)
     return Path(path)
+
+
+def printable(text: str) -> str:
+    """Text that can be encoded: of a name that is not UTF-8, Python makes lone surrogates, here
+    written as \\udcff, which JSON reads back."""
+    return text.encode(errors="backslashreplace").decode()

@@ -5,12 +5,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-from deqir_lite._files import write_atomically
+from deqir_lite._files import printable, write_atomically
 
 
 def to_json(value: Any) -> str:
     """Indented JSON; NaN and infinities, which JSON does not know, as the strings "nan", "inf"."""
-    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return printable(text) + "\n"
 
 
 def write_json(path: Path, value: Any, *, name: str = "path") -> Path:

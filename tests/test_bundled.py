@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from deqir_lite import bundled
-from deqir_lite.operators.masks import load_mask
+from deqir_lite.operators.mask_files import load_mask
 from deqir_lite.priors.files import WEIGHTS_FILE
 
 

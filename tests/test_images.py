@@ -188,12 +188,6 @@ def test_not_an_image(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_floating_point_tiff(tmp_path):
-    Image.fromarray(np.ones((8, 8), dtype=np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(ValueError, match="mode 'F'"):
-        load_photo(tmp_path / "a.tif")
-
-
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif", "gif"])
 def test_truncated_anywhere(tmp_path, rgb, ending):
     whole = write(tmp_path / f"whole.{ending}", np.tile(rgb, (4, 4, 1))).read_bytes()
@@ -253,6 +247,11 @@ def test_uint8_refuses(x):
         to_uint8(x)
 
 
+def test_transparent_pictures_of_pillow_lie_on_white():
+    picture = to_picture(Image.new("RGBA", (4, 4), (0, 0, 0, 0)))
+    assert picture.getextrema() == ((255, 255),) * 3
+
+
 def test_to_picture_refuses_several_images_and_odd_arrays():
     with pytest.raises(ValueError, match="expected one image"):
         to_picture(torch.zeros(2, 3, 4, 4))
@@ -269,6 +268,27 @@ def test_saved_png_is_read_back(tmp_path_factory, height, width, seed):
     torch.testing.assert_close(
         load_photo(path, dtype=torch.float64), as_tensor(pixels), atol=1e-14, rtol=0
     )
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "webp"])
+def test_a_batch_is_saved_in_rows(tmp_path, ending):
+    x = torch.rand(11, 3, 9, 10, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    path = save_image(tmp_path / f"a.{ending}", x)
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    assert sheet.shape == (9 + 2 + 9, 8 * 12 - 2, 3)
+    levels = to_uint8(x)
+    for k in range(11):
+        top, left = k // 8 * 11, k % 8 * 12
+        assert np.array_equal(sheet[top : top + 9, left : left + 10], levels[k])
+    assert (sheet[9:11] == 255).all()
+    assert (sheet[11:, 3 * 12 - 2 :] == 255).all()
+    one = np.asarray(Image.open(save_image(path, x[:1])).convert("RGB"))
+    assert np.array_equal(one, levels[0])
+
+
+def test_a_batch_of_none(tmp_path):
+    with pytest.raises(ValueError, match=r"x: got shape \(0, 3, 8, 8\)"):
+        save_image(tmp_path / "a.png", torch.zeros(0, 3, 8, 8))
 
 
 def test_save_clamps(tmp_path):

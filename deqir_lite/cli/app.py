@@ -1,20 +1,24 @@
 """What all commands share: the application, one-line errors, devices."""
 
 import functools
+import io
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from torch import Tensor
 
 from deqir_lite._files import check_place
 from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.images import PICTURE_ENDINGS
+from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
 from deqir_lite.memory import is_out_of_memory
+from deqir_lite.operators.mask_files import HOLES, MaskFile, read_mask
 from deqir_lite.schedule import spacing_power
 
 app = typer.Typer(
@@ -30,6 +34,12 @@ def option(panel: str | None, help: str, *flags: str) -> Any:
     return typer.Option(*flags, help=help, rich_help_panel=panel)
 
 
+MaxPixels = Annotated[
+    int | None, option("Photo", "Most pixels that a picture may have. Default 179 million.")
+]
+Hole = Annotated[str, option("Photo", f"What is lost in --mask: {', '.join(HOLES)}.")]
+
+
 def names(known: Iterable[str]) -> str:
     """Known names for a help text."""
     return ", ".join(known)
@@ -40,6 +50,8 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _print_warning
@@ -141,6 +153,26 @@ def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
         taken[path.resolve()] = "another output of this command"
 
 
-def mask_file(name: str) -> str | Path:
-    """The bundled mask of that name, else the file."""
-    return mask_path(name) if name in mask_names() else name
+def read_inputs(
+    photo: Path,
+    mask: str | None,
+    size: int | None,
+    hole: str,
+    max_pixels: int | None,
+    measured: bool,
+) -> tuple[Tensor, MaskFile | None]:
+    """A photo (1, 3, H, W) and its mask: a bundled one by name, which fits any photo, or a file.
+
+    A mask has the size of the restored photo, so that of a measurement is not checked here.
+    """
+    check_choice("hole", hole, HOLES)
+    if max_pixels is not None:
+        check_integer("max-pixels", max_pixels, 1)
+        allow_pixels(max_pixels)
+    picture = read_photo(photo, size=size)
+    if mask is None:
+        return picture.on_white(), None
+    if mask in mask_names():
+        return picture.on_white(), read_mask(mask_path(mask), size=size, hole=hole)
+    frame = None if measured else picture.frame
+    return picture.on_white(), read_mask(mask, size=size, frame=frame, hole=hole)

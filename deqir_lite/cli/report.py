@@ -1,5 +1,7 @@
 """What ``restore`` says: its numbers in a few lines, a sheet of samples, help against memory."""
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,12 +10,13 @@ from PIL import Image
 
 from deqir_lite.images import side_by_side
 from deqir_lite.metrics import format_value
+from deqir_lite.operators.mask_files import MaskFile
 
 _IN_A_ROW = 8
 
 
-def print_report(numbers: dict[str, Any]) -> None:
-    """What was gained, where the truth is known, and what it took."""
+def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterable[Path]) -> None:
+    """What was gained, where the truth is known, what it took, and what lies where."""
     samples, simple = numbers["samples"], numbers["simple"]
     if not numbers["measured"]:
         _print_quality(numbers, "psnr", ".2f", " dB")
@@ -39,6 +42,9 @@ def print_report(numbers: dict[str, Any]) -> None:
         f"||A x - y|| = {numbers['consistency']:.1e}"
         + ("" if numbers["converged"] else ", NOT converged")
     )
+    if holes is not None:
+        typer.echo(f"mask: {holes.describe()}")
+    typer.echo("\n".join(map(str, files)))
 
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
@@ -52,6 +58,13 @@ def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -
     if (samples := numbers["samples"]) > 1:
         line += f" (average of {samples}: {shown('average')}, mean of {samples}: {shown('mean')})"
     typer.echo(line)
+
+
+def deviation_picture(samples: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """The standard deviation of samples (N, 3, H, W) in grey, and what white is of 255 levels."""
+    deviation = samples.var(dim=0).mean(dim=0, keepdim=True).sqrt()
+    white = float(deviation.max())
+    return 2 * deviation / (white or 1) - 1, white * 255 / 2
 
 
 def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:

@@ -13,24 +13,26 @@ from deqir_lite.bundled import mask_names
 from deqir_lite.chain import PRESETS
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import (
+    Hole,
+    MaxPixels,
     check_outputs,
     check_seed,
     check_timesteps,
-    mask_file,
     names,
     one_line_errors,
     option,
     read_deviation,
+    read_inputs,
     read_spacing,
 )
-from deqir_lite.cli.report import memory_advice, print_report, sample_sheet
+from deqir_lite.cli.report import deviation_picture, memory_advice, print_report, sample_sheet
 from deqir_lite.device import choose_device
 from deqir_lite.fixedpoint import FORMS
-from deqir_lite.images import PICTURE_ENDINGS, load_photo, save_image, side_by_side
+from deqir_lite.images import PICTURE_ENDINGS, save_image, side_by_side
 from deqir_lite.memory import explaining_memory
 from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
-from deqir_lite.operators.masks import load_mask
+from deqir_lite.operators.mask_files import HOLES
 from deqir_lite.priors.load import load_prior
 from deqir_lite.restoration import SAMPLERS, SolveOptions, choose, pose_problem, restore_problem
 from deqir_lite.restoration.defaults import AUTO
@@ -71,10 +73,12 @@ def restore(
         str | None,
         option(
             _PHOTO,
-            "Own mask for an inpaint or old-photo task: a picture, white = kept, as large as the "
-            f"restored photo; or {names(mask_names())}.",
+            "Own mask for an inpaint or old-photo task: a picture, as large as the photo; or "
+            f"{names(mask_names())}.",
         ),
     ] = None,
+    hole: Hole = HOLES[0],
+    max_pixels: MaxPixels = None,
     size: Annotated[
         int | None,
         option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
@@ -185,8 +189,7 @@ def restore(
     files += [] if report is None else [report]
     check_outputs(photo, files, report)
     place = choose_device(device)
-    picture = load_photo(photo, size=size)
-    holes = None if mask is None else load_mask(mask_file(mask), size=size)
+    picture, holes = read_inputs(photo, mask, size, hole, max_pixels, measured)
     model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
     check_timesteps(timesteps or 1, model.schedule.num_train_timesteps)
     advice = memory_advice(picture, timesteps, samples, measured, sampler, max_batch)
@@ -195,7 +198,7 @@ def restore(
             picture.to(place),
             task,
             measured=measured,
-            mask=holes,
+            mask=None if holes is None else holes.mask,
             mask_seed=mask_seed,
             sigma_y=noise,
             divisor=getattr(model, "size_divisor", 1),
@@ -238,13 +241,10 @@ def restore(
     sheet = side_by_side([picture, *result.images.values()], labels=labels)
     written: list[Tensor | Image] = [result.restored, sheet]
     if samples > 1:
-        deviation = result.samples.var(dim=0).mean(dim=0, keepdim=True).sqrt()
-        white = float(deviation.max())
-        numbers["deviation_white"] = white * 255 / 2
-        written += [sample_sheet(result.samples, seed), 2 * deviation / (white or 1) - 1]
+        deviation, numbers["deviation_white"] = deviation_picture(result.samples)
+        written += [sample_sheet(result.samples, seed), deviation]
     for path, image in zip(files, written, strict=False):  # the last file may be the report
         save_image(path, image)
     if report is not None:
         write_json(report, numbers, name="report")
-    print_report(numbers)
-    typer.echo("\n".join(map(str, files)))
+    print_report(numbers, holes, files)

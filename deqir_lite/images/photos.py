@@ -1,23 +1,26 @@
-"""Photos on disk -> image tensors (1, 3, H, W) with values in [-1, 1]."""
+"""Photos on disk -> image tensors (1, 3, H, W) in sRGB with values in [-1, 1]."""
 
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from deqir_lite.checks import check_integer
-from deqir_lite.images.pictures import PICTURE_ENDINGS
+from deqir_lite.images.decoding import Pixels, decode_file
+from deqir_lite.images.encoding import PICTURE_ENDINGS
+from deqir_lite.images.photo_files import Frame, PhotoFile
+from deqir_lite.images.profiles import Profile
 
 SMALLEST_SIDE = 8
 """Photos with fewer pixels a side are refused: no operator or prior can do anything with them."""
 
-PHOTO_ENDINGS = (*PICTURE_ENDINGS, ".webp", ".bmp")
+PHOTO_ENDINGS = (
+    *PICTURE_ENDINGS, ".bmp", ".jpe", ".jfif", ".avif", ".heic", ".heif", ".hif", ".jp2", ".j2k",
+    ".ppm", ".pgm", ".pnm", ".pfm",
+)  # fmt: skip
 """What the name of a photo ends in, where a folder is searched for photos."""
-
-_EIGHT_BIT_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
 def load_photo(
@@ -27,83 +30,130 @@ def load_photo(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> torch.Tensor:
-    """Read a photo as a tensor (1, 3, H, W) in [-1, 1].
+    """Read a photo as a tensor (1, 3, H, W) in [-1, 1], transparent pixels laid on white.
 
-    8-bit value v becomes v / 127.5 - 1; 16-bit values are scaled alike. Grey and palette photos
-    become RGB, transparent pixels are laid on white, the EXIF orientation is applied.
+    All else, arguments and errors too, as in :func:`read_photo`.
+    """
+    return read_photo(path, size=size, dtype=dtype, device=device).on_white()
+
+
+def read_photo(
+    path: str | os.PathLike[str],
+    *,
+    size: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> PhotoFile:
+    """Read a photo with all that is to be kept of it.
+
+    8-bit value v becomes v / 127.5 - 1; values of 16 bits, and floats in [0, 1], are scaled alike.
+    Grey and palette photos become RGB, an ICC profile is converted to sRGB, the EXIF orientation
+    is applied. Warns of a profile that cannot be read, of values of which only 8 bits can be read,
+    and of several pictures in a file, of which the first is read.
 
     Args:
-        path: a PNG, JPEG or TIFF file, or any other raster format that Pillow reads.
+        path: a PNG, JPEG, TIFF or WebP file, or of another format in ``RASTER_FORMATS``.
         size: crop the largest centred square and resize it (antialiased, Lanczos) to
             ``size`` x ``size`` pixels; None keeps the photo as it is.
-        dtype: floating-point type of the result.
-        device: where the result lives; None is torch's default.
+        dtype: floating-point type of the image.
+        device: where the image lives; None is torch's default.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not an image, corrupt, fewer than 8 pixels a side, or a bad ``size``.
+        ValueError: no regular file, not a picture, corrupt, fewer than 8 pixels a side, more pixels
+            than :func:`allow_pixels` allows, floats beyond [0, 1], or a bad ``size``.
     """
-    path = Path(path)
     if size is not None:
         check_integer("size", size, minimum=SMALLEST_SIDE)
-    if not dtype.is_floating_point:
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ValueError(f"dtype: got {dtype}; expected a floating-point dtype")
-    if not path.exists():
-        raise FileNotFoundError(f"path: no photo {str(path)!r}")
-    if path.is_dir():
-        raise ValueError(f"path: {str(path)!r} is a folder; expected a photo")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata: only the pixels count here
-            with Image.open(path) as file:
-                file.load()
-                photo = ImageOps.exif_transpose(file)
-    except Exception as error:  # a damaged file can make a decoder raise nearly anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"path: {str(path)!r} is no readable photo ({reason})") from error
-    width, height = photo.size
+    pixels, metadata, path = decode_file(path)
+    label = f"path: {str(path)!r}"
+    height, width = pixels.values.shape[:2]
     if min(width, height) < SMALLEST_SIDE:
         raise ValueError(
-            f"path: {str(path)!r} has {width}x{height} pixels; "
+            f"{label} has {width}x{height} pixels; "
             f"expected at least {SMALLEST_SIDE}x{SMALLEST_SIDE}"
         )
-    if size is not None:  # crop first: a large photo is then never held in floats whole
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        photo = photo.crop((left, top, left + side, top + side))
-    unit = _unit_rgb(photo, path)
-    if size is not None and size != unit.shape[0]:
-        unit = _resize(unit, size)
-    image = torch.from_numpy(unit).permute(2, 0, 1).unsqueeze(0) * 2 - 1
-    return image.contiguous().to(dtype=dtype, device=device)
+    for remark in pixels.remarks:
+        warnings.warn(f"{label} {remark}", stacklevel=2)
+    frame = Frame(pixels.stored, (height, width), pixels.orientation, size)
+    depth = "uint16" if pixels.values.dtype == np.uint16 else "uint8"
+    depth = "float32" if pixels.values.dtype.kind == "f" else depth
+    colours, alpha = _unit(pixels, frame, label)
+    colours, profile = _to_srgb(colours, pixels, metadata.profile, label)
+    if alpha is not None:
+        colours = np.where(alpha > 0, colours, 1.0)
+    return PhotoFile(
+        _tensor(colours).mul_(2).sub_(1).to(dtype=dtype, device=device),
+        None if alpha is None else _tensor(alpha),
+        depth,
+        metadata._replace(profile=profile),
+        frame,
+        path,
+    )
 
 
-def _unit_rgb(photo: Image.Image, path: Path) -> np.ndarray:
-    """Any Pillow mode -> float64 (H, W, 3) in [0, 1]."""
-    if photo.mode.startswith("I"):  # one grey channel of 16 bits, kept at full precision
-        grey = np.asarray(photo).astype(np.float64) / 65535
-        if grey.min() < 0 or grey.max() > 1:
-            raise ValueError(f"path: {str(path)!r} has values beyond 16 bits; expected 8 or 16")
-        return np.repeat(grey[..., None], 3, axis=2)
-    if photo.mode not in _EIGHT_BIT_MODES:
-        raise ValueError(
-            f"path: {str(path)!r} has pixels of Pillow's mode {photo.mode!r}; "
-            "expected grey, RGB, RGBA, palette or CMYK with 8 or 16 bits"
-        )
-    if photo.has_transparency_data:
-        rgba = np.asarray(photo.convert("RGBA")).astype(np.float64) / 255
-        opacity = rgba[..., 3:]
-        return rgba[..., :3] * opacity + (1 - opacity)
-    return np.asarray(photo.convert("RGB")).astype(np.float64) / 255
+def _tensor(unit: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(unit.transpose(2, 0, 1)))[None]
 
 
-def _resize(unit: np.ndarray, size: int) -> np.ndarray:
+def _unit(pixels: Pixels, frame: Frame, label: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours (H, W, C) and alpha (H, W, 1), float64 in [0, 1], cropped and resized first."""
+    values = pixels.values[frame.crop]  # first: a large photo is never held in floats whole
+    low, high = float(values.min()), float(values.max())
+    if values.dtype.kind == "f" and not (low >= -1e-3 and high <= 1 + 1e-3):
+        raise ValueError(f"{label} has values from {low:.4g} to {high:.4g}; expected [0, 1]")
+    if frame.size is None or frame.size == values.shape[0]:
+        unit = values / pixels.white
+        np.clip(unit, 0, 1, out=unit)
+        return (unit[..., :-1], unit[..., -1:]) if pixels.alpha else (unit, None)
+    if not pixels.alpha:
+        return _resize(values, frame.size, white=pixels.white), None
+    # Colours weighted by alpha: else what lies hidden under transparency would shine through.
+    opaque = values[..., -1:] / np.float32(pixels.white)
+    alpha = _resize(opaque, frame.size)
+    weighted = _resize(values[..., :-1] * opaque, frame.size, white=pixels.white)
+    return np.divide(weighted, alpha, out=np.ones_like(weighted), where=alpha > 0).clip(0, 1), alpha
+
+
+def _resize(values: np.ndarray, size: int, *, white: float = 1.0) -> np.ndarray:
     """Lanczos with a support that grows with the reduction, on floats: no rounding to 8 bits."""
-    planes = [
-        Image.fromarray(unit[..., c].astype(np.float32)).resize(
-            (size, size), Image.Resampling.LANCZOS
-        )
-        for c in range(3)
-    ]
+    planes = []
+    for c in range(values.shape[-1]):  # one by one: only one is held in floats whole
+        plane = Image.fromarray(values[..., c].astype(np.float32) / np.float32(white))
+        planes.append(np.asarray(plane.resize((size, size), Image.Resampling.LANCZOS)))
     # Lanczos overshoots at edges; photos stay in their range.
-    return np.clip(np.stack([np.asarray(p) for p in planes], axis=-1), 0, 1).astype(np.float64)
+    return np.clip(np.stack(planes, axis=-1), 0, 1).astype(np.float64)
+
+
+def _to_srgb(
+    colours: np.ndarray, pixels: Pixels, data: bytes | None, label: str
+) -> tuple[np.ndarray, bytes | None]:
+    """sRGB (H, W, 3), and the profile that a copy in colour is to have."""
+    space = "CMYK" if pixels.cmyk else "GRAY" if colours.shape[-1] == 1 else "RGB"
+    profile = None
+    if data is not None:
+        try:
+            profile = Profile(data)
+            if profile.space != space and (profile.space, space) != ("RGB", "GRAY"):
+                raise ValueError(
+                    f"its colour profile is for {profile.space}, its pixels are {space}"
+                )
+        except ValueError as error:
+            warnings.warn(f"{label}: {error}; it is taken as sRGB", stacklevel=3)
+            profile = None
+    if space == "GRAY" and (profile is None or profile.space == "RGB"):
+        colours = np.repeat(colours, 3, axis=-1)
+    if profile is None and space == "CMYK":
+        return (1 - colours[..., :3]) * (1 - colours[..., 3:]), None
+    if profile is None:
+        return colours, None
+    if not profile.is_srgb():
+        if not profile.exact and pixels.white > 255:
+            warnings.warn(
+                f"{label}: its colour profile is made of tables, which work with 8 bits",
+                stacklevel=3,
+            )
+        colours = profile.to_srgb(colours)
+    return colours, data if profile.reversible else None

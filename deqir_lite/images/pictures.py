@@ -1,27 +1,17 @@
 """Image tensors in [-1, 1] -> 8-bit pictures, in memory and on disk."""
 
-import io
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
 from deqir_lite._files import write_atomically
-from deqir_lite.checks import check_choice, check_finite
+from deqir_lite.checks import check_finite
+from deqir_lite.images.encoding import check_ending, encode
 
-_FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".png": ("PNG", {}),
-    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
-    ".tif": ("TIFF", {}),
-    ".tiff": ("TIFF", {}),
-}
-
-PICTURE_ENDINGS = tuple(_FORMATS)
-"""What the name of a saved picture may end in."""
+_IN_A_ROW, _GAP = 8, 2
 
 
 def to_unit_range(x: torch.Tensor) -> torch.Tensor:
@@ -47,12 +37,17 @@ def to_uint8(x: torch.Tensor) -> np.ndarray:
 
 
 def to_picture(image: torch.Tensor | np.ndarray | Image.Image) -> Image.Image:
-    """Turn one image into an RGB picture of Pillow, pixel for pixel.
+    """Turn one image into an RGB picture of Pillow, pixel for pixel, transparent ones on white.
 
     Accepts a tensor (C, H, W) or (1, C, H, W) in [-1, 1] with C = 1 or 3, an 8-bit array
     (H, W, 3), or a Pillow image. Raises ValueError for anything else.
     """
     if isinstance(image, Image.Image):
+        if image.mode.startswith(("I", "F")):  # Pillow would clip them, not scale them
+            raise ValueError(f"image: got a picture of Pillow's mode {image.mode}; expected 8 bits")
+        if image.has_transparency_data:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image.convert("RGBA"))
         return image.convert("RGB")
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
@@ -69,19 +64,33 @@ def to_picture(image: torch.Tensor | np.ndarray | Image.Image) -> Image.Image:
 
 
 def save_image(path: str | os.PathLike[str], x: torch.Tensor | np.ndarray | Image.Image) -> Path:
-    """Save one image as an 8-bit file, all or nothing.
+    """Save one image, or a batch of them in rows, as an 8-bit file in sRGB, all or nothing.
 
     Args:
-        path: ends in .png, .tif or .tiff (lossless), .jpg or .jpeg (quality 95); its folder
+        path: ends in .png, .tif, .tiff, .webp (lossless), .jpg or .jpeg (quality 95); its folder
             must exist.
-        x: a tensor (1, 3, H, W) or (3, H, W), clamped to [-1, 1]; or what ``to_picture`` takes.
+        x: a tensor (B, 3, H, W) or (3, H, W), clamped to [-1, 1]; or what ``to_picture`` takes.
+            Several images stand in rows of up to 8, 2 white pixels between them, as in torchvision.
 
     Returns the path. Raises FileNotFoundError when the folder does not exist, ValueError for
-    an unknown ending, several images, NaN or infinity; then no file is written.
+    an unknown ending, an empty batch, NaN or infinity; then no file is written.
     """
-    path = Path(path)
-    check_choice("path ending", path.suffix.lower(), _FORMATS)
-    kind, options = _FORMATS[path.suffix.lower()]
-    encoded = io.BytesIO()
-    to_picture(x).save(encoded, format=kind, **options)
-    return write_atomically(path, encoded.getvalue())
+    path, ending = check_ending(path)
+    if isinstance(x, torch.Tensor) and x.ndim == 4 and len(x) > 1:
+        pixels = _in_rows(to_uint8(x))
+    else:
+        pixels = np.asarray(to_picture(x))
+    return write_atomically(path, encode(pixels, ending))
+
+
+def _in_rows(images: np.ndarray) -> np.ndarray:
+    """(B, H, W, 3) -> one array with up to 8 images a row."""
+    count, height, width, _ = images.shape
+    columns = min(count, _IN_A_ROW)
+    rows = -(-count // columns)
+    down, across = height + _GAP, width + _GAP
+    sheet = np.full((rows * down - _GAP, columns * across - _GAP, 3), 255, dtype=np.uint8)
+    for k, image in enumerate(images):
+        top, left = k // columns * down, k % columns * across
+        sheet[top : top + height, left : left + width] = image
+    return sheet

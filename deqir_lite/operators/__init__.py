@@ -13,7 +13,9 @@ from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
 from deqir_lite.operators.dense import MatrixOperator
 from deqir_lite.operators.external import DeepinvOperator, measurement_from_unit_range
 from deqir_lite.operators.fourier import FFTBlur
+from deqir_lite.operators.kernel_files import load_kernel
 from deqir_lite.operators.kernels import motion_kernel
+from deqir_lite.operators.mask_files import load_mask
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
@@ -42,6 +44,8 @@ __all__ = [
     "gaussian_blur",
     "gaussian_kernel",
     "hadamard_matrix",
+    "load_kernel",
+    "load_mask",
     "make_task",
     "measurement_from_unit_range",
     "motion_kernel",

@@ -24,7 +24,7 @@ class FFTBlur(SpectralOperator):
 
     Args:
         kernel: 2-D with odd sides, its centre at the middle tap. One that is larger than the
-            image wraps around.
+            image wraps around. :func:`load_kernel` reads one from a file.
         threshold: for |h|, which is 1 at frequency 0 for a kernel of sum 1.
 
     Raises:

@@ -1,29 +1,13 @@
-"""Masks (H, W) with 1 = kept and 0 = lost: drawn from a seed, or read from a picture."""
-
-import os
+"""Masks (H, W) with 1 = kept and 0 = lost, drawn from a seed."""
 
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from deqir_lite.checks import check_integer, check_interval, check_size
-from deqir_lite.images import load_photo
 from deqir_lite.operators.base import Size
 
 _TEXT = "every restored photo is one fixed point of a long chain of small steps"
-
-
-def load_mask(path: str | os.PathLike[str], *, size: int | None = None) -> Tensor:
-    """Read a mask (H, W) from a picture: what is brighter than middle grey is kept.
-
-    ``size`` crops and resizes as :func:`load_photo` does for the photo that the mask belongs to.
-    Raises FileNotFoundError or ValueError as :func:`load_photo`, and ValueError when nothing is
-    kept.
-    """
-    mask = (load_photo(path, size=size)[0].mean(dim=0) > 0).float()
-    if not bool(mask.any()):
-        raise ValueError(f"mask: {os.fspath(path)!r} is black: it keeps no pixel")
-    return mask
 
 
 def random_mask(image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> Tensor:

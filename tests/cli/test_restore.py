@@ -365,6 +365,32 @@ def test_own_mask(restore, folder, photo, tmp_path):
     assert not changed[kept > 0].any()
 
 
+@pytest.mark.parametrize("hole", ["white", "opaque"])
+def test_what_is_a_hole_can_be_said_and_is_printed(restore, folder, photo, tmp_path, hole):
+    lost = np.zeros((32, 32), dtype=np.uint8)
+    lost[8:12, 20:30] = 255
+    pixel_mask = lost if hole == "white" else np.stack([0 * lost, lost], axis=-1)
+    Image.fromarray(pixel_mask).save(tmp_path / "holes.png")
+    mask = ("--mask", tmp_path / "holes.png", "--hole", hole)
+    result = restore("--task", "inpaint-box", *mask)
+    assert result.exit_code == 0, result.output
+    assert f"mask: holes.png: {hole} = hole, 3.9% of 32x32 pixels" in result.stdout
+    changed = abs(pixels(folder / "out.png") - pixels(photo)).max(axis=-1) > 1
+    assert changed[lost > 0].mean() > 0.5
+    assert not changed[lost == 0].any()
+
+
+def test_names_that_are_not_utf_8(restore, folder, photo, tmp_path):
+    name = b"\xff.png".decode(errors="surrogateescape")
+    photo.rename(tmp_path / name)
+    options = ("--report", folder / "report.json")
+    result = restore(*options, photo=tmp_path / name, out=folder / name)
+    assert result.exit_code == 0, result.output
+    assert "\\xff.png" in result.stdout or "\\udcff.png" in result.stdout
+    assert json.loads((folder / "report.json").read_text())["photo"] == str(tmp_path / name)
+    assert (folder / name).exists()
+
+
 def test_bundled_mask(restore, folder):
     report = folder / "report.json"
     result = restore("--task", "old-photo", "--mask", "scratch", "--size", 64, "--report", report)
@@ -543,7 +569,31 @@ def test_bad_numbers(refuses, option, value, message):
 
 
 def test_a_mask_that_is_not_there(refuses, no_work):
-    refuses("--mask", "absent.png", message="path: no photo 'absent.png'")
+    refuses("--mask", "absent.png", message="mask: no mask 'absent.png'")
+
+
+def test_an_own_mask_of_another_size(refuses, no_work, tmp_path):
+    Image.fromarray(np.eye(30, dtype=bool)).save(tmp_path / "mask.png")
+    message = "has 30x30 pixels; expected 32x32, as its photo"
+    refuses("--mask", tmp_path / "mask.png", message=message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--mask", "box", "--hole", "grey"), "hole: unknown value 'grey'; known: auto, black"),
+        (("--max-pixels", 0), "max-pixels: got 0; expected an integer >= 1"),
+        (("--max-pixels", 400), "exceeds limit of 400"),
+    ],
+)
+def test_bad_picture_options(refuses, no_work, monkeypatch, options, message):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    refuses(*options, message=message)
+
+
+def test_a_pipe_as_a_photo(refuses, no_work, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    refuses(photo=tmp_path / "pipe.png", message="is a named pipe; expected a photo in a regular")
 
 
 def test_a_mask_of_another_size(refuses):

@@ -17,7 +17,7 @@ from deqir_lite.operators import (
     stripe_mask,
     text_mask,
 )
-from deqir_lite.operators.masks import load_mask
+from deqir_lite.operators.mask_files import load_mask
 
 GENERATORS = [text_mask, stripe_mask, box_mask, random_mask, scratch_mask]
 MASKED = [Inpainting, MaskedGrayscale, lambda mask: PooledMaskedGrayscale(mask, 2)]
