@@ -140,6 +140,7 @@ def restore(
             "id (owner/name), or module:function or file.py:function of your own.",
         ),
     ] = "photo64",
+    label: Annotated[int | None, option(_CHAIN, "Of a class-conditional network: which.")] = None,
     device: Annotated[str, option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
     dtype: Annotated[str, option(_CHAIN, f"Inside the network: {names(DTYPES)}.")] = "float32",
     max_batch: Annotated[
@@ -187,7 +188,7 @@ def restore(
     place = choose_device(device)
     picture = load_photo(photo, size=size)
     holes = None if mask is None else load_mask(mask_file(mask), size=size)
-    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
+    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch, label=label)
     check_timesteps(timesteps or 1, model.schedule.num_train_timesteps)
     advice = memory_advice(picture, timesteps, samples, measured, sampler, max_batch)
     with explaining_memory(advice):
@@ -225,6 +226,7 @@ def restore(
         "samples": samples,
         "sampler": sampler,
         "prior": prior,
+        "label": label,
         "device": str(place),
         "dtype": dtype,
         "form": form if sampler == "parallel" else None,
