@@ -59,9 +59,10 @@ def of_schema(content: dict[str, Any], kind: type[Kind], where: str) -> Kind:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise ValueError(f"{where}: {field} is missing") from error
         message = first["msg"].replace("Input should", "expected it to")
-        came = "" if first["type"] == "missing" else f" got {_brief(first['input'])};"
-        raise ValueError(f"{where}: {field}:{came} {message}") from error
+        raise ValueError(f"{where}: {field}: got {_brief(first['input'])}; {message}") from error
 
 
 def _brief(value: Any) -> str:

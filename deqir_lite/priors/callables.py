@@ -13,7 +13,7 @@ import torch
 
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior, Prior, ask, model_name
-from deqir_lite.schedule import linear_schedule
+from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
 
 def is_callable_name(name: str) -> bool:
@@ -50,6 +50,11 @@ def prior_from_callable(model: Callable[..., Any], **network: Any) -> Prior:
         if _is_of(model, "diffusers"):
             return prior_from_callable(model, **network)
     if isinstance(model, Prior):
+        if not isinstance(model.schedule, NoiseSchedule):
+            raise ValueError(
+                f"prior: got a {type(model).__name__} whose schedule is a "
+                f"{type(model.schedule).__name__}; expected a NoiseSchedule"
+            )
         ours = isinstance(model, (ModelPrior, ForeignPrior)) or _is_of(model, "deqir_lite")
         return model if ours else ForeignPrior(model)
     if callable(model) and _accepts(model, 2):

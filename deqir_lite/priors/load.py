@@ -111,8 +111,9 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
     try:
         there = source.exists()
     except (OSError, ValueError) as error:  # a name that is too long, or with a null character
+        reason = getattr(error, "strerror", None) or error
         raise FileNotFoundError(
-            f"prior: {str(name)[:80]!r} is no name of a file ({error})"
+            f"prior: {str(name)[:80]!r} is no name of a file or a model ({reason})"
         ) from error
     if there and not source.is_dir():
         return _load_file(source, options)
