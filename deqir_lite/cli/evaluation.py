@@ -155,6 +155,7 @@ def evaluation(
     )
     results.context |= {
         "prior": prior,
+        "label": None if label is None else str(label),
         "photos": None if photos is None else str(photos),
         "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
     }

@@ -10,7 +10,7 @@ import torch
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
-from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE
+from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, find_model
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.kinds import FOLDERS, describe_file, tensor_names
 from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
@@ -129,6 +129,7 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
             f"prior: {str(name)!r} is no folder, no hub id (owner/name), no module:function and no "
             f"bundled prior ({', '.join(_bundled_names())})"
         )
+    find_model(source)  # what is missing is said before the next line
     from deqir_lite.priors.network import NetworkPrior  # imports diffusers, which takes seconds
 
     network = NetworkPrior.load(source, **options, label=label)
