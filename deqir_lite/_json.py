@@ -3,9 +3,20 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deqir_lite._files import printable, write_atomically
+
+
+class Schema(BaseModel):
+    """What a JSON file holds: types are meant as they are written, other entries are let be."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, frozen=True)
+
+
+Kind = TypeVar("Kind", bound=Schema)
 
 
 def to_json(value: Any) -> str:
@@ -28,11 +39,36 @@ def read_object(path: Path, *, name: str) -> dict[str, Any]:
         raise FileNotFoundError(f"{name}: {path.parent} holds no {path.name}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # also bytes that are no text
+    except (ValueError, RecursionError) as error:  # also bytes that are no text
         raise ValueError(f"{name}: {path} is not valid JSON ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{name}: {path} holds no JSON object")
     return content
+
+
+def read_schema(path: Path, kind: type[Kind], *, name: str) -> Kind:
+    """The object in a JSON file as ``kind`` describes it; errors as in :func:`read_object`, and
+    ValueError that names the file and its first field of another type."""
+    return of_schema(read_object(path, name=name), kind, f"{name}: {path}")
+
+
+def of_schema(content: dict[str, Any], kind: type[Kind], where: str) -> Kind:
+    """``content`` as ``kind`` describes it; ValueError, beginning with ``where``, for the first
+    field of another type."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        if first["type"] == "missing":
+            raise ValueError(f"{where}: {field} is missing") from error
+        message = first["msg"].replace("Input should", "expected it to")
+        raise ValueError(f"{where}: {field}: got {_brief(first['input'])}; {message}") from error
+
+
+def _brief(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Metrics against their definitions, written out a second time."""
 
 import math
+import os
 import socket
 import urllib.error
 import warnings
@@ -196,8 +197,34 @@ def test_lpips_failed_download_leaves_nothing(empty_hub, monkeypatch):
 def test_lpips_damaged_weights(empty_hub):
     empty_hub.mkdir(parents=True)
     lpips_weights_path().write_bytes(b"not weights")
-    with pytest.raises(LPIPSUnavailable, match=r"cannot read .*alexnet.*delete it"):
+    message = r"cannot read .*alexnet.* begins with 3f0c3b7f, expected 7be5be79: delete it"
+    with pytest.raises(LPIPSUnavailable, match=message):
         lpips(images(1, 3, 32, 32), images(1, 3, 32, 32))
+
+
+class Malicious:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.place),)
+
+
+@pytest.mark.parametrize("collision", [False, True])
+def test_lpips_runs_no_code_from_weights(empty_hub, tmp_path, monkeypatch, collision):
+    """Neither with another hash than that in the name, nor should somebody find the same one."""
+    pytest.importorskip("lpips")
+    empty_hub.mkdir(parents=True)
+    torch.save({"features.0.weight": Malicious(tmp_path / "made")}, lpips_weights_path())
+    if collision:
+        monkeypatch.setattr(perceptual, "_sha256", lambda path: "7be5be79" + 56 * "0")
+    before = dict(os.environ)
+    with pytest.raises(LPIPSUnavailable, match=r"^LPIPS cannot read [^\n]*delete it[^\n]*$"):
+        lpips(images(1, 3, 32, 32), images(1, 3, 32, 32))
+    assert not (tmp_path / "made").exists()
+    assert dict(os.environ) == before
 
 
 def test_weight_names_are_torchvisions():
@@ -210,7 +237,7 @@ def test_weight_names_are_torchvisions():
         assert weights.IMAGENET1K_V1.url.endswith("/" + LPIPS_BACKBONES[net])
 
 
-def test_lpips_with_weights(empty_hub):
+def test_lpips_with_weights(empty_hub, monkeypatch):
     """A small file stands in for the trained weights: LPIPS must use what it holds."""
     package = pytest.importorskip("lpips")
     models = pytest.importorskip("torchvision.models")
@@ -224,6 +251,7 @@ def test_lpips_with_weights(empty_hub):
     }
     empty_hub.mkdir(parents=True)
     torch.save(weights, lpips_weights_path())
+    monkeypatch.setattr(perceptual, "_sha256", lambda path: "7be5be79" + 56 * "0")
     assert lpips_weights_path().stat().st_size < 12e6
 
     x, reference = images(2, 3, 48, 48), images(2, 3, 48, 48, seed=1)

@@ -179,13 +179,55 @@ def test_nothing_is_differentiated(chain_for, gaussian_prior):
         assert not solution.x0.requires_grad
 
 
-def test_a_sequential_chain_that_breaks_down_says_so(gaussian_prior):
-    broken = ModelPrior(lambda x, t: x * float("nan"), gaussian_prior.schedule)
+@pytest.mark.parametrize("sample", [restore_sequential, restore_parallel])
+@pytest.mark.parametrize("timestep", [999, 7, 0])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_prediction_that_is_not_finite_is_an_error_of_the_prior(
+    gaussian_prior, sample, timestep, bad, recwarn
+):
+    """Of one pixel of one image at one timestep, in both samplers, and named."""
+
+    def sometimes(x, t):
+        eps = gaussian_prior(x, t).clone()
+        eps[t == timestep, 0, 0, 0] = bad
+        return eps
+
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(torch.zeros(2, 3, 8, 8))
+    broken = ModelPrior(sometimes, gaussian_prior.schedule)
+    chain = make_chain(broken, operator, y, timesteps=[999, 300, 7, 0])
+    message = f"^prior: sometimes predicts NaN or infinity at timestep {timestep}, for images that"
+    with pytest.raises(ValueError, match=message):
+        sample(chain)
+    assert not recwarn.list
+
+
+def test_a_prior_that_fails_later_in_a_parallel_solve(gaussian_prior):
+    calls = []
+
+    def later(x, t):
+        calls.append(1)
+        return gaussian_prior(x, t) * (float("nan") if len(calls) > 1 else 1.1)
+
     operator = make_task("sr2", (8, 8))
     y = operator.A(torch.zeros(1, 3, 8, 8))
-    with pytest.warns(ConvergenceWarning, match="NaN"):
-        solution = restore_sequential(make_chain(broken, operator, y, num_steps=3))
-    assert not solution.converged
+    chain = make_chain(ModelPrior(later, gaussian_prior.schedule), operator, y, num_steps=5)
+    with pytest.raises(ValueError, match="later predicts NaN or infinity at timestep"):
+        restore_parallel(chain, solver="picard", tolerance=0.0)
+
+
+@pytest.mark.parametrize("sample", [restore_sequential, restore_parallel])
+def test_a_chain_that_grows_without_bounds_is_no_fault_of_the_prior(gaussian_prior, sample):
+    explosive = ModelPrior(lambda x, t: -1e12 * x, gaussian_prior.schedule)
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(torch.zeros(1, 3, 8, 8))
+    chain = make_chain(explosive, operator, y, num_steps=8)
+    if sample is restore_sequential:
+        with pytest.raises(ValueError, match="^chain: its states became infinite"):
+            sample(chain)
+    else:
+        with pytest.warns(ConvergenceWarning):
+            assert not sample(chain).converged
 
 
 def test_a_prior_with_a_gaussian_part_of_its_own_has_it_in_its_form(make_fitted_prior):

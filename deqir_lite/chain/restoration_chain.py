@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_like
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
@@ -37,7 +38,8 @@ class RestorationChain:
     * ``method``, and its ``consistency`` step for this chain, which makes x0^,
     * ``coefficients``: timesteps, alpha_bar and weights of the T steps,
     * ``x_T`` (B, 3, H, W): the initial noise,
-    * ``noise`` (T, B, 3, H, W): xi, one a step.
+    * ``noise`` (T, B, 3, H, W): xi, one a step,
+    * ``watch``: sees every prediction, where one is given.
 
     Device and dtype are those of ``x_T``. Make one with :func:`make_chain`.
     """
@@ -49,6 +51,7 @@ class RestorationChain:
     coefficients: StepCoefficients
     x_T: torch.Tensor
     noise: torch.Tensor
+    watch: PredictionWatch | None = None
 
     def __post_init__(self) -> None:
         step = self.consistency
@@ -123,6 +126,8 @@ class RestorationChain:
             pullback = lambda v: vjp(v)[0]  # noqa: E731
         else:
             x0, eps = denoise(states)
+        if self.watch is not None:
+            self.watch.see(states, eps, self._timesteps[steps])
         return Prediction(states, eps, x0, steps, pullback)
 
     def predict_noise(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
@@ -193,6 +198,8 @@ class RestorationChain:
         with tqdm(range(self.num_steps), disable=not show_progress, desc="sequential") as bar:
             for k in bar:
                 states.append(self.step(states[-1], k))
+                if self.watch is not None and k == 0:  # not only after all the work
+                    self.watch.check()
         return torch.stack(states)
 
     @cached_property

@@ -50,6 +50,9 @@ def evaluation(
     prior: Annotated[
         str, _option("photo64, gaussian, or a folder or hub id as for restore.")
     ] = "photo64",
+    label: Annotated[
+        int | None, _option("The class, for a network that is class-conditional.")
+    ] = None,
     photos: Annotated[
         Path | None, _option("Folder of photos that were not trained on. Default: the bundled.")
     ] = None,
@@ -137,7 +140,7 @@ def evaluation(
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     found = find_photos(photos or data_path("photos"))
-    model = load_prior(prior, device=place, dtype=dtype)
+    model = load_prior(prior, device=place, dtype=dtype, label=label)
     _check_plan(wanted, model)
     results = Results.resume(
         folder,
@@ -152,6 +155,7 @@ def evaluation(
     )
     results.context |= {
         "prior": prior,
+        "label": None if label is None else str(label),
         "photos": None if photos is None else str(photos),
         "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
     }

@@ -125,8 +125,7 @@ def restore(
     ] = None,
     timesteps: Annotated[int | None, option(_CHAIN, "T, the length of the chain.")] = None,
     eta: Annotated[
-        float | None,
-        option(_CHAIN, "Share of fresh noise in each step, 0 to 1."),
+        float | None, option(_CHAIN, "Share of fresh noise in each step, 0 to 1.")
     ] = None,
     spacing: Annotated[
         str | None,
@@ -140,10 +139,11 @@ def restore(
         str,
         option(
             _CHAIN,
-            "photo64, gaussian, a folder made by train or fit-gaussian, a diffusers folder or hub "
-            "id (owner/name), or module:function or file.py:function of your own.",
+            "photo64, gaussian, a folder of train or fit-gaussian, a diffusers folder or hub id "
+            "(owner/name), or module:function or file.py:function of your own.",
         ),
     ] = "photo64",
+    label: Annotated[int | None, option(_CHAIN, "Of a class-conditional network: which.")] = None,
     device: Annotated[str, option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
     dtype: Annotated[str, option(_CHAIN, f"Inside the network: {names(DTYPES)}.")] = "float32",
     max_batch: Annotated[
@@ -159,9 +159,8 @@ def restore(
 ) -> None:
     """Degrade a photo and restore it, or restore one that is degraded already.
 
-    Writes the restored picture to OUT and, beside it, OUT-side-by-side.png; with --samples also
-    OUT-samples.png and OUT-deviation.png. Prints the quality of the pseudo-inverse, of the usual
-    answer without a prior and of the restored picture, and the cost.
+    Writes the restored picture to OUT and OUT-side-by-side.png; with --samples also OUT-samples.png
+    and OUT-deviation.png. Prints the quality of the usual answers and of this, and the cost.
     """
     check_choice("task", task, TASKS)
     check_choice("sampler", sampler, SAMPLERS)
@@ -190,7 +189,7 @@ def restore(
     check_outputs(photo, files, report)
     place = choose_device(device)
     picture, holes = read_inputs(photo, mask, size, hole, max_pixels, measured)
-    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch)
+    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch, label=label)
     check_timesteps(timesteps or 1, model.schedule.num_train_timesteps)
     advice = memory_advice(picture, timesteps, samples, measured, sampler, max_batch)
     with explaining_memory(advice):
@@ -228,6 +227,7 @@ def restore(
         "samples": samples,
         "sampler": sampler,
         "prior": prior,
+        "label": label,
         "device": str(place),
         "dtype": dtype,
         "form": form if sampler == "parallel" else None,

@@ -16,7 +16,7 @@ from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.methods.consistency import ConsistencyStep, Prediction, Steps
 from deqir_lite.operators.base import check_adjoint
 from deqir_lite.operators.spectral import SpectralOperator
-from deqir_lite.priors.base import Prior
+from deqir_lite.priors.base import Prior, model_name
 from deqir_lite.priors.conditioning import Conditioning, NotSolved
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import foreign_gaussian, gaussian_of
@@ -51,9 +51,10 @@ class WeightedConsistency(ConsistencyStep):
         super().__init__(measurement, coefficients, prior)
         self.gaussian = gaussian or gaussian_of(prior)
         if gaussian is None and (source := foreign_gaussian(prior)):
+            name = model_name(getattr(prior, "prior", prior))
             warnings.warn(
-                f"prior: {type(prior).__name__} has no Gaussian part; the weighted step takes the "
-                f"covariance of {source}",
+                f"prior: {name} has no Gaussian part; the weighted step takes the covariance of "
+                f"{source}",
                 stacklevel=1,  # from here, so that it is said once
             )
         operator = measurement.operator

@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import hashlib
+import os
 import socket
 import warnings
 from collections.abc import Iterator
@@ -48,7 +50,8 @@ def lpips(
         (B,) float64 on the CPU.
 
     Raises:
-        LPIPSUnavailable: package or weights are missing, or the weights cannot be read.
+        LPIPSUnavailable: package or weights are missing, or the weights are not those that their
+            name promises. No code of theirs is run.
         ValueError: wrong shapes, NaN, or an unknown ``net``.
     """
     check_choice("net", net, LPIPS_BACKBONES)
@@ -85,6 +88,11 @@ def _load(net: str, weights: Path) -> Any:
             f"LPIPS needs {weights}: download https://download.pytorch.org/models/{weights.name} "
             "to that place, or call lpips(..., download=True) once; PSNR and SSIM need no weights"
         )
+    if (found := _sha256(weights)[:8]) != (wanted := _hash_in(weights)):
+        raise LPIPSUnavailable(
+            f"LPIPS cannot read {weights}: its SHA-256 begins with {found}, expected {wanted}: "
+            "delete it and download it again"
+        )
     try:
         import lpips as package
     except ImportError as error:
@@ -92,7 +100,7 @@ def _load(net: str, weights: Path) -> Any:
             f"LPIPS needs the packages lpips and torchvision ({error}): pip install lpips"
         ) from error
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _weights_only():
             warnings.simplefilter("ignore")  # lpips calls torchvision by its old argument names
             return package.LPIPS(net=net, verbose=False).eval().requires_grad_(False)
     except Exception as error:  # unpickling a damaged file can raise nearly anything
@@ -108,10 +116,36 @@ def _download(net: str, weights: Path) -> None:
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
         with _socket_timeout(30):
-            torch.hub.download_url_to_file(url, str(weights), weights.stem.rsplit("-", 1)[1])
+            torch.hub.download_url_to_file(url, str(weights), _hash_in(weights))
     except Exception as error:  # no network, no space, a wrong hash: the same advice serves
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LPIPSUnavailable(f"LPIPS: {url} -> {weights} failed ({reason})") from error
+
+
+def _hash_in(weights: Path) -> str:
+    """The start of the SHA-256 that the name of a file of torchvision's ends with."""
+    return weights.stem.rsplit("-", 1)[1]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _weights_only() -> Iterator[None]:
+    """torch.load runs no code from a file, whatever torchvision asks of it."""
+    variables = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "0"}
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from deqir_lite.checks import check_choice
+from deqir_lite.memory import is_out_of_memory
 from deqir_lite.schedule import NoiseSchedule
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
@@ -87,16 +88,51 @@ class ModelPrior:
         self.clip_x0 = clip_x0
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
-        output = self.model(x_t, t)
-        if output.shape != x_t.shape:
-            raise ValueError(
-                f"model: returned shape {tuple(output.shape)} for x_t {tuple(x_t.shape)}; "
-                "expected the same shape"
-            )
+        """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,).
+
+        Raises ValueError, naming the model, when that fails or returns anything but a tensor like
+        x_t.
+        """
+        output = self._ask(x_t, t)
         signal, noise = self.schedule.at(t, x_t)
         eps = to_epsilon(output, x_t, signal, noise, self.prediction_type)
         if self.clip_x0:
             x0 = predict_x0(x_t, eps, signal, noise).clamp(-1, 1)
             eps = epsilon_from_x0(x_t, x0, signal, noise)
         return eps
+
+    def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        return ask(self.model, x_t, t)
+
+
+def ask(
+    model: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], x_t: torch.Tensor, t: torch.Tensor
+) -> torch.Tensor:
+    """model(x_t, t) of somebody else's ``model``, like x_t; ValueError in one line when it is not,
+    or when the model raises. Whether it is finite is seen by who restores with it."""
+    name = model_name(model)
+    try:
+        output = model(x_t, t)
+    except Exception as error:  # the reader's code can raise anything
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"prior: {name} raised {type(error).__name__}: {reason}") from error
+    if not isinstance(output, torch.Tensor):
+        raise ValueError(f"prior: {name} returned {type(output).__name__}; expected a torch.Tensor")
+    if output.shape != x_t.shape:
+        raise ValueError(
+            f"prior: {name} returned shape {tuple(output.shape)} for x_t {tuple(x_t.shape)}; "
+            "expected the same shape"
+        )
+    if not output.is_floating_point() or output.device != x_t.device:
+        raise ValueError(
+            f"prior: {name} returned {output.dtype} on {output.device}; expected a floating-point "
+            f"dtype on {x_t.device}"
+        )
+    return output.to(x_t.dtype)
+
+
+def model_name(model: object) -> str:
+    """What messages call a model: the name of a function, the class of anything else."""
+    return getattr(model, "__name__", type(model).__name__)

@@ -9,8 +9,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from deqir_lite.priors.base import ModelPrior, Prior
-from deqir_lite.schedule import linear_schedule
+import torch
+
+from deqir_lite.memory import is_out_of_memory
+from deqir_lite.priors.base import ModelPrior, Prior, ask, model_name
+from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
 
 def is_callable_name(name: str) -> bool:
@@ -19,20 +22,41 @@ def is_callable_name(name: str) -> bool:
     return bool(colon and module) and attribute.isidentifier()
 
 
-def prior_from_callable(model: Callable[..., Any]) -> Prior:
+def prior_from_callable(model: Callable[..., Any], **network: Any) -> Prior:
     """A prior from what a reader's own code offers.
 
     * a prior, with its ``schedule``: itself;
     * a function of no argument: what it returns, which may be any of these;
+    * a UNet2DModel or a pipeline of diffusers: a :class:`NetworkPrior` with the options
+      ``network``, see :func:`deqir_lite.priors.network.prior_in_memory`,
     * model(x_t, t) -> eps: wrapped, with the linear schedule of 1000 steps.
 
     For other schedules and prediction types return a :class:`ModelPrior`. Raises ValueError for
-    anything else.
+    anything else, and when the function of no argument raises.
     """
+    if _is_of(model, "diffusers"):  # before it is called: a pipeline would begin to sample
+        from deqir_lite.priors.network import prior_in_memory  # takes seconds to import
+
+        if (found := prior_in_memory(model, **network)) is not None:
+            return found
     if callable(model) and _accepts(model, 0):
-        model = model()
+        name = model_name(model)
+        try:
+            model = model()
+        except (Exception, SystemExit) as error:  # the reader's code can raise anything
+            if is_out_of_memory(error):
+                raise
+            raise ValueError(f"prior: {name} failed: {_reason(error)}") from error
+        if _is_of(model, "diffusers"):
+            return prior_from_callable(model, **network)
     if isinstance(model, Prior):
-        return model
+        if not isinstance(model.schedule, NoiseSchedule):
+            raise ValueError(
+                f"prior: got a {type(model).__name__} whose schedule is a "
+                f"{type(model.schedule).__name__}; expected a NoiseSchedule"
+            )
+        ours = isinstance(model, (ModelPrior, ForeignPrior)) or _is_of(model, "deqir_lite")
+        return model if ours else ForeignPrior(model)
     if callable(model) and _accepts(model, 2):
         return ModelPrior(model, linear_schedule())
     raise ValueError(
@@ -41,8 +65,26 @@ def prior_from_callable(model: Callable[..., Any]) -> Prior:
     )
 
 
-def load_callable(name: str) -> Prior:
-    """The prior behind ``module:function`` or ``path/to/file.py:function``.
+class ForeignPrior:
+    """A prior of the reader's own class, whose failures are told in one line as those of a
+    :class:`ModelPrior` are. All its other attributes are those of the prior."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior, self.schedule = prior, prior.schedule
+
+    def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
+        return ask(self.prior, x_t, t)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "prior":  # not yet there, in a copy for example
+            raise AttributeError(name)
+        return getattr(self.prior, name)
+
+
+def load_callable(name: str, **network: Any) -> Prior:
+    """The prior behind ``module:function`` or ``path/to/file.py:function``; ``network`` as in
+    :func:`prior_from_callable`.
 
     Modules are also searched in the current folder. Raises FileNotFoundError for a missing
     module, ValueError when importing it or using the function fails.
@@ -52,9 +94,21 @@ def load_callable(name: str) -> Prior:
     if not hasattr(module, attribute):
         raise ValueError(f"prior: {source} has no {attribute!r}")
     try:
-        return prior_from_callable(getattr(module, attribute))
+        return prior_from_callable(getattr(module, attribute), **network)
     except Exception as error:  # the reader's code can raise anything
-        raise ValueError(f"prior: {name} failed: {error}") from error
+        if is_out_of_memory(error):
+            raise
+        reason = _reason(error).removeprefix(f"prior: {attribute} failed: ")
+        raise ValueError(f"prior: {name} failed: {reason}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _is_of(model: object, package: str) -> bool:
+    """Whether a class of the object comes from ``package``, which need not be imported to tell."""
+    return any(kind.__module__.partition(".")[0] == package for kind in type(model).__mro__)
 
 
 def _accepts(model: Callable[..., Any], count: int) -> bool:
@@ -95,8 +149,8 @@ def _import(source: str) -> ModuleType:
         if error.name and source.startswith(error.name):
             raise FileNotFoundError(f"prior: no module {source!r}") from error
         raise ValueError(f"prior: importing {source} failed: {error}") from error
-    except Exception as error:  # the reader's code can raise anything
-        raise ValueError(f"prior: importing {source} failed: {error}") from error
+    except (Exception, SystemExit) as error:  # the reader's code can raise anything
+        raise ValueError(f"prior: importing {source} failed: {_reason(error)}") from error
     finally:
         if added:
             sys.path.remove(here)

@@ -19,6 +19,8 @@ def prior_digest(prior: Prior, name: str | None) -> str:
     if isinstance(network, torch.nn.Module) and isinstance(prior, ModelPrior):
         parts = dict(sorted(network.state_dict().items()))
         kind = f"{prior.prediction_type} {prior.clip_x0}"
+        if (label := getattr(prior, "label", None)) is not None:
+            kind += f" {label}"
     elif isinstance(prior, GaussianPrior):
         parts, kind = _spectrum(prior), "gaussian"
     elif isinstance(prior, ResidualPrior):

@@ -1,19 +1,19 @@
 """The photo prior of the book: the exact Gaussian denoiser, and a network for the rest."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
-from deqir_lite._json import read_object, to_json
+from deqir_lite._json import read_object, read_schema, to_json
 from deqir_lite.checks import check_choice, check_divisible, check_integer
-from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
 from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.schemas import ResidualConfig
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
+from deqir_lite.priors.weights import check_weights, read_tensors
 from deqir_lite.schedule import linear_schedule
 
 CLASS_NAME = "ResidualPrior"
@@ -123,34 +123,26 @@ class ResidualPrior:
         device: torch.device | str = "cpu",
         dtype: str = "float32",
         max_batch: int | None = None,
+        weights_file: str = WEIGHTS_FILE,
     ) -> "ResidualPrior":
-        """Read the folder that the trainer wrote.
+        """Read the folder that the trainer wrote, or other weights in it, ``weights_file``.
 
-        Raises FileNotFoundError when a file is missing, ValueError when one is corrupt, or the
-        weights are not those of the network that config.json describes.
+        Raises FileNotFoundError when a file is missing, ValueError when one is corrupt or holds NaN
+        or infinity, or the weights are not those of the network that config.json describes.
         """
         root = Path(folder)
-        config = _read_config(root)
-        if config.get("_class_name") != CLASS_NAME:
-            raise ValueError(
-                f"prior: {root} holds a {config.get('_class_name', 'network of unknown kind')}, "
-                f"not a {CLASS_NAME}; train one with `deqir-lite train`"
-            )
-        try:
-            schedule = linear_schedule(config["num_train_timesteps"])
-            network = ResidualUNet(
-                config["channels"], blocks=config["blocks"], patch=config["patch"]
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"prior: {root / CONFIG_FILE} describes no network of this version ({error})"
-            ) from error
+        _check_contents(root)
+        config = read_schema(root / CONFIG_FILE, ResidualConfig, name="prior")
+        schedule = linear_schedule(config.num_train_timesteps)
+        network = ResidualUNet(config.channels, blocks=config.blocks, patch=config.patch)
         gaussian = GaussianPrior(PhotoSpectrum.load(root / SPECTRUM_FILE), schedule=schedule)
-        weights = _read_weights(root / WEIGHTS_FILE)
+        path = root / weights_file
+        weights = read_tensors(path)
+        check_weights(f"prior: {path}", weights)
         scale = weights.pop(_SCALE, None)
         if scale is None:
             raise ValueError(
-                f"prior: {root / WEIGHTS_FILE} lacks c(t), the tensor {_SCALE!r}, which the "
+                f"prior: {path} lacks c(t), the tensor {_SCALE!r}, which the "
                 "trainer measures and stores; train it anew with `deqir-lite train`"
             )
         try:
@@ -168,27 +160,21 @@ def is_residual_prior(folder: Path) -> bool:
     """Whether ``folder`` says that it holds a :class:`ResidualPrior`; ValueError when it says
     nothing that can be read."""
     config = folder / CONFIG_FILE
-    return config.is_file() and _read_config(folder).get("_class_name") == CLASS_NAME
+    return config.is_file() and read_object(config, name="prior").get("_class_name") == CLASS_NAME
 
 
-def _read_config(root: Path) -> dict[str, Any]:
+def _check_contents(root: Path) -> None:
+    """Refuse, with a word on what it is, a folder of another prior."""
     if not root.is_dir():
         raise FileNotFoundError(f"prior: no folder {root}")
-    there = {name for name in (CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE) if (root / name).is_file()}
-    if there == {SPECTRUM_FILE}:
-        raise ValueError(
-            f"prior: {root} holds a Gaussian photo prior, not a {CLASS_NAME}; train one with "
-            "`deqir-lite train`"
-        )
-    return read_object(root / CONFIG_FILE, name="prior")
-
-
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    if not path.is_file():
-        raise FileNotFoundError(f"prior: {path.parent} holds no {path.name}")
-    try:
-        return load_file(str(path))
-    except Exception as error:  # safetensors errors have no public base class
-        if is_out_of_memory(error):
-            raise
-        raise ValueError(f"prior: {path} is corrupt ({error})") from error
+    config = root / CONFIG_FILE
+    names = (CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE)
+    if [name for name in names if (root / name).is_file()] == [SPECTRUM_FILE]:
+        kind = "Gaussian photo prior"
+    elif is_residual_prior(root):
+        return
+    else:
+        kind = read_object(config, name="prior").get("_class_name", "network of unknown kind")
+    raise ValueError(
+        f"prior: {root} holds a {kind}, not a {CLASS_NAME}; train one with `deqir-lite train`"
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from deqir_lite._files import write_atomically
 from deqir_lite.checks import (
@@ -22,6 +22,7 @@ from deqir_lite.checks import (
     check_interval,
 )
 from deqir_lite.constants import Constants
+from deqir_lite.priors.weights import read_tensors
 
 _FLOOR = 0.3
 """Frequency of the DC bin, in units of 1/size: keeps the power law finite there."""
@@ -96,11 +97,18 @@ class PhotoSpectrum:
         """Read what :meth:`save` wrote; FileNotFoundError or ValueError in one line otherwise."""
         if not Path(path).is_file():
             raise FileNotFoundError(f"spectrum: no file {path}")
+        tensors = read_tensors(Path(path), name="spectrum")
+        if missing := sorted({"mean", "covariance"} - set(tensors)):
+            raise ValueError(f"spectrum: {path} is corrupt (it lacks {', '.join(missing)})")
         try:
-            tensors = load_file(str(path))
             return cls(tensors["mean"].double(), tensors["covariance"].double())
-        except Exception as error:  # safetensors errors have no public base class
+        except (ValueError, IndexError) as error:
             raise ValueError(f"spectrum: {path} is corrupt ({error})") from error
+
+    def grey(self) -> "PhotoSpectrum":
+        """That of the same photos without their colours, R = G = B."""
+        shared = self.covariance.mean(dim=(0, 1), keepdim=True)
+        return PhotoSpectrum(self.mean.mean().expand(3), shared.expand_as(self.covariance))
 
 
 def _power_law(height: int, width: int, device: torch.device | None = None) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """One call from a chain to its restored photo, step by step or all timesteps at once."""
 
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,10 +7,11 @@ from typing import Any
 import torch
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
-from deqir_lite.solvers import ConvergenceWarning, Solution, Solver, Trace, make_solver, solve
+from deqir_lite.solvers import Solution, Solver, Trace, make_solver, solve
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,15 +61,17 @@ class SolveOptions:
 def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) -> Solution:
     """Walk the chain step by step: T network calls, one after the other.
 
-    ``converged`` is False, with a warning, when the prior returned NaN or infinity on the way.
+    Raises ValueError when the prior predicts NaN or infinity on the way, or the chain grows without
+    bounds.
     """
+    watch = PredictionWatch(chain.prior)
     with torch.no_grad():
-        states = chain.sequential(show_progress=show_progress)
-    finite = bool(torch.isfinite(states).all())
-    if not finite:
-        warnings.warn("the chain became infinite or NaN", ConvergenceWarning, stacklevel=2)
+        states = replace(chain, watch=watch).sequential(show_progress=show_progress)
+    watch.check()
+    if not bool(torch.isfinite(states).all()):
+        raise ValueError("chain: its states became infinite; other methods may not diverge")
     evaluations = chain.asking_steps() * chain.x_T.shape[0]
-    return Solution(states, chain.num_steps, evaluations, finite, Trace())
+    return Solution(states, chain.num_steps, evaluations, True, Trace())
 
 
 def restore_parallel(
@@ -88,7 +90,7 @@ def restore_parallel(
     """Solve for all states of the chain at once (Eqs. 8 to 11).
 
     ``form`` to ``pixel_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
-    :func:`deqir_lite.solvers.solve`.
+    :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
     """
     options = SolveOptions(
         form=form,
@@ -112,6 +114,7 @@ def solve_chain(
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
     solver, options = options.solver, options.loaded(chain)
+    chain = replace(chain, watch=PredictionWatch(chain.prior))
     return solve(
         options.system(chain),
         make_solver(solver) if isinstance(solver, str) else solver,

@@ -2,20 +2,16 @@
 
 from deqir_lite.schedule.grid import SPACINGS, spacing_power, timestep_grid
 from deqir_lite.schedule.table import (
-    SCHEDULES,
     NoiseSchedule,
     cosine_schedule,
     linear_schedule,
-    scaled_linear_schedule,
 )
 
 __all__ = [
-    "SCHEDULES",
     "SPACINGS",
     "NoiseSchedule",
     "cosine_schedule",
     "linear_schedule",
-    "scaled_linear_schedule",
     "spacing_power",
     "timestep_grid",
 ]

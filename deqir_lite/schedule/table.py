@@ -1,7 +1,6 @@
 """Noise schedules: the table of alpha_bar over the N training timesteps (Eq. 2 of the paper)."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -60,15 +59,6 @@ def linear_schedule(
     )
 
 
-def scaled_linear_schedule(
-    num_train_timesteps: int = 1000, *, beta_start: float = 0.00085, beta_end: float = 0.012
-) -> NoiseSchedule:
-    """sqrt(beta_t) linear in t; the schedule of latent diffusion models."""
-    check_integer("num_train_timesteps", num_train_timesteps, 1)
-    roots = torch.linspace(beta_start**0.5, beta_end**0.5, num_train_timesteps, dtype=torch.float64)
-    return _from_betas(roots.square())
-
-
 def cosine_schedule(num_train_timesteps: int = 1000, *, max_beta: float = 0.999) -> NoiseSchedule:
     """alpha_bar(t) = cos^2((t + .008)/1.008 pi/2), betas at most ``max_beta`` (improved DDPM)."""
     check_integer("num_train_timesteps", num_train_timesteps, 1)
@@ -79,11 +69,3 @@ def cosine_schedule(num_train_timesteps: int = 1000, *, max_beta: float = 0.999)
 
 def _from_betas(betas: torch.Tensor) -> NoiseSchedule:
     return NoiseSchedule(torch.cumprod(1 - betas, dim=0))
-
-
-SCHEDULES: dict[str, Callable[..., NoiseSchedule]] = {
-    "linear": linear_schedule,
-    "scaled_linear": scaled_linear_schedule,
-    "squaredcos_cap_v2": cosine_schedule,
-}
-"""Schedules by the names that diffusers uses in ``scheduler_config.json``."""

@@ -40,7 +40,8 @@ def solve(
     solved and stopped as it would be alone.
 
     Without convergence the result is, for every image, the evaluated sweep with its smallest
-    largest residual, ``converged`` is False and a :class:`ConvergenceWarning` is given.
+    largest residual, ``converged`` is False and a :class:`ConvergenceWarning` is given. Raises
+    ValueError when a prediction is NaN, where the chain has a watch.
     """
     steps = system.chain.num_steps
     max_sweeps = steps if max_sweeps is None else max_sweeps
@@ -62,6 +63,8 @@ def solve(
             _record(trace, state, record)
             worst = state.residual.amax(dim=0)
             if not bool(worst.isfinite().all()):
+                if system.chain.watch is not None:
+                    system.chain.watch.check()
                 break
             best = _where(worst <= lowest, state.output, best)
             lowest = torch.minimum(worst, lowest)

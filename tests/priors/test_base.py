@@ -69,5 +69,5 @@ def test_unknown_prediction_type():
 
 def test_model_of_another_shape(images):
     prior = ModelPrior(lambda x, t: x[:, :1], SCHEDULE)
-    with pytest.raises(ValueError, match=r"model: returned shape \(4, 1, 8, 8\) for x_t"):
+    with pytest.raises(ValueError, match=r"prior: <lambda> returned shape \(4, 1, 8, 8\) for x_t"):
         prior(images[0], T)

@@ -97,3 +97,24 @@ def test_names_that_lead_nowhere(module, name, error, message):
     (module.parent / "missing.py").write_text("import not_there_either\n")
     with pytest.raises(error, match=message):
         load_prior(name)
+
+
+def test_a_prior_of_a_readers_own_class_keeps_what_else_it_has(inputs):
+    class Own:
+        schedule, size_divisor = cosine_schedule(), 4
+
+        def __call__(self, x_t, t):
+            return x_t.double()
+
+    own = Own()
+    prior = load_prior(own)
+    assert prior.schedule is own.schedule
+    assert prior.size_divisor == 4
+    assert torch.equal(prior(*inputs), inputs[0])
+    assert prior(*inputs).dtype == torch.float32
+    assert not hasattr(prior, "gaussian")
+
+
+def test_factories_that_fail():
+    with pytest.raises(ValueError, match=r"^prior: <lambda> failed: division by zero$"):
+        load_prior(lambda: 1 / 0)

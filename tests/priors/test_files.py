@@ -1,81 +1,88 @@
 """Where the files of a model are looked for, and what is said when they are not there."""
 
-import huggingface_hub
 import pytest
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-from deqir_lite.priors.files import locate
-
-
-@pytest.fixture
-def folder(tmp_path):
-    for name in ("a.json", "unet/a.json", "b.bin"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name)
-    return tmp_path
+from deqir_lite.priors.files import UNET_FILES, find_model, variant_of
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
-    """(files, error): a hub that holds these files, and raises the error for all others."""
-    monkeypatch.chdir(tmp_path)
-    asked = []
+def make(tmp_path):
+    """(paths...) -> a folder with empty files of these names."""
 
-    def make(files, error):
-        def download(hub_id, name, subfolder=None):
-            assert hub_id == "owner/name"
-            asked.append(f"{subfolder}/{name}" if subfolder else name)
-            if asked[-1] in files:
-                return str(tmp_path / asked[-1])
-            raise error
+    def build(*paths):
+        for path in paths:
+            (tmp_path / path).parent.mkdir(exist_ok=True)
+            (tmp_path / path).write_text("{}")
+        return tmp_path
 
-        monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-        return asked
-
-    return make
+    return build
 
 
-def test_the_first_place_and_the_first_name_count(folder):
-    assert locate(folder, ("unet", ""), "a.json") == ("unet", folder / "unet" / "a.json")
-    assert locate(folder, ("", "unet"), "a.json") == ("", folder / "a.json")
-    assert locate(str(folder), ("unet", ""), "b.safetensors", "b.bin") == ("", folder / "b.bin")
+@pytest.mark.parametrize("unet", ["", "unet/"])
+@pytest.mark.parametrize("scheduler", ["", "scheduler/"])
+@pytest.mark.parametrize("weights", [name for name in UNET_FILES if "index" not in name])
+def test_layouts(make, unet, scheduler, weights):
+    paths = f"{scheduler}scheduler_config.json", f"{unet}config.json", f"{unet}{weights}"
+    folder = make(*paths)
+    files = find_model(folder)
+    assert (files.scheduler, files.config, files.weights) == tuple(folder / p for p in paths)
+    assert files.pipeline is None
+    assert find_model(str(folder)) == files
+    (folder / "model_index.json").write_text("{}")
+    assert find_model(folder).pipeline == folder / "model_index.json"
 
 
-def test_a_folder_without_the_file(folder):
-    with pytest.raises(FileNotFoundError) as caught:
-        locate(folder, ("unet", ""), "c.json", "d.json")
-    assert str(caught.value) == f"prior: {folder} holds no c.json, nor does its subfolder unet"
-
-
-@pytest.mark.parametrize("error", [EntryNotFoundError("404"), LocalEntryNotFoundError("offline")])
-def test_the_hub_is_asked_for_all_places(hub, tmp_path, error):
-    """Without a network too: the file at the root may be in the cache."""
-    asked = hub(["a.bin"], error)
-    assert locate("owner/name", ("unet", ""), "a.sft", "a.bin") == ("", tmp_path / "a.bin")
-    assert asked == ["unet/a.sft", "unet/a.bin", "a.sft", "a.bin"]
-
-
-def test_a_file_that_the_hub_does_not_have(hub):
-    hub([], EntryNotFoundError("404\nsecond line"))
-    with pytest.raises(FileNotFoundError) as caught:
-        locate("owner/name", ("unet", ""), "config.json")
-    expected = "prior: owner/name on the hub holds no config.json, nor does its subfolder unet"
-    assert str(caught.value) == expected
+def test_the_best_form_of_the_weights_counts(make):
+    folder = make("scheduler_config.json", "config.json", "diffusion_pytorch_model.ema.bin")
+    for name in ("diffusion_pytorch_model.ema.safetensors", *reversed(UNET_FILES)):
+        if "index" not in name:
+            (folder / name).write_text("")
+            assert find_model(folder).weights.name == name or "ema" in name
+    assert find_model(folder).weights.name == UNET_FILES[0]
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("name", "variant"),
     [
-        LocalEntryNotFoundError("no network\nsecond line"),
-        ConnectionError("no network\nsecond line"),
-        huggingface_hub.errors.HFValidationError("a bad name\nsecond line"),
+        ("diffusion_pytorch_model.safetensors", None),
+        ("diffusion_pytorch_model.bin.index.json", None),
+        ("diffusion_pytorch_model.fp16.safetensors", "fp16"),
+        ("diffusion_pytorch_model.non_ema.bin", "non_ema"),
+        ("diffusion_pytorch_model.safetensors.index.fp16.json", "fp16"),
+        ("diffusion_pytorch_model.safetensors.fp16.index.json", "fp16"),
+        ("diffusion_pytorch_model-00001-of-00002.safetensors", None),
+        ("another.fp16.safetensors", None),
     ],
 )
-def test_a_hub_that_does_not_answer(hub, error):
-    hub([], error)
+def test_variants_in_names(name, variant):
+    assert variant_of(name) == variant
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ((), "holds no scheduler_config.json, nor does its subfolder scheduler"),
+        (("scheduler/scheduler_config.json",), "holds no config.json, nor does its subfolder unet"),
+        (
+            ("scheduler_config.json", "unet/config.json", "diffusion_pytorch_model.safetensors"),
+            "holds no diffusion_pytorch_model.safetensors, nor does its subfolder unet",
+        ),
+        (
+            ("scheduler_config.json", "config.json", "diffusion_pytorch_model-00001-of-2.bin"),
+            "holds no diffusion_pytorch_model.safetensors",
+        ),
+    ],
+)
+def test_a_folder_without_a_file(make, paths, message):
+    folder = make(*paths)
     with pytest.raises(FileNotFoundError) as caught:
-        locate("owner/name", ("unet", ""), "config.json")
-    assert str(caught.value) == (
-        "prior: no folder 'owner/name', and the hub did not deliver it "
-        f"({type(error).__name__}); is there a network, and is the name right?"
-    )
+        find_model(folder)
+    assert str(caught.value) == f"prior: {folder} {message}"
+
+
+def test_a_missing_shard(make):
+    folder = make("scheduler_config.json", "config.json", "a.safetensors")
+    index = folder / "diffusion_pytorch_model.safetensors.index.json"
+    index.write_text('{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}')
+    with pytest.raises(FileNotFoundError, match=r"holds no b\.safetensors$"):
+        find_model(folder)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deqir_lite import bundled, load_gaussian, load_prior
-from deqir_lite.priors import GaussianPrior, power_law_spectrum
+from deqir_lite.priors import GaussianPrior, load, power_law_spectrum
 from deqir_lite.priors.load import prior_folder
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.schedule import cosine_schedule, linear_schedule
@@ -147,6 +147,7 @@ def test_a_hub_id_is_asked_for(monkeypatch):
     from deqir_lite.priors.network import NetworkPrior
 
     asked = []
+    monkeypatch.setattr(load, "find_model", lambda source: None)
     monkeypatch.setattr(NetworkPrior, "load", lambda source, *a, **o: asked.append(str(source)))
     load_prior("owner/name")
     assert asked == ["owner/name"]
@@ -162,3 +163,9 @@ def test_a_checkout_without_the_gaussian_prior(monkeypatch, tmp_path):
     monkeypatch.setattr(bundled, "data_root", lambda: tmp_path)
     with pytest.raises(FileNotFoundError, match=r"spectrum: no file .*spectrum\.safetensors"):
         load_gaussian()
+
+
+@pytest.mark.parametrize("name", [7, 0.5, None, True, b"photo64", ["photo64"], "", Path("")])
+def test_what_is_no_name_at_all(name):
+    with pytest.raises((ValueError, FileNotFoundError), match=r"^prior: [^\n]*$"):
+        load_prior(name)

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from deqir_lite.priors import Prior, power_law_spectrum
+from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import gaussian_of, load_prior
-from deqir_lite.priors.network import NetworkPrior, UNet2DModel, patch_size, schedule_from_config
-from deqir_lite.schedule import SCHEDULES, linear_schedule
+from deqir_lite.priors.network import NetworkPrior, UNet2DModel, patch_size
+from deqir_lite.schedule import linear_schedule
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 SCHEDULER = {
@@ -182,7 +183,7 @@ def other_architecture(folder):
         (shutil.rmtree, FileNotFoundError, "no folder"),
         (damage_weights, ValueError, "corrupt or of another architecture"),
         (lambda f: (f / WEIGHTS).write_bytes(b""), ValueError, "corrupt"),
-        (lambda f: (f / "config.json").write_text("{"), ValueError, "corrupt"),
+        (lambda f: (f / "config.json").write_text("{"), ValueError, "not valid JSON"),
         (other_architecture, ValueError, "of another architecture than its config.json"),
         (lambda f: (f / "scheduler_config.json").write_text("{"), ValueError, "not valid JSON"),
         (
@@ -194,7 +195,7 @@ def other_architecture(folder):
         (
             lambda f: (f / "scheduler_config.json").write_text('{"beta_schedule": "warp"}'),
             ValueError,
-            "beta_schedule: unknown value 'warp'; known: linear",
+            "beta_schedule: unknown value 'warp' for DDPMScheduler; known: linear",
         ),
         (
             lambda f: (f / "scheduler_config.json").write_text('{"prediction_type": "score"}'),
@@ -233,7 +234,7 @@ def test_the_architecture_of_ddpm_celebahq(tmp_path, weights, inputs):
     x, t = torch.nn.functional.interpolate(inputs[0], (64, 64)), inputs[1]
     with torch.no_grad():
         torch.testing.assert_close(prior(x, t), unet.eval()(x, t).sample, rtol=1e-4, atol=1e-4)
-    assert torch.equal(prior.schedule.alpha_bar, linear_schedule().alpha_bar)
+    assert torch.equal(prior.schedule.alpha_bar, diffusers.DDPMScheduler().alphas_cumprod.double())
 
 
 def other_attention(make_unet, folder, attention):
@@ -336,23 +337,297 @@ def test_corrupt_files_from_the_hub(hub, saved):
         NetworkPrior.load("owner/name")
 
 
-@pytest.mark.parametrize(("channels", "factor"), [(3, 1), (12, 2), (27, 3), (48, 4)])
+@pytest.mark.parametrize(("channels", "factor"), [(1, 1), (3, 1), (12, 2), (27, 3), (48, 4)])
 def test_patch_size(channels, factor):
     assert patch_size(channels) == factor
 
 
-@pytest.mark.parametrize("channels", [0, 1, 4, 6, 13])
+@pytest.mark.parametrize("channels", [0, 4, 6, 13])
 def test_channels_that_are_no_rgb_blocks(channels):
     with pytest.raises(ValueError, match=r"^in_channels: got \d+; expected 3 f\^2"):
         patch_size(channels)
 
 
-def test_schedules_of_diffusers_configs():
-    assert torch.equal(schedule_from_config({}).alpha_bar, linear_schedule().alpha_bar)
-    config = {"beta_schedule": "scaled_linear", "num_train_timesteps": 50, "beta_start": 1e-3,
-              "beta_end": 0.01}  # fmt: skip
-    assert torch.equal(
-        schedule_from_config(config).alpha_bar,
-        SCHEDULES["scaled_linear"](50, beta_start=1e-3, beta_end=0.01).alpha_bar,
+# --- other forms of the weights ---
+
+
+@pytest.mark.parametrize("variant", ["fp16", "non_ema"])
+@pytest.mark.parametrize("safe", [True, False])
+@pytest.mark.parametrize("place", ["", "unet"])
+def test_variants(make_unet, tmp_path, inputs, variant, safe, place):
+    make_unet(3).save_pretrained(tmp_path / place, variant=variant, safe_serialization=safe)
+    diffusers.DDPMScheduler().save_pretrained(tmp_path / place.replace("unet", "scheduler"))
+    x, t = inputs
+    with torch.no_grad():
+        expected = make_unet(3).eval()(x, t).sample
+    torch.testing.assert_close(NetworkPrior.load(tmp_path)(x, t), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("variant", [None, "fp16"])
+@pytest.mark.parametrize("place", ["", "unet"])
+def test_sharded_weights(make_unet, tmp_path, inputs, variant, place):
+    make_unet(3).save_pretrained(tmp_path / place, variant=variant, max_shard_size="100KB")
+    assert len(list((tmp_path / place).glob("*-of-*.safetensors"))) > 2
+    diffusers.DDPMScheduler().save_pretrained(tmp_path)
+    x, t = inputs
+    with torch.no_grad():
+        expected = make_unet(3).eval()(x, t).sample
+    torch.testing.assert_close(NetworkPrior.load(tmp_path)(x, t), expected, rtol=1e-4, atol=1e-4)
+
+
+# --- classes ---
+
+
+@pytest.fixture
+def class_unet():
+    """A tiny class-conditional network, by the kind of its classes."""
+
+    def make(**options):
+        torch.manual_seed(0)
+        return UNet2DModel(
+            sample_size=8,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D",) * 2,
+            up_block_types=("UpBlock2D",) * 2,
+            norm_num_groups=8,
+            **options,
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("options", [{"num_class_embeds": 5}, {"class_embed_type": "timestep"}])
+@pytest.mark.parametrize("label", [0, 4])
+def test_a_class_conditional_network_is_asked_for_its_label(
+    class_unet, tmp_path, inputs, options, label
+):
+    unet = class_unet(**options).eval()
+    unet.save_pretrained(tmp_path)
+    diffusers.DDPMScheduler().save_pretrained(tmp_path)
+    x, t = inputs
+    with torch.no_grad():
+        expected = unet(x, t, class_labels=torch.full((5,), label)).sample
+    prior = load_prior(tmp_path, label=label, max_batch=2)
+    torch.testing.assert_close(prior(x, t), expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(load_prior(tmp_path, label=2)(x, t), expected, atol=1e-3)
+    digests = {prior_digest(load_prior(tmp_path, label=k), "") for k in (0, 1, 2)}
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "label", "message"),
+    [
+        (
+            {"num_class_embeds": 5},
+            None,
+            r"got None, but .* class-conditional; .* in \[0, 4\] \(--",
+        ),
+        ({"num_class_embeds": 5}, 5, r"label: got 5, .* expected an integer in \[0, 4\]"),
+        ({"num_class_embeds": 5}, -1, r"label: got -1, .* expected an integer in \[0, 4\]"),
+        ({"num_class_embeds": 5}, 1.0, r"label: got 1\.0, .* expected an integer"),
+        ({"num_class_embeds": 5}, True, "label: got True, .* expected an integer in"),
+        ({"class_embed_type": "timestep"}, None, "label: got None, .* expected an integer >= 0"),
+        (
+            {"class_embed_type": "identity"},
+            1,
+            "class_embed_type: got 'identity', an embedding",
+        ),
+        ({}, 1, "label: got 1, but the network has no classes; leave it out"),
+    ],
+)
+def test_labels_that_do_not_fit(class_unet, options, label, message):
+    with pytest.raises(ValueError, match=message):
+        NetworkPrior(class_unet(**options), linear_schedule(), label=label)
+    with pytest.raises(ValueError, match=message):
+        load_prior(class_unet(**options), label=label)
+
+
+def test_a_label_for_a_prior_without_classes():
+    for name in ("gaussian", "photo64", lambda x, t: x):
+        with pytest.raises(ValueError, match="^label: got 3, but the prior has no classes; leave"):
+            load_prior(name, label=3)
+
+
+# --- grey networks ---
+
+
+def test_a_grey_network_on_grey_images_is_the_network(make_unet, inputs):
+    unet = make_unet(1).eval()
+    prior = NetworkPrior(unet, linear_schedule(), prediction_type="v_prediction")
+    x, t = inputs[0][:, :1], inputs[1]
+    signal, noise = prior.schedule.at(t, x)
+    with torch.no_grad():
+        expected = signal * unet(x, t).sample + noise * x
+    torch.testing.assert_close(prior(x, t), expected)
+
+
+class ExactGrey(UNet2DModel):
+    """The noise that the best network would see in grey images of independent normal pixels."""
+
+    @classmethod
+    def make(cls, schedule):
+        net = cls(
+            in_channels=1,
+            out_channels=1,
+            block_out_channels=(8,),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D",),
+            up_block_types=("UpBlock2D",),
+            norm_num_groups=8,
+        )
+        net.schedule, net.asked = schedule, []
+        return net
+
+    def forward(self, sample, timestep, class_labels=None):
+        self.asked.append(timestep)
+        signal, noise = self.schedule.at(timestep, sample)
+        return diffusers.models.unets.unet_2d.UNet2DOutput(noise * sample / (signal**2 + noise**2))
+
+
+@pytest.mark.parametrize("t", [30, 200, 500, 900])
+def test_a_grey_network_knows_that_three_channels_tell_more_than_one(t):
+    """x_0 of three noisy copies of a grey photo: grey, and of their mean, E[x_0 | x_t]."""
+    schedule = linear_schedule()
+    prior = NetworkPrior(ExactGrey.make(schedule), schedule, dtype="float64")
+    generator = torch.Generator().manual_seed(0)
+    grey, white = (torch.randn(4, c, 8, 8, generator=generator).double() for c in (1, 3))
+    steps = torch.full((4,), t)
+    signal, noise = schedule.at(steps, grey)
+    x_t = signal * grey + noise * white
+    x0 = (x_t - noise * prior(x_t, steps)) / signal
+    torch.testing.assert_close(x0, x0.mean(dim=1, keepdim=True).expand_as(x0))
+    variance = noise**2 / 3
+    expected = signal * x_t.mean(dim=1, keepdim=True) / (signal**2 + variance)
+    torch.testing.assert_close(x0[:, :1], expected, rtol=0, atol=0.02)
+    own_signal, own_noise = schedule.at(prior.unet.asked[0], grey)
+    ratio = (own_noise / own_signal) / (noise / signal)
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 3**-0.5), rtol=0.05, atol=0)
+
+
+def test_the_gaussian_prior_beside_a_grey_network_is_grey(make_unet):
+    prior = load_prior(make_unet(1))
+    found = gaussian_of(prior)
+    sample = found.sample((1, 8, 8), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(sample, sample[:, :1].expand_as(sample))
+    assert found.schedule is prior.schedule
+
+
+@pytest.mark.parametrize("task", ["inpaint-random", "sr2"])
+def test_a_grey_network_restores_grey_photos(make_unet, task):
+    from deqir_lite.restoration import SolveOptions, pose_problem, restore_problem
+
+    prior = load_prior(make_unet(1))
+    ramp = torch.linspace(-0.8, 0.8, 16).expand(1, 3, 16, 16)
+    problem = pose_problem(ramp, task)
+    settings = {"num_steps": 4, "eta": 1.0, "spacing": "cubic"}
+    found = [
+        restore_problem(
+            problem,
+            prior,
+            method="ddnm",
+            settings=settings,
+            sampler=sampler,
+            solve=SolveOptions(tolerance=1e-6),
+        ).restored
+        for sampler in ("parallel", "sequential")
+    ]
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-3)
+    torch.testing.assert_close(found[0], found[0][:, :1].expand(1, 3, 16, 16), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_images_of_other_channels_than_the_networks(make_unet, channels):
+    for count, expected in ((1, r"\(B, 1, H, W\) or \(B, 3, H, W\)"), (3, r"\(B, 3, H, W\)")):
+        prior = NetworkPrior(make_unet(count), linear_schedule())
+        with pytest.raises(ValueError, match=f"^x_t: got shape .*; expected {expected}$"):
+            prior(torch.zeros(1, channels, 8, 8), torch.tensor([3]))
+
+
+# --- in memory ---
+
+
+def test_a_network_in_memory(make_unet, inputs):
+    x, t = inputs
+    unet = make_unet(3).eval()
+    prior = load_prior(unet, max_batch=2, dtype="float64")
+    assert (prior.max_batch, prior.compute_dtype) == (2, torch.float64)
+    assert torch.equal(prior.schedule.alpha_bar, linear_schedule().alpha_bar)
+    with torch.no_grad():
+        expected = unet.double()(x.double(), t).sample
+    torch.testing.assert_close(prior(x.double(), t), expected)
+
+
+def test_a_pipeline_in_memory(make_unet, inputs):
+    scheduler = diffusers.DDIMScheduler(
+        beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction"
     )
-    assert schedule_from_config({"beta_schedule": "squaredcos_cap_v2"}).num_train_timesteps == 1000
+    prior = load_prior(diffusers.DDIMPipeline(make_unet(3), scheduler))
+    assert prior.prediction_type == "v_prediction"
+    table = diffusers.DDIMScheduler(beta_schedule="squaredcos_cap_v2").alphas_cumprod
+    assert torch.equal(prior.schedule.alpha_bar, table.double())
+    assert prior(*inputs).isfinite().all()
+
+
+def test_a_readers_own_class_on_top_of_diffusers_is_a_function(inputs):
+    class Own(diffusers.ModelMixin):
+        def forward(self, x, t):
+            return 2 * x
+
+    assert torch.equal(load_prior(Own())(*inputs), 2 * inputs[0])
+
+
+def other_networks():
+    small = {"block_out_channels": (8, 8), "norm_num_groups": 8, "layers_per_block": 1}
+    down, up = ("DownBlock2D",) * 2, ("UpBlock2D",) * 2
+    plain = {**small, "down_block_types": down, "up_block_types": up}
+    return [
+        (
+            lambda: diffusers.UNet2DConditionModel(**plain, cross_attention_dim=8),
+            "prior: got a UNet2DConditionModel of diffusers; expected a UNet2DModel on pixels",
+        ),
+        (lambda: diffusers.VQModel(), "prior: got a VQModel of diffusers; expected a UNet2DM"),
+        (
+            lambda: UNet2DModel(**plain, in_channels=4, out_channels=4),
+            "in_channels: got 4; exp",
+        ),
+        (lambda: UNet2DModel(**plain, out_channels=4), "out_channels: got 4; expected 3, as"),
+        (
+            lambda: UNet2DModel(**plain, time_embedding_type="fourier"),
+            "time_embedding_type: got 'fourier', noise levels of a variance-exploding",
+        ),
+        (
+            lambda: UNet2DModel(**plain, time_embedding_type="learned", num_train_timesteps=10),
+            "num_train_timesteps: got 10 for a schedule of 1000; expected as many",
+        ),
+        (
+            lambda: diffusers.LDMPipeline(
+                diffusers.VQModel(), UNet2DModel(**plain), diffusers.DDIMScheduler()
+            ),
+            r"the LDMPipeline works on the latents of its vqvae \(VQModel\); expected a UNet2D",
+        ),
+        (
+            lambda: diffusers.DDPMPipeline(UNet2DModel(**plain), diffusers.ScoreSdeVeScheduler()),
+            "the DDPMPipeline: ScoreSdeVeScheduler is no schedule of a variance-preserving",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("make", "message"), other_networks())
+def test_networks_in_memory_that_will_not_do_are_refused_at_once(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        load_prior(make())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(make_unet, folder, value):
+    unet = make_unet(3)
+    unet.conv_in.bias.data[2:4] = value
+    with pytest.raises(ValueError, match=r"conv_in\.bias: 2 of 16 weights are NaN or infinite"):
+        load_prior(unet)
+    weights = load_file(folder / WEIGHTS)
+    weights["conv_out.weight"][0, 0, 0, 0] = value
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"^prior: .*prior: conv_out\.weight: 1 of \d+ weights"):
+        NetworkPrior.load(folder)

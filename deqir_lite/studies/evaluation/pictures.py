@@ -39,7 +39,7 @@ class Pictures:
         """Store one row: every image (1, 3, H, W) in [-1, 1], clamped; writes the file."""
         y = operator.A(truth)
         images = (truth, operator.pinv(y), baseline_of(operator).restore(operator, y), one, mean)
-        self.rows[setting] = np.concatenate([to_uint8(image.nan_to_num()) for image in images])
+        self.rows[setting] = np.concatenate([to_uint8(image) for image in images])
         arrays: dict[str, Any] = {_name(key): row for key, row in self.rows.items()}
         encoded = io.BytesIO()
         np.savez_compressed(encoded, **arrays)

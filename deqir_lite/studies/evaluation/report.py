@@ -105,6 +105,7 @@ def reproducing_command(results: Results) -> str:
     sizes, timesteps, etas = (",".join(f"{value:g}" for value in column) for column in columns)
     options = {
         "--prior": context.get("prior", "photo64"),
+        "--label": context.get("label"),
         "--out": context.get("out"),
         "--photos": context.get("photos"),
         "--tasks": ",".join(tasks) if len(tasks) < len(TASKS) else None,

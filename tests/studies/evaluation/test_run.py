@@ -12,7 +12,6 @@ from deqir_lite.machine import describe_device, versions
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.restoration import pose_problem
-from deqir_lite.solvers import ConvergenceWarning
 from deqir_lite.studies.evaluation import run as run_module
 from deqir_lite.studies.evaluation.run import restore_samples
 from deqir_lite.studies.evaluation.settings import GOAL_SIZE, Setting, plan, seeds_of
@@ -116,15 +115,15 @@ def test_a_size_larger_than_all_photos_is_refused_before_the_work(make_evaluatio
     assert not evaluation.results.references
 
 
-def test_a_diverging_prior_scores_zero(make_evaluation, settings, gaussian_prior):
+def test_a_prior_that_predicts_infinity_gets_no_score(make_evaluation, settings, gaussian_prior):
     def infinite(x_t, t):
         return x_t / 0
 
     infinite.schedule = gaussian_prior.schedule
     evaluation = make_evaluation(prior=infinite)
-    with pytest.warns(ConvergenceWarning, match="NaN"):
-        assert evaluation.run(settings[:1])
-    assert summarise(evaluation.results)[0].psnr["mean"] == 0
+    with pytest.raises(ValueError, match=r"prior: .*infinite predicts NaN or infinity at timestep"):
+        evaluation.run(settings[:1])
+    assert not evaluation.results.samples
 
 
 # --- resuming ---
