@@ -333,7 +333,7 @@ def test_the_tolerance_decides_when_to_stop(restore, folder, bent_file):
     assert sweeps[0] < sweeps[1] <= 12
 
 
-def test_device_precision_and_batches_reach_the_network(restore, monkeypatch):
+def test_device_precision_batches_and_class_reach_the_network(restore, monkeypatch):
     asked = []
 
     def load(name, **options):
@@ -342,9 +342,9 @@ def test_device_precision_and_batches_reach_the_network(restore, monkeypatch):
 
     whole = module.load_prior
     monkeypatch.setattr(module, "load_prior", load)
-    options = ("--device", "cpu", "--dtype", "bfloat16", "--max-batch", 3)
+    options = ("--device", "cpu", "--dtype", "bfloat16", "--max-batch", 3, "--label", 7)
     assert restore("--task", "sr2", *options, prior="photo64").exit_code == 0
-    assert asked == [("photo64", torch.device("cpu"), "bfloat16", 3)]
+    assert asked == [("photo64", torch.device("cpu"), "bfloat16", 3, 7)]
 
 
 def test_the_bundled_network(restore, folder):
