@@ -10,7 +10,6 @@ from deqir_lite.methods import DDPMNoise, Method, RangeNullConsistency
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import ModelPrior
 from deqir_lite.restoration import SAMPLERS, choose, pose_problem, restore_problem, sampling
-from deqir_lite.restoration.defaults import WEIGHTED
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -253,10 +252,10 @@ def test_what_suits_the_task_unless_something_else_is_given(gaussian_prior, task
     photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
     problem = pose_problem(photo, task, sigma_y=sigma_y)
     scattered = task == "sensing" or task.startswith(("inpaint", "old-photo"))
-    default = ("weighted", WEIGHTED) if scattered or sigma_y else ("ddnm", PICTURE)
+    default = ("weighted", PICTURE) if scattered or sigma_y else ("ddnm", PICTURE)
     assert choose(problem) == default
     assert choose(problem, method="ddnm") == ("ddnm", PICTURE)
-    assert choose(problem, method="weighted") == ("weighted", WEIGHTED)
+    assert choose(problem, method="weighted") == ("weighted", PICTURE)
     assert choose(problem, preset="paper") == ("ddnm", PAPER)
     assert choose(problem, num_steps=3, eta=0.5) == (
         *default[:1],

@@ -1,8 +1,8 @@
-"""What restores best, by the kind of degradation: the method, and how long its chain is."""
+"""What restores best, by the kind of degradation."""
 
 from typing import NamedTuple
 
-from deqir_lite.chain import PICTURE, PRESETS, ChainSettings
+from deqir_lite.chain import PRESETS, ChainSettings
 from deqir_lite.checks import check_choice
 from deqir_lite.methods import Method
 from deqir_lite.operators import (
@@ -16,9 +16,6 @@ from deqir_lite.restoration.problem import Problem
 
 AUTO = "auto"
 """Leave the method to :func:`choose`."""
-
-WEIGHTED: ChainSettings = {"num_steps": 10, "eta": 1.0, "spacing": "cubic"}
-"""The chain of the weighted step: half as long as that of the others."""
 
 _SCATTERED: tuple[type[LinearOperator], ...] = (
     Inpainting,
@@ -46,19 +43,20 @@ def choose(
 ) -> Choice:
     """The method and the chain for ``problem``; what is given stays as it is.
 
-    * noise in y, masks, old photos, compressed sensing: ``weighted``, T = 10,
-    * super-resolution, pooling, blur, grey and all others, without noise: ``ddnm``, T = 20,
+    * noise in y, masks, old photos, compressed sensing: ``weighted``,
+    * super-resolution, pooling, blur, grey and all others, without noise: ``ddnm``,
 
-    both with fresh noise (eta = 1) on cubic timesteps. It is what the study in
-    data/benchmarks/weighted.json shows best. A ``preset`` (a name of ``PRESETS``) has a chain of
-    its own, that of the paper its method too.
+    both with the chain :data:`PICTURE`. So the study in data/benchmarks/weighted.json has it (old
+    photos, which it leaves out, are taken for masks); where ``ddnm`` stands, ``weighted`` is as
+    good and takes longer. A ``preset`` (a name of ``PRESETS``) has a chain of its own, that of the
+    paper its method too.
     """
     if preset is not None:
         check_choice("preset", preset, PRESETS)
     if method == AUTO:
         suits = isinstance(problem.operator, _SCATTERED) or bool(problem.levels.any())
         method = "weighted" if suits and preset != "paper" else "ddnm"
-    chain = PRESETS[preset] if preset else (WEIGHTED if method == "weighted" else PICTURE)
+    chain = PRESETS[preset or "picture"]
     return Choice(
         method,
         {

@@ -23,7 +23,6 @@ from deqir_lite import (
     ssim,
 )
 from deqir_lite.restoration import report as report_module
-from deqir_lite.restoration.defaults import WEIGHTED
 from deqir_lite.schedule import timestep_grid
 
 module = importlib.import_module("deqir_lite.cli.restore")  # the package's name is the function
@@ -143,9 +142,9 @@ def test_both_samplers_give_the_same_picture(restore, folder, task, solver):
 @pytest.mark.parametrize(
     ("options", "method", "chain"),
     [
-        ((), "weighted", WEIGHTED),
+        ((), "weighted", PICTURE),
         (("--task", "sr4"), "ddnm", PICTURE),
-        (("--task", "sr4", "--sigma-y", 0.1), "weighted", WEIGHTED),
+        (("--task", "sr4", "--sigma-y", 0.1), "weighted", PICTURE),
         (("--method", "ddnm"), "ddnm", PICTURE),
         (("--preset", "picture"), "weighted", PICTURE),
         (("--preset", "paper"), "ddnm", PAPER),
@@ -153,7 +152,7 @@ def test_both_samplers_give_the_same_picture(restore, folder, task, solver):
         (("--preset", "paper", "--eta", 0), "ddnm", PAPER | {"eta": 0.0}),
         (
             ("--spacing", 2.5, "--timesteps", 7),
-            *("weighted", WEIGHTED | {"spacing": 2.5, "num_steps": 7}),
+            *("weighted", PICTURE | {"spacing": 2.5, "num_steps": 7}),
         ),
     ],
 )
