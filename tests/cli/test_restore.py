@@ -667,6 +667,7 @@ def test_priors_that_cannot_be_loaded(refuses, unet_folder):
         refuses(prior=unet_folder, message="are corrupt or of another architecture")
     weights.unlink()
     refuses(prior=unet_folder, message="holds no diffusion_pytorch_model.safetensors")
+    weights.write_bytes(whole)
     scheduler.write_text("{")
     refuses(prior=unet_folder, message="scheduler_config.json is not valid JSON")
     scheduler.unlink()
