@@ -63,7 +63,7 @@ def read_mask(
     the nearest neighbour, so that no pixel is kept in part.
 
     Args:
-        path: a picture, as for :func:`deqir_lite.images.load_photo`.
+        path: a picture, as for :func:`deqir_lite.images.photos.load_photo`.
         size: crop the largest centred square and resize it to this side.
         frame: of the photo that the mask belongs to, in place of ``size``. The mask must then have
             the photo's size: upright, or as it is stored in the file (its orientation is applied

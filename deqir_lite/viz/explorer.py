@@ -29,7 +29,7 @@ _NEEDS_KERNEL = (
 
 
 @dataclass(frozen=True)
-class _Choice:
+class ExplorerSettings:
     """Settings of a restoration."""
 
     task: str
@@ -76,7 +76,9 @@ def show_restoration(
 
     Raises ValueError as the functions do that it calls.
     """
-    return _restored(photo, prior, _Choice(task, eta, num_steps, form, solver, seed)).figure
+    return _restored(
+        photo, prior, ExplorerSettings(task, eta, num_steps, form, solver, seed)
+    ).figure
 
 
 def explore_restoration(
@@ -98,7 +100,9 @@ def explore_restoration(
     The arguments are those of :func:`show_restoration`, settings to begin with; ``seed`` stays.
     Raises ValueError where these do not work.
     """
-    return RestorationExplorer(photo, prior, _Choice(task, eta, num_steps, form, solver, seed))
+    return RestorationExplorer(
+        photo, prior, ExplorerSettings(task, eta, num_steps, form, solver, seed)
+    )
 
 
 class RestorationExplorer:
@@ -110,7 +114,7 @@ class RestorationExplorer:
         picture: the last picture that worked, as HTML with its description.
     """
 
-    def __init__(self, photo: torch.Tensor, prior: Prior, first: _Choice) -> None:
+    def __init__(self, photo: torch.Tensor, prior: Prior, first: ExplorerSettings) -> None:
         self._photo, self._prior, self._first = photo, prior, first
         self._shown = _restored(photo, prior, first)
         wide = {"description_width": "5em"}
@@ -160,7 +164,7 @@ class RestorationExplorer:
         }
 
 
-def _restored(photo: torch.Tensor, prior: Prior, choice: _Choice) -> _Shown:
+def _restored(photo: torch.Tensor, prior: Prior, choice: ExplorerSettings) -> _Shown:
     check_images("photo", photo, in_range=True)
     if len(photo) != 1:
         raise ValueError(f"photo: got {len(photo)} photos; expected one")
