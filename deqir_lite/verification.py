@@ -10,7 +10,8 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_deviation, check_interval
-from deqir_lite.methods import find_method
+from deqir_lite.methods import WeightedConsistency, find_method
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.restoration import restore_parallel
@@ -88,11 +89,14 @@ def verification_chain(
     if sigma_y:
         generator = torch.Generator().manual_seed(seed + 2)
         y = y + sigma_y * torch.randn(y.shape, generator=generator, dtype=torch.float64)
+    found = find_method(method)
+    if found.consistency is WeightedConsistency:  # its covariance is that beneath the bent prior
+        found = replace(found, consistency=partial(WeightedConsistency, gaussian=gaussian))
     return make_chain(
         bent_prior(gaussian),
         operator,
         y,
-        method=method,
+        method=found,
         sigma_y=sigma_y,
         num_steps=num_steps,
         eta=eta,
