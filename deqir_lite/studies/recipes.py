@@ -1,12 +1,15 @@
 """Train the same photos with several recipes for the same time, and compare what comes out.
 
-``deqir-lite study recipes`` runs it. Its file, comparison.json in the folder of a prior, becomes a
-table in the model card.
+What else the machine computes must not decide the comparison. So the seconds of a step are
+measured first, for all recipes in turns, and a recipe then gets as many steps as would fill the
+time at that pace. ``deqir-lite study recipes`` runs it. Its file, comparison.json in the folder
+of a prior, becomes a table in the model card.
 """
 
 import math
+import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,12 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 """The recipes that are compared: name -> its changes of the default one, in words and as fields."""
 
+Paces = dict[str, dict[str, float]]
+"""Seconds of a training step: recipe -> side of the crops, as JSON writes it -> seconds."""
+
+ROUNDS = 9
+"""Steps of every recipe and crop size whose median is its pace, after one that is not counted."""
+
 
 def named_recipes(device: torch.device | str, *, names: Sequence[str] = ()) -> dict[str, Recipe]:
     """The recipes ``names`` (all when empty) for a device; ValueError lists the known names."""
@@ -57,26 +66,35 @@ def compare_recipes(
 ) -> dict[str, Any]:
     """Train each recipe for ``minutes`` on the same uint8 photos (3, H, W) and validate it.
 
-    Returns {"minutes", "hardware", "recipes": {name: {"change", "steps", "crops", "params",
-    "warmup", "loss", "psnr_t20", ...}}} with the scores of :func:`validate` on the same held-out
-    photos. After every recipe the result so far is written to the file ``out``, unless that is
-    None; the recipes that such a file holds already are not trained again. Raises ValueError when
+    Returns {"minutes", "hardware", "seconds_per_step", "recipes": {name: {"change", "steps",
+    "crops", "params", "warmup", "loss", "psnr_t20", ...}}} with the scores of
+    :func:`validate` on the same held-out photos. After every recipe the result so far is written
+    to the file ``out``, unless that is None; what such a file holds already is not measured
+    again. Raises ValueError when
     it was made in another time or on other hardware, where its rows would not compare.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
     hardware = describe_device(torch.device(device))
-    rows = _rows_so_far(out, minutes, hardware)
-    result = {"minutes": minutes, "hardware": hardware, "recipes": rows}
-    for name, recipe in recipes.items():
-        if name in rows:
-            continue
+    result = _result_so_far(out, minutes, hardware)
+    rows, paces = result["recipes"], result["seconds_per_step"]
+
+    def trainer_of(recipe: Recipe) -> Trainer:
         data = TrainingData(
             photos, recipe.crop, seed=recipe.seed, device=device, final_size=recipe.final_crop
         )
-        trainer = Trainer(recipe, data)
-        # what else a CPU computes meanwhile must not decide the comparison
-        clock = time.thread_time if data.device.type == "cpu" else None
+        return Trainer(recipe, data)
+
+    new = {name: trainer_of(recipe) for name, recipe in recipes.items() if name not in paces}
+    paces.update(measure_paces(new))
+    del new  # their weights have been trained on
+    if out is not None:
+        write_json(out, result)
+    for name, recipe in recipes.items():
+        if name in rows:
+            continue
+        trainer = trainer_of(recipe)
+        clock = _paced_clock(trainer, 60 * minutes, paces[name])
         trainer.train(minutes, show_progress=show_progress, clock=clock)
         last = trainer.history[-1]
         rows[name] = {
@@ -93,12 +111,52 @@ def compare_recipes(
     return result
 
 
-def _rows_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, Any]:
+def measure_paces(trainers: Mapping[str, Trainer]) -> Paces:
+    """The seconds of a training step of each, taking turns: what slows one slows all alike.
+
+    On a CPU they are those of the computing thread. The trainers' weights change.
+    """
+    kinds = {
+        (name, str(trainer.recipe.crops(progress)[1])): (trainer, progress)
+        for name, trainer in trainers.items()
+        for progress in (0.0, 1.0)
+    }
+    taken: dict[tuple[str, str], list[float]] = {kind: [] for kind in kinds}
+    for _ in range(1 + ROUNDS):
+        for kind, (trainer, progress) in kinds.items():
+            clock = time.thread_time if trainer.device.type == "cpu" else time.perf_counter
+            start = clock()
+            trainer.train_step(progress)
+            float(trainer.loss)  # waits for the device
+            taken[kind].append(clock() - start)
+    paces: Paces = {name: {} for name in trainers}
+    for (name, side), seconds in taken.items():
+        paces[name][side] = statistics.median(seconds[1:])
+    return paces
+
+
+def _paced_clock(trainer: Trainer, budget: float, pace: Mapping[str, float]) -> Callable[[], float]:
+    """A clock that each step of ``trainer`` moves on by its pace."""
+    step, seconds = trainer.step, 0.0
+
+    def clock() -> float:
+        nonlocal step, seconds
+        side = trainer.recipe.crops(trainer.seconds / budget)[1]
+        seconds += (trainer.step - step) * pace[str(side)]
+        step = trainer.step
+        return seconds
+
+    return clock
+
+
+def _result_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, Any]:
+    fresh = {"minutes": minutes, "hardware": hardware, "seconds_per_step": {}, "recipes": {}}
     if out is None or not out.exists():
-        return {}
+        return fresh
     try:
         there = read_object(out, name="out")
-        made, rows = (there["minutes"], there["hardware"]), dict(there["recipes"])
+        made = (there["minutes"], there["hardware"])
+        result = {**fresh, **{key: dict(there[key]) for key in ("seconds_per_step", "recipes")}}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"out: {str(out)!r} is no comparison of recipes ({error!r})") from error
     if made != (minutes, hardware):
@@ -106,4 +164,4 @@ def _rows_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str, A
             f"out: {str(out)!r} was made in {made[0]:g} minutes on {made[1]}, not in {minutes:g} "
             f"on {hardware}; delete it or name another file"
         )
-    return rows
+    return result

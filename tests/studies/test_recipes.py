@@ -1,12 +1,18 @@
 """Recipes side by side: the same photos and time for each."""
 
 import json
-import time
 
 import pytest
 import torch
 
-from deqir_lite.studies.recipes import CHANGES, compare_recipes, named_recipes
+from deqir_lite.studies.recipes import (
+    CHANGES,
+    ROUNDS,
+    compare_recipes,
+    measure_paces,
+    named_recipes,
+)
+from deqir_lite.training.data import TrainingData
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import LEVELS
@@ -34,6 +40,7 @@ def test_each_recipe_gets_the_same_time(photos, clock):
     assert list(rows) == list(recipes)
     assert result["minutes"] == 3 * SECONDS
     assert "thread" in result["hardware"]
+    assert result["seconds_per_step"] == {name: {"16": 1.0} for name in recipes}
     for row in rows.values():
         assert set(row) == {
             "change", "steps", "crops", "params", "warmup", "loss",
@@ -43,6 +50,40 @@ def test_each_recipe_gets_the_same_time(photos, clock):
         assert row["steps"] == 3  # the clock's steps take a second each
     assert rows["deep"]["params"] > rows["base"]["params"] > rows["full"]["params"]
     assert len({row["loss"] for row in rows.values()}) == 3
+
+
+def test_a_recipe_gets_the_steps_that_its_pace_fits_into_the_time(photos, monkeypatch, tmp_path):
+    """Whatever else the machine computes meanwhile; steps of larger crops cost what they cost."""
+    paces = {"base": {"16": 1.0}, "fast": {"16": 0.5}, "large": {"16": 1.0, "24": 2.0}}
+    monkeypatch.setattr(
+        "deqir_lite.studies.recipes.measure_paces", lambda new: {name: paces[name] for name in new}
+    )
+    recipes = {"base": small(), "fast": small(), "large": small(final_crop=24)}
+    out = tmp_path / "comparison.json"
+    rows = compare_recipes(photos, recipes, 16 * SECONDS, out=out)["recipes"]
+    # 12 seconds at the first size, and the last quarter's 4 at the other
+    assert {name: row["steps"] for name, row in rows.items()} == {
+        "base": 16, "fast": 32, "large": 12 + 2
+    }  # fmt: skip
+    assert json.loads(out.read_text())["seconds_per_step"] == paces
+
+
+def test_paces_are_measured_in_turns(photos, clock):
+    """So that another program slows all recipes alike."""
+    turns = []
+
+    class Recorded(Trainer):
+        def train_step(self, progress):
+            turns.append((self.recipe.blocks, self.recipe.crops(progress)[1]))
+            super().train_step(progress)
+
+    data = TrainingData(photos, 16, final_size=24)
+    trainers = {
+        "base": Recorded(small(), data),
+        "deep": Recorded(small(blocks=2, final_crop=24), data),
+    }
+    assert measure_paces(trainers) == {"base": {"16": 1.0}, "deep": {"16": 1.0, "24": 1.0}}
+    assert turns == [(1, 16), (2, 16), (2, 24)] * (1 + ROUNDS)
 
 
 def test_named_recipes_change_what_they_say():
@@ -58,25 +99,36 @@ def test_named_recipes_change_what_they_say():
     assert named_recipes("cuda", names=["base"]) == {"base": Recipe.for_device("cuda")}
 
 
-def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photos, tmp_path, clock):
-    clock.stop_after = 3
+def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photos, tmp_path, monkeypatch):
     out = tmp_path / "comparison.json"
     recipes = {"base": small(), "half uniform": small(low_noise=0.5)}
+    train = Trainer.train
+
+    def stopped(self, *arguments, **options):
+        if self.recipe.low_noise == 0.5:
+            raise KeyboardInterrupt
+        train(self, *arguments, **options)
+
+    monkeypatch.setattr(Trainer, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
-        compare_recipes(photos, recipes, 2 * SECONDS, out=out)
-    kept = json.loads(out.read_text())["recipes"]
-    assert list(kept) == ["base"]
-    clock.stop_after, before = None, clock.steps
-    whole = compare_recipes(photos, recipes, 2 * SECONDS, out=out)["recipes"]
-    assert list(whole) == ["base", "half uniform"]
-    assert whole["base"] == kept["base"]
-    assert clock.steps == before + 2
+        compare_recipes(photos, recipes, SECONDS, out=out)
+    monkeypatch.setattr(Trainer, "train", train)
+    kept = json.loads(out.read_text())
+    assert list(kept["recipes"]) == ["base"]
+    assert list(kept["seconds_per_step"]) == list(recipes)
+    whole = compare_recipes(photos, recipes, SECONDS, out=out)
+    assert list(whole["recipes"]) == list(recipes)
+    assert whole["recipes"]["base"] == kept["recipes"]["base"]
+    assert whole["seconds_per_step"] == kept["seconds_per_step"]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"minutes": 5, "hardware": "a slide rule", "recipes": {}}', "was made in 5 minutes on a"),
+        (
+            '{"minutes": 5, "hardware": "a slide rule", "seconds_per_step": {}, "recipes": {}}',
+            "was made in 5 minutes on a",
+        ),
         ('{"minutes": 5}', "is no comparison of recipes"),
         ("5", "is no comparison of recipes"),
         ("", "is no comparison of recipes"),
@@ -89,16 +141,3 @@ def test_only_what_compares_is_gone_on_with(photos, tmp_path, content, message):
         compare_recipes(photos, {"base": small()}, SECONDS, out=out)
     assert "\n" not in str(error.value)
     assert out.read_text() == content
-
-
-def test_on_a_cpu_the_time_is_that_of_the_training_alone(photos, monkeypatch):
-    """Other programs may have the processor meanwhile."""
-    clocks = []
-
-    def train(self, minutes, show_progress, clock):
-        clocks.append(clock)
-        self.save()
-
-    monkeypatch.setattr(Trainer, "train", train)
-    compare_recipes(photos, {"base": small()}, 1.0)
-    assert clocks == [time.thread_time]

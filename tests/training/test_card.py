@@ -227,7 +227,7 @@ def row(**changes):
 def test_the_table_and_what_it_shows():
     rows = {"base": row(), "deep": row(loss=0.29), "wide": row(steps=199)}
     text = recipes_compared({"minutes": 2.5, "hardware": "Abacus", "recipes": rows})
-    assert text.startswith("2.5 minutes of training steps each, on Abacus.")
+    assert text.startswith("2.5 minutes of training steps each, at the pace measured on Abacus.")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert table[0].endswith("| steps | crops | loss | t = 20 | t = 750 |")
     assert table[2] == "| base | so | 1.0 M | 1,220 | 39,040 | 0.3000 | 29.00 | 14.00 |"
