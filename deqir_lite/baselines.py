@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deqir_lite.linear_map import rounded
 from deqir_lite.operators import (
     AveragePooling,
     BicubicDownsampling,
@@ -39,7 +40,7 @@ class Baseline(NamedTuple):
 def simple_answer(operator: LinearOperator, y: Tensor) -> tuple[str, Tensor]:
     """The name of the usual baseline, and its images (B, 3, H, W) for y (B, ...); not clamped."""
     baseline = baseline_of(operator)
-    return baseline.name, baseline.restore(operator, y)
+    return baseline.name, rounded(lambda y: baseline.restore(operator, y), y)
 
 
 def baseline_of(operator: LinearOperator) -> Baseline:

@@ -1,37 +1,74 @@
-"""Argument checks that every layer shares: one clear line that names the argument."""
+"""Argument checks that every layer shares: one clear line that names the argument.
+
+Where a number is taken, NumPy's scalars and tensors or arrays of no dimension are numbers too: the
+checks return what they stand for in plain Python, which is then used and kept.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
+import numpy as np
 import torch
+
+
+def plain(value: Any) -> Any:
+    """The number of a NumPy scalar, or of an array or tensor of no dimension; all else as it is."""
+    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0:
+        return value.item()
+    return value
+
+
+def is_number(value: Any) -> TypeGuard[int | float]:
+    """Whether ``value``, made :func:`plain`, is an int or a float, and no bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def shown(value: Any) -> str:
+    """``value`` in an error's one line: of an array or tensor its kind and shape."""
+    if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim:
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
+    return " ".join(repr(value).split())
 
 
 def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
     """Raise ValueError unless ``value`` is one of ``known``; the message lists them."""
     known = list(known)
-    if value not in known:
-        raise ValueError(f"{name}: unknown value {value!r}; known: {', '.join(map(str, known))}")
+    if isinstance(value, (np.ndarray, torch.Tensor)) or value not in known:
+        raise ValueError(
+            f"{name}: unknown value {shown(value)}; known: {', '.join(map(str, known))}"
+        )
 
 
-def check_integer(name: str, value: Any, minimum: int) -> None:
-    """Raise ValueError unless ``value`` is an integer of at least ``minimum``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f"{name}: got {value!r}; expected an integer >= {minimum}")
+def check_integer(name: str, value: Any, minimum: int) -> int:
+    """The plain ``value``; ValueError unless it is an integer of at least ``minimum``."""
+    number = plain(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < minimum:
+        raise ValueError(f"{name}: got {shown(number)}; expected an integer >= {minimum}")
+    return number
 
 
-def check_interval(name: str, value: Any, low: float, high: float) -> None:
-    """Raise ValueError unless ``low <= value <= high`` (a NaN never is)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise ValueError(f"{name}: got {value!r}; expected a number in [{low:g}, {high:g}]")
+def check_interval(name: str, value: Any, low: float, high: float) -> float:
+    """The plain ``value``; ValueError unless ``low <= value <= high`` (a NaN never is)."""
+    number = plain(value)
+    if not is_number(number) or not low <= number <= high:
+        raise ValueError(f"{name}: got {shown(number)}; expected a number in [{low:g}, {high:g}]")
+    return number
+
+
+def is_float(x: torch.Tensor) -> bool:
+    """Whether ``x`` holds real floating-point numbers that one can compute with, so no float8."""
+    return x.is_floating_point() and x.dtype.itemsize > 1
 
 
 def check_finite(name: str, x: torch.Tensor) -> None:
     """Raise ValueError when ``x`` is not a real floating-point tensor, or holds NaN or infinity."""
     if not isinstance(x, torch.Tensor):
         raise ValueError(f"{name}: got {type(x).__name__}; expected a torch.Tensor")
-    if not x.is_floating_point():
-        raise ValueError(f"{name}: got dtype {x.dtype}; expected a floating-point dtype")
+    if not is_float(x):
+        raise ValueError(
+            f"{name}: got dtype {x.dtype}; expected a floating-point dtype of 16 bits or more"
+        )
     if not bool(torch.isfinite(x).all()):
         raise ValueError(f"{name}: contains NaN or infinity; expected finite values")
 
@@ -69,11 +106,12 @@ def check_divisible(name: str, size: Sequence[int], factor: int) -> None:
         )
 
 
-def check_size(name: str, size: Any) -> None:
-    """Raise ValueError unless ``size`` is a pair (H, W) of positive integers."""
-    pair = isinstance(size, (tuple, list)) and len(size) == 2
-    if not pair or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in size):
-        raise ValueError(f"{name}: got {size!r}; expected two positive integers (H, W)")
+def check_size(name: str, size: Any) -> tuple[int, int]:
+    """The plain pair; ValueError unless ``size`` is one of positive integers (H, W)."""
+    pair = [plain(n) for n in size] if isinstance(size, (tuple, list)) else []
+    if len(pair) != 2 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in pair):
+        raise ValueError(f"{name}: got {shown(size)}; expected two positive integers (H, W)")
+    return pair[0], pair[1]
 
 
 def check_exact_size(
@@ -88,28 +126,35 @@ def check_exact_size(
         )
 
 
-def check_deviation(name: str, value: Any) -> None:
-    """Raise ValueError unless ``value`` is a standard deviation: a finite number >= 0."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not 0 <= value < math.inf:
-        raise ValueError(f"{name}: got {value!r}; expected a finite number >= 0")
+def check_deviation(name: str, value: Any) -> float:
+    """The plain ``value``; ValueError unless it is a standard deviation: finite and >= 0."""
+    number = plain(value)
+    if not is_number(number) or not 0 <= number < math.inf:
+        raise ValueError(f"{name}: got {shown(number)}; expected a finite number >= 0")
+    return number
+
+
+def several(value: Any) -> list[Any] | None:
+    """The plain entries of a list, tuple, or other sequence, array or tensor (n,); else None."""
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        return value.tolist() if value.ndim == 1 else None
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [plain(each) for each in value]
+    return None
 
 
 def deviations(name: str, value: Any, batch: int, *others: str) -> torch.Tensor:
     """A standard deviation for each of ``batch`` images, (B,) float64 on the CPU.
 
-    ``value`` is one number for all of them, or a sequence or tensor (B,) with one each. Raises
-    ValueError unless all are finite and >= 0; the message also names what ``others`` the caller
-    takes.
+    ``value`` is one number for all of them, or a sequence, array or tensor (B,) with one each.
+    Raises ValueError unless all are finite and >= 0; the message also names what ``others`` the
+    caller takes.
     """
-    each = value.tolist() if isinstance(value, torch.Tensor) else value
-    several = isinstance(each, Sequence) and not isinstance(each, str)
-    levels = list(each) if several else [each]
-    good = all(
-        isinstance(level, (int, float)) and not isinstance(level, bool) and 0 <= level < math.inf
-        for level in levels
-    )
-    if not good or (several and len(levels) != batch):
+    each = several(value)
+    levels = [plain(value)] if each is None else each
+    good = all(is_number(level) and 0 <= level < math.inf for level in levels)
+    if not good or len(levels) != (1 if each is None else batch):
         known = ["a finite number >= 0", f"one for each of the {batch} images", *others]
-        raise ValueError(f"{name}: got {each!r}; expected {', or '.join(known)}")
+        got = shown(levels[0] if each is None else each)
+        raise ValueError(f"{name}: got {got}; expected {', or '.join(known)}")
     return torch.tensor(levels, dtype=torch.float64).expand(batch)

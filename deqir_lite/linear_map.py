@@ -1,4 +1,4 @@
-"""Linear maps whose gradient is the transpose: solves, without a graph of their iterations."""
+"""Linear maps in half precision; and with the transpose as gradient, for solves without a graph."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,13 @@ import torch
 from torch import Tensor
 
 Map = Callable[[Tensor], Tensor]
+
+
+def rounded(f: Map, x: Tensor) -> Tensor:
+    """f(x); in float32 where ``x`` has half the precision or less, which the result has then."""
+    if x.dtype in (torch.float32, torch.float64):
+        return f(x)
+    return f(x.float()).to(x.dtype)
 
 
 def linear_map(v: Tensor, forwards: Map, transpose: Map) -> Tensor:

@@ -129,9 +129,9 @@ def verify(
         make_task(task, (size, size))
     timestep_grid(num_steps)
     find_method(method)
-    check_deviation("sigma_y", sigma_y)
+    sigma_y = check_deviation("sigma_y", sigma_y)
     for eta in etas:
-        check_interval("eta", eta, 0.0, 1.0)
+        eta = check_interval("eta", eta, 0.0, 1.0)
     results = []
     cases = list(itertools.product(tasks, etas))
     for task, eta in tqdm(cases, disable=not show_progress, desc="verify", unit="chain"):

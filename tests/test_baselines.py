@@ -29,6 +29,15 @@ def photo(gaussian_prior):
     return gaussian_prior.sample((2, 16, 16), torch.Generator().manual_seed(1)) / 4
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("task", ["sr2", "inpaint-box", "old-photo-sr2", "deblur-motion"])
+def test_half_precision_is_that_of_float32_rounded_once(photo, task, dtype):
+    operator = make_task(task, (16, 16))
+    y = operator.A(photo.to(dtype))
+    for answer in (lambda y: simple_answer(operator, y)[1], lambda y: gaussian_mean(operator, y)):
+        assert torch.equal(answer(y), answer(y.float()).to(dtype))
+
+
 def test_bicubic_continues_a_ramp():
     coarse = RAMP.expand(1, 3, 16, 16)
     fine = bicubic(coarse, 2)

@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -239,6 +240,29 @@ def test_samples_are_the_chains_of_their_seeds(nonlinear_prior, gaussian_prior, 
         torch.testing.assert_close(states[:, image, None], alone.sequential())
 
 
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor])
+@pytest.mark.parametrize("samples", [None, 2])
+def test_one_seed_for_each_image(nonlinear_prior, gaussian_prior, make, samples):
+    operator = make_task("sr2", (8, 8))
+    y = operator.A(gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(0)))
+    options = {"num_steps": 4, "samples": samples}
+    chain = make_chain(nonlinear_prior, operator, y, seed=make([7, 3]), **options)
+    for photo, seed in enumerate([7, 3]):
+        alone = make_chain(nonlinear_prior, operator, y[photo, None], seed=seed, **options)
+        rows = slice(photo * (samples or 1), (photo + 1) * (samples or 1))
+        assert torch.equal(chain.x_T[rows], alone.x_T)
+        assert torch.equal(chain.noise[:, rows], alone.noise)
+
+
+def test_numbers_of_numpy_and_torch_name_the_same_chain(chain_for):
+    own = {"num_steps": np.int64(5), "eta": torch.tensor(0.5, dtype=torch.float64)}
+    own |= {"seed": np.array(4), "first_timestep": torch.tensor(400), "spacing": np.float64(2)}
+    plain = {"num_steps": 5, "eta": 0.5, "seed": 4, "first_timestep": 400, "spacing": 2.0}
+    one, other = chain_for(**own), chain_for(**plain)
+    assert torch.equal(one.sequential(), other.sequential())
+    assert repr(one.coefficients.rule) == repr(other.coefficients.rule) == "DDNMNoise(eta=0.5)"
+
+
 def test_another_prior_or_initial_noise_on_the_same_chain(chain_for, gaussian_prior):
     chain = chain_for()
     other = chain.with_prior(gaussian_prior)
@@ -287,7 +311,9 @@ def test_gradients_reach_the_initial_noise(chain_for):
         ({"timesteps": []}, "timesteps: got torch.float32"),
         ({"seed": [0, 1]}, "seed: got 2 for a batch of 1"),
         ({"seed": [-1]}, "seed: got -1"),
-        ({"seed": [0], "samples": 2}, "seed: got .0.; expected an integer"),
+        ({"seed": [0, 1], "samples": 2}, "seed: got 2 for a batch of 1; expected one each"),
+        ({"seed": [0.5], "samples": 2}, "seed: got 0.5; expected an integer"),
+        ({"seed": "12"}, "seed: got '12'; expected an integer"),
         ({"sigma_y": -1.0}, "sigma_y: got -1"),
         ({"x_T": torch.zeros(1, 3, 8, 9)}, "x_T: got shape"),
         ({"noise": torch.zeros(20, 1, 3, 8, 8).double()}, "noise: got torch.float64"),

@@ -6,6 +6,7 @@ import socket
 import urllib.error
 import warnings
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ def test_psnr_by_definition():
 
 
 def test_psnr_clamps_and_is_infinite_for_equal_images():
-    x = torch.ones(1, 3, 8, 8)
+    x = images(1, 3, 8, 8).sign()
     assert psnr(x * 5, x).item() == math.inf
     assert psnr(x, x * 5).item() == math.inf
 
@@ -81,6 +82,68 @@ def test_ssim_by_definition():
     value = ssim(x, reference)
     torch.testing.assert_close(value, ssim_by_definition(x, reference), atol=1e-12, rtol=0)
     assert (value < 0.99).all()
+
+
+def luma(x):
+    """BasicSR's rgb2ycbcr(y_only=True) for images in [0, 255], as values of [-1, 1]."""
+    r, g, b = ((x + 1) * 127.5 / 255).unbind(1)
+    y = 65.481 * r + 128.553 * g + 24.966 * b + 16.0
+    return (y / 127.5 - 1)[:, None].repeat(1, 3, 1, 1)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_the_luma_of_super_resolution(metric):
+    x, reference = images(2, 3, 24, 30), images(2, 3, 24, 30, seed=1)
+    value = metric(x, reference, test_y_channel=True, crop_border=4)
+    expected = metric(luma(x), luma(reference), crop_border=4)
+    torch.testing.assert_close(value, expected)
+    assert (value != metric(x, reference, crop_border=4)).all()
+
+
+def test_the_luma_of_a_grey_error():
+    """219 of 255 steps lie between the luma of black and of white."""
+    x = torch.zeros(1, 3, 16, 16)
+    gain = psnr(x + 0.2, x, test_y_channel=True) - psnr(x + 0.2, x)
+    assert gain.item() == pytest.approx(20 * math.log10(255 / 219), abs=1e-5)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("span", [(0, 1), (0, 255.0), [-0.5, 0.5], (np.float32(0), 65535)])
+def test_images_of_another_range(metric, span):
+    x, reference = images(1, 3, 16, 16), images(1, 3, 16, 16, seed=1)
+    low, high = (float(end) for end in span)
+    moved = [low + (high - low) * (image + 1) / 2 for image in (x, reference)]
+    torch.testing.assert_close(metric(*moved, data_range=span), metric(x, reference))
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim, lpips])
+def test_images_of_another_range_are_not_taken_for_ours(metric):
+    x = images(1, 3, 32, 32)
+    levels = (x + 1) * 127.5
+    for pair, name in (((levels, x), "x"), ((x, levels - 3), "reference")):  # -3: it overshoots
+        with pytest.raises(ValueError, match=rf"^{name}: values span .*; expected \[-1, 1\]"):
+            metric(*pair)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+def test_data_range(metric):
+    x, reference = images(1, 3, 16, 16), images(1, 3, 16, 16, seed=1)
+    levels = (x + 1) * 127.5
+    with pytest.raises(ValueError, match=r"^x: values span .*; expected \[0, 1\]"):
+        metric(levels, levels, data_range=(0, 1))
+    for bad in (1.0, (0,), (1, 0), (0, math.inf), (0, math.nan), "01", (False, True)):
+        with pytest.raises(ValueError, match="^data_range: got .*expected two numbers"):
+            metric(x, reference, data_range=bad)
+    unit = [(image + 1) / 2 for image in (x, reference)]
+    with pytest.warns(UserWarning, match="no value is below 0") as warned:
+        metric(*unit)
+    assert warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        metric(*unit, data_range=(0, 1))
+        metric(*unit, data_range=(-1, 1))
+        metric(unit[0], reference)
+        metric(torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16))  # says nothing of a range
 
 
 def test_ssim_of_equal_images_is_one():

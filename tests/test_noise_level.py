@@ -59,6 +59,13 @@ def test_an_image_in_a_batch_is_estimated_as_alone(photos):
     torch.testing.assert_close(estimate_sigma_y(masks, y)[1:], expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_will_do(photos, dtype):
+    operator = make_task("sr2", SIZE)
+    y = noisy(operator, photos, 0.1).to(dtype)
+    assert torch.equal(estimate_sigma_y(operator, y), estimate_sigma_y(operator, y.float()))
+
+
 def test_what_lies_in_the_holes_does_not_count(photos):
     operator = make_task("inpaint-text", SIZE)
     y = noisy(operator, photos, 0.1)

@@ -8,7 +8,14 @@ import torch
 
 from deqir_lite.chain.presets import PICTURE
 from deqir_lite.chain.restoration_chain import RestorationChain
-from deqir_lite.checks import check_choice, check_finite, check_integer, check_like, deviations
+from deqir_lite.checks import (
+    check_choice,
+    check_finite,
+    check_integer,
+    check_like,
+    deviations,
+    several,
+)
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     ConsistencyStep,
@@ -37,7 +44,7 @@ def make_chain(
     eta: float | None = None,
     rule: NoiseRule | None = None,
     sigma_y: float | Sequence[float] | torch.Tensor = 0.0,
-    seed: int | Sequence[int] = 0,
+    seed: int | Sequence[int] | torch.Tensor = 0,
     samples: int | None = None,
     x_T: torch.Tensor | None = None,
     noise: torch.Tensor | None = None,
@@ -58,7 +65,7 @@ def make_chain(
       would have alone. The draws are made on the CPU in float64 and then moved to y's device and
       dtype, so that one seed names the same chain everywhere,
     * ``samples`` N: restore every photo N times: y[0] with the seeds ``seed`` .. ``seed`` + N - 1,
-      then y[1] with the same seeds, ...,
+      then y[1] with the same seeds, or with those from its own first one,
     * ``x_T`` (B, 3, H, W), ``noise`` (T, B, 3, H, W): the reader's own instead of draws.
 
     A chain with ``first_timestep`` begins at sqrt(abar) A^+ y plus noise. Raises ValueError for bad
@@ -67,7 +74,7 @@ def make_chain(
     check_finite("y", y)
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     if samples is not None:
-        check_integer("samples", samples, 1)
+        samples = check_integer("samples", samples, 1)
         if samples > 1 and getattr(operator, "_batch", 1) > 1:  # they follow one another
             raise ValueError(
                 f"samples: got {samples} with a mask for each image; restore one image at a time"
@@ -164,19 +171,21 @@ def _find_timesteps(
 def _draw(shape: tuple[int, ...], seed: Any, samples: int | None) -> torch.Tensor:
     """Standard normal draws of ``shape`` (n, B, 3, H, W), float64, on the CPU."""
     count, batch, *image = shape
-    if samples is None and (isinstance(seed, str) or not isinstance(seed, Sequence)):
-        return _generated(shape, seed)
-    if samples is None:
-        seeds = list(seed)
-        if len(seeds) != batch:
-            raise ValueError(f"seed: got {len(seeds)} for a batch of {batch}; expected one each")
-    else:
-        check_integer("seed", seed, 0)
-        seeds = list(range(seed, seed + samples)) * (batch // samples)
-    return torch.cat([_generated((count, 1, *image), each) for each in seeds], dim=1)
+    seeds, each = several(seed), samples or 1
+    if seeds is None:
+        if samples is None:
+            return _generated(shape, seed)
+        seeds = [seed] * (batch // each)
+    if len(seeds) * each != batch:
+        raise ValueError(
+            f"seed: got {len(seeds)} for a batch of {batch // each}; expected one each"
+        )
+    firsts = [check_integer("seed", first, 0) for first in seeds]
+    alone = [_generated((count, 1, *image), first + k) for first in firsts for k in range(each)]
+    return torch.cat(alone, dim=1)
 
 
 def _generated(shape: tuple[int, ...], seed: Any) -> torch.Tensor:
-    check_integer("seed", seed, 0)
+    seed = check_integer("seed", seed, 0)
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64)

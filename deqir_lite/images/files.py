@@ -44,7 +44,7 @@ def allow_pixels(max_pixels: int) -> None:
     ``PIL.Image.MAX_IMAGE_PIXELS``, 179 megapixels by default. Raises ValueError unless
     ``max_pixels`` is a positive integer.
     """
-    check_integer("max_pixels", max_pixels, 1)
+    max_pixels = check_integer("max_pixels", max_pixels, 1)
     Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)
 
 

@@ -64,7 +64,7 @@ def read_photo(
             than :func:`allow_pixels` allows, floats beyond [0, 1], or a bad ``size``.
     """
     if size is not None:
-        check_integer("size", size, minimum=SMALLEST_SIDE)
+        size = check_integer("size", size, minimum=SMALLEST_SIDE)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ValueError(f"dtype: got {dtype}; expected a floating-point dtype")
     pixels, metadata, path = decode_file(path)

@@ -46,7 +46,7 @@ def gradient_errors(
     Raises ValueError for a bad loss, one whose gradient vanishes, and unknown forms.
     """
     max_terms = chain.num_steps if max_terms is None else max_terms
-    check_integer("max_terms", max_terms, 1)
+    max_terms = check_integer("max_terms", max_terms, 1)
     if gaussian is None and "gaussian" in forms:
         gaussian = gaussian_of(chain.prior)
     with torch.no_grad():

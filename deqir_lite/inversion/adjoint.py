@@ -34,7 +34,7 @@ def step_pullback(
     ``chunk`` steps go through the network at a time and are forgotten before the next, so that the
     memory for activations does not depend on n.
     """
-    check_integer("chunk", chunk, 1)
+    chunk = check_integer("chunk", chunk, 1)
     pulled, totals = [], [torch.zeros_like(parameter) for parameter in parameters]
     for low in range(0, len(states), chunk):
         rows = slice(low, low + chunk)

@@ -12,11 +12,11 @@ GRADIENTS = ("one-step", "neumann", "exact", "exact-series", "unrolled")
 """Gradients by name; all but ``unrolled`` need only the solved states."""
 
 
-def check_gradient(gradient: str, terms: int, chunk: int) -> None:
-    """Raise ValueError for an unknown name, or fewer than one term or step at a time."""
+def check_gradient(gradient: str, terms: int, chunk: int) -> tuple[int, int]:
+    """The plain ``terms`` and ``chunk``; ValueError unless both are at least 1, and for an unknown
+    name."""
     check_choice("gradient", gradient, GRADIENTS)
-    check_integer("terms", terms, 1)
-    check_integer("chunk", chunk, 1)
+    return check_integer("terms", terms, 1), check_integer("chunk", chunk, 1)
 
 
 @torch.no_grad()
@@ -48,7 +48,7 @@ def implicit_gradient(
     Returns the gradient (B, ...) and one tensor for each of ``parameters``. ``chunk`` steps are
     differentiated at a time. Raises ValueError for other names, shapes, and counts below 1.
     """
-    check_gradient(gradient, terms, chunk)
+    terms, chunk = check_gradient(gradient, terms, chunk)
     if gradient == "unrolled":
         raise ValueError("gradient: 'unrolled' needs the whole graph; use solve_implicit")
     chain = system.chain

@@ -86,7 +86,7 @@ def attach_gradient(
     its first step: y, if it required a gradient when the chain was made, an operator's matrix,
     network weights. Name them to get the gradient of a tensor that is no leaf.
     """
-    check_gradient(gradient, terms, chunk)
+    terms, chunk = check_gradient(gradient, terms, chunk)
     if parameters is None:
         parameters = differentiable_leaves(system.chain) if torch.is_grad_enabled() else ()
     chain = system.chain.with_x_T(x_T.detach())
@@ -119,7 +119,7 @@ def solve_implicit(
     In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a solution: with
     a loose tolerance it is that of a nearby chain.
     """
-    check_gradient(gradient, terms, chunk)
+    terms, chunk = check_gradient(gradient, terms, chunk)
     x_T = chain.x_T if x_T is None else x_T
     if gradient == "unrolled":
         return _unrolled(chain.with_x_T(x_T))

@@ -66,7 +66,7 @@ def chroma_loss(reference: torch.Tensor, *, pool: int = 1) -> Loss:
     compared. The grey part is left out: in colourisation y decides it.
     """
     check_images("reference", reference)
-    check_integer("pool", pool, 1)
+    pool = check_integer("pool", pool, 1)
     target = F.avg_pool2d(_chroma(reference), pool)
     return lambda x0: _mean_square(F.avg_pool2d(_chroma(x0), pool), target, "reference")
 

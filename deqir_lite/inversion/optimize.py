@@ -10,7 +10,14 @@ import torch
 from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice, check_images, check_integer, check_interval, check_like
+from deqir_lite.checks import (
+    check_choice,
+    check_images,
+    check_integer,
+    check_interval,
+    check_like,
+    plain,
+)
 from deqir_lite.fixedpoint import LinearDenoiser
 from deqir_lite.inversion.gradient import check_gradient
 from deqir_lite.inversion.losses import Loss
@@ -75,9 +82,15 @@ def optimize_initial_noise(
     on x_0, or is constant because the measurement decides all that it looks at;
     :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
     """
-    _check_descent(steps, lr, optimizer, on, shell_weight)
-    _check_reporting(reference, target, state_file, resume)
-    check_gradient(gradient, terms, chunk)
+    steps = check_integer("steps", steps, 1)
+    lr = check_interval("lr", lr, 0.0, math.inf)
+    shell_weight = check_interval("shell_weight", shell_weight, 0.0, math.inf)
+    if target is not None:
+        target = check_interval("target", target, -math.inf, math.inf)
+    check_choice("optimizer", optimizer, OPTIMIZERS)
+    check_choice("on", on, ("x0", "states"))
+    _check_reporting(reference, state_file, resume)
+    terms, chunk = check_gradient(gradient, terms, chunk)
     problem = OuterProblem(
         chain=chain,
         loss=loss,
@@ -190,29 +203,17 @@ def _settings(problem: OuterProblem, descent: dict[str, Any]) -> dict[str, str]:
 
 def _named(value: Any) -> str:
     """A value as text that is the same in the next process; of a function only its name."""
+    value = plain(value)
     if isinstance(value, str):
         return value
-    plain = value is None or isinstance(value, (int, float)) or is_dataclass(value)
-    return repr(value) if plain else getattr(value, "__qualname__", type(value).__qualname__)
-
-
-def _check_descent(steps: int, lr: float, optimizer: str, on: str, shell_weight: float) -> None:
-    check_integer("steps", steps, 1)
-    check_interval("lr", lr, 0.0, math.inf)
-    check_choice("optimizer", optimizer, OPTIMIZERS)
-    check_choice("on", on, ("x0", "states"))
-    check_interval("shell_weight", shell_weight, 0.0, math.inf)
+    says_all = value is None or isinstance(value, (int, float)) or is_dataclass(value)
+    return repr(value) if says_all else getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _check_reporting(
-    reference: torch.Tensor | None,
-    target: float | None,
-    state_file: str | Path | None,
-    resume: bool,
+    reference: torch.Tensor | None, state_file: str | Path | None, resume: bool
 ) -> None:
     if reference is not None:
         check_images("reference", reference)
-    if target is not None:
-        check_interval("target", target, -math.inf, math.inf)
     if resume and state_file is None:
         raise ValueError("state_file: got None; resume needs the file to go on from")

@@ -72,8 +72,8 @@ class ReleasedNoise(NoiseRule):
     etw: float
 
     def __post_init__(self) -> None:
-        check_interval("nw", self.nw, 0.0, 1.0)
-        check_interval("etw", self.etw, 0.0, 1.0)
+        object.__setattr__(self, "nw", check_interval("nw", self.nw, 0.0, 1.0))
+        object.__setattr__(self, "etw", check_interval("etw", self.etw, 0.0, 1.0))
 
     def weights(
         self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
@@ -95,7 +95,7 @@ class DDNMNoise(NoiseRule):
     eta: float = 1.0
 
     def __post_init__(self) -> None:
-        check_interval("eta", self.eta, 0.0, 1.0)
+        object.__setattr__(self, "eta", check_interval("eta", self.eta, 0.0, 1.0))
 
     def weights(
         self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
@@ -115,7 +115,7 @@ class DDIMNoise(NoiseRule):
     ddim_eta: float = 0.0
 
     def __post_init__(self) -> None:
-        check_interval("ddim_eta", self.ddim_eta, 0.0, 1.0)
+        object.__setattr__(self, "ddim_eta", check_interval("ddim_eta", self.ddim_eta, 0.0, 1.0))
 
     def weights(
         self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
@@ -160,7 +160,7 @@ class ExactNoise(NoiseRule):
     draws = 3
 
     def __post_init__(self) -> None:
-        check_interval("share", self.share, 0.0, 1.0)
+        object.__setattr__(self, "share", check_interval("share", self.share, 0.0, 1.0))
 
     def weights(
         self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None

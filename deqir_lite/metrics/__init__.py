@@ -1,7 +1,8 @@
 """How good is a restoration?
 
-All functions take images (B, 3, H, W) in [-1, 1] and return one value for each image; take
-``.mean()`` for the mean of per-image values, which is what the papers' tables report.
+All functions take images (B, 3, H, W) in [-1, 1], unless told otherwise, and return one value for
+each image; take ``.mean()`` for the mean of per-image values, which is what the papers' tables
+report.
 """
 
 from deqir_lite.metrics.fidelity import SSIM_WINDOW, measurement_consistency, psnr, ssim

@@ -1,47 +1,72 @@
 """How near is a restoration to the original, and to its measurement: PSNR, SSIM, ||A x - y||."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
-from deqir_lite.checks import check_finite, check_images, check_integer
-from deqir_lite.images import to_unit_range
+from deqir_lite.checks import check_finite, check_images, check_integer, is_number, several, shown
 from deqir_lite.operators.base import LinearOperator
 
 SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
 
+Range = tuple[float, float]
+"""(black, white)."""
 
-def psnr(x: torch.Tensor, reference: torch.Tensor, *, crop_border: int = 0) -> torch.Tensor:
+_LUMA = np.array([65.481, 128.553, 24.966]) / 255
+_LUMA_BLACK = 16 / 255
+
+
+def psnr(
+    x: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    crop_border: int = 0,
+    test_y_channel: bool = False,
+    data_range: Range | None = None,
+) -> torch.Tensor:
     r"""Peak signal-to-noise ratio, :math:`10 \log_{10}(1 / \mathrm{MSE})` in dB.
 
-    Both are mapped from [-1, 1] to [0, 1] and clamped, so the peak is 1; the mean square error
-    is over RGB and all pixels, in float64, not rounded to 8 bits. Papers differ in the border
-    that they leave out: DDRM and DDNM none (the default here), the published code of DeqIR
-    4 pixels on each side.
+    Both are mapped from ``data_range`` to [0, 1] and clamped, so the peak is 1; the mean square
+    error is over RGB and all pixels, in float64, not rounded to 8 bits. Papers differ in what they
+    compare. DDRM and DDNM: RGB and every pixel (the default here). The published code of DeqIR:
+    RGB without 4 pixels on each side. Papers on super-resolution by a factor s: ``crop_border=s,
+    test_y_channel=True``.
 
     Args:
         x: restored images (B, 3, H, W).
         reference: originals of the same shape; a single one is compared with every image.
         crop_border: pixels left out on each side.
+        test_y_channel: compare the luma of BT.601 as MATLAB's rgb2ycbcr has it,
+            (16 + 65.481 R + 128.553 G + 24.966 B) / 255 for R, G, B in [0, 1]; the peak stays 1.
+        data_range: the values of black and white, by default (-1, 1).
 
     Returns:
         (B,) float64 on the CPU; infinity for equal images.
 
     Raises:
-        ValueError: other shapes, NaN, or a border that leaves nothing.
+        ValueError: other shapes, NaN, a border that leaves nothing, or values of another range,
+            such as [0, 255]. Warns of images that might be in [0, 1], where no range is given.
     """
     from skimage.metrics import peak_signal_noise_ratio  # imports scipy.stats: half a second
 
     values = []
-    for image, original in _pairs(x, reference, crop_border, smallest=1):
+    for image, original in _pairs(x, reference, crop_border, test_y_channel, data_range, 1):
         with np.errstate(divide="ignore"):  # equal images: log of 1 / 0
             values.append(peak_signal_noise_ratio(original, image, data_range=1))
     return torch.tensor(values, dtype=torch.float64)
 
 
-def ssim(x: torch.Tensor, reference: torch.Tensor, *, crop_border: int = 0) -> torch.Tensor:
+def ssim(
+    x: torch.Tensor,
+    reference: torch.Tensor,
+    *,
+    crop_border: int = 0,
+    test_y_channel: bool = False,
+    data_range: Range | None = None,
+) -> torch.Tensor:
     """Structural similarity in the convention of Wang et al. (2004), mean over R, G and B.
 
     On [0, 1] with peak 1, Gaussian window of 11 x 11 pixels with sigma 1.5, K1 = 0.01,
@@ -63,7 +88,9 @@ def ssim(x: torch.Tensor, reference: torch.Tensor, *, crop_border: int = 0) -> t
             sigma=1.5,
             use_sample_covariance=False,
         )
-        for image, original in _pairs(x, reference, crop_border, smallest=SSIM_WINDOW)
+        for image, original in _pairs(
+            x, reference, crop_border, test_y_channel, data_range, SSIM_WINDOW
+        )
     ]
     return torch.tensor(values, dtype=torch.float64)
 
@@ -89,19 +116,53 @@ def measurement_consistency(
 
 
 def _pairs(
-    x: torch.Tensor, reference: torch.Tensor, crop_border: int, smallest: int
+    x: torch.Tensor,
+    reference: torch.Tensor,
+    crop_border: int,
+    test_y_channel: bool,
+    data_range: Range | None,
+    smallest: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield (image, original) as float64 arrays (H, W, 3) in [0, 1], cropped."""
-    check_integer("crop_border", crop_border, minimum=0)
+    """Pairs (image, original) of float64 arrays (H, W, 3 or 1) in [0, 1], cropped."""
+    border = check_integer("crop_border", crop_border, minimum=0)
     reference = same_batch(x, reference)
-    check_smallest(x, crop_border, smallest)
-    rows = slice(crop_border, x.shape[-2] - crop_border)
-    columns = slice(crop_border, x.shape[-1] - crop_border)
-    both = [
-        to_unit_range(batch.detach().double().cpu())[..., rows, columns].movedim(1, -1).numpy()
-        for batch in (x, reference)
-    ]
-    yield from zip(*both, strict=True)
+    low, high = check_range(x, reference, data_range)
+    check_smallest(x, border, smallest)
+    rows, columns = (slice(border, side - border) for side in x.shape[-2:])
+
+    def pixels(images: torch.Tensor) -> np.ndarray:
+        inside = images.detach().double().cpu()[..., rows, columns].movedim(1, -1)
+        rgb = ((inside - low) / (high - low)).clamp(0, 1).numpy()
+        return rgb @ _LUMA[:, None] + _LUMA_BLACK if test_y_channel else rgb
+
+    return zip(pixels(x), pixels(reference), strict=True)
+
+
+def check_range(x: torch.Tensor, reference: torch.Tensor, data_range: Range | None) -> Range:
+    """The plain ``data_range``, or (-1, 1) for None; ValueError when the images are clearly of
+    another one. A restoration may leave its range, and is clamped."""
+    pair = (-1.0, 1.0) if data_range is None else several(data_range) or ()
+    if len(pair) != 2 or not all(map(is_number, pair)) or not -np.inf < pair[0] < pair[1] < np.inf:
+        raise ValueError(
+            f"data_range: got {shown(data_range)}; expected two numbers, (black, white)"
+        )
+    low, high = (float(end) for end in pair)
+    spans = {}
+    for name, images in (("x", x), ("reference", reference)):
+        least, most = spans[name] = float(images.min()), float(images.max())
+        if most > high + (high - low) / 2 and least > -most / 20:
+            raise ValueError(
+                f"{name}: values span [{least:.3g}, {most:.3g}]; expected [{low:g}, {high:g}], or "
+                "another data_range"
+            )
+    unit = all(0 <= least < most <= 1 for least, most in spans.values())
+    if data_range is None and unit:
+        warnings.warn(
+            "x, reference: no value is below 0; images in [0, 1] need data_range=(0, 1), and those "
+            "in [-1, 1] data_range=(-1, 1) if this is to be said no more",
+            stacklevel=4,
+        )
+    return low, high
 
 
 def same_batch(x: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from deqir_lite.checks import check_choice
-from deqir_lite.metrics.fidelity import check_smallest, same_batch
+from deqir_lite.metrics.fidelity import check_range, check_smallest, same_batch
 
 LPIPS_SMALLEST_SIDE = 32
 """Smaller images vanish in the pooling layers of the LPIPS networks."""
@@ -52,10 +52,11 @@ def lpips(
     Raises:
         LPIPSUnavailable: package or weights are missing, or the weights are not those that their
             name promises. No code of theirs is run.
-        ValueError: wrong shapes, NaN, or an unknown ``net``.
+        ValueError: wrong shapes, NaN, values of another range, or an unknown ``net``.
     """
     check_choice("net", net, LPIPS_BACKBONES)
     reference = same_batch(x, reference)
+    check_range(x, reference, (-1, 1))
     check_smallest(x, 0, LPIPS_SMALLEST_SIDE)
     weights = lpips_weights_path(net)
     if download and not weights.is_file():

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from deqir_lite.checks import check_finite, check_size
+from deqir_lite.checks import check_finite, check_size, is_float
 from deqir_lite.conjugate_gradients import least_squares
-from deqir_lite.linear_map import Map
+from deqir_lite.linear_map import Map, rounded
 
 Size = tuple[int, ...]
 """(H, W) of an image; () for operators on vectors."""
@@ -27,7 +27,8 @@ class LinearOperator(ABC):
     Public methods check their arguments and raise ValueError with one line; the work is done by
     the methods with an underscore. Only ``A`` and ``pinv`` look for NaN, which makes the host wait
     for the device: the projectors run inside the solvers and never do. Results follow the dtype
-    and device of the input. All methods can be differentiated.
+    and device of the input; float16 and bfloat16 are computed with in float32, and the result is
+    rounded once. All methods can be differentiated.
 
     Sources: Eq. 5 and Sec. 3.1 of DeqIR for the use of A^+, R and N.
     """
@@ -46,34 +47,35 @@ class LinearOperator(ABC):
         """y = A x for images (B, 3, H, W). ValueError: wrong shape or dtype, NaN or infinity."""
         check_finite("x", x)
         self._check_image("x", x)
-        return self._A(x)
+        return rounded(self._A, x)
 
     __call__ = A
 
     def applied(self, x: Tensor) -> Tensor:
         """A x without the look for NaN, which makes the host wait: for use inside of sweeps."""
         self._check_image("x", x)
-        return self._A(x)
+        return rounded(self._A, x)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """A^T y, (B, 3, H, W). ValueError: y has not the shape or dtype of a measurement."""
         self._check_measurement("y", y)
-        return self._adjoint(y)
+        return rounded(self._adjoint, y)
 
     def pinv(self, y: Tensor) -> Tensor:
         """A^+ y, (B, 3, H, W), Moore-Penrose. ValueError: wrong shape or dtype, NaN."""
         check_finite("y", y)
         self._check_measurement("y", y)
-        return self._pinv(y)
+        return rounded(self._pinv, y)
 
     def range_projector(self, x: Tensor) -> Tensor:
         """R x = A^+ A x: the part of the image that the measurement fixes."""
         self._check_image("x", x)
-        return self._range_projector(x)
+        return rounded(self._range_projector, x)
 
     def null_projector(self, x: Tensor) -> Tensor:
         """N x = x - R x: the part of the image that the measurement does not see."""
-        return x - self.range_projector(x)
+        self._check_image("x", x)
+        return rounded(lambda x: x - self._range_projector(x), x)
 
     # --- shapes ---
 
@@ -182,7 +184,7 @@ def check_adjoint(name: str, a: Map, at: Map, x: Tensor) -> None:
 
 def check_float(name: str, x: Tensor) -> None:
     """Raise ValueError unless ``x`` is a floating-point tensor; its values are not looked at."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
+    if not isinstance(x, Tensor) or not is_float(x):
         got = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"{name}: got {got}; expected a floating-point torch.Tensor")
 

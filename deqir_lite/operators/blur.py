@@ -46,7 +46,7 @@ class SeparableBlur(SeparableOperator):
             if column_kernel is None
             else check_kernel("column_kernel", column_kernel, ndim=1)
         )
-        check_interval("threshold", threshold, 0, math.inf)
+        threshold = check_interval("threshold", threshold, 0, math.inf)
         self.threshold = threshold
 
     def _matrix(self, axis: int, n: int) -> Tensor:
@@ -92,15 +92,15 @@ def uniform_blur(*, size: int = 9, kernel: str = "exact", threshold: float = 3e-
 
     ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.
     """
-    _check_taps(size)
+    size = _check_taps(size)
     uniform = torch.full((size,), 1 / size, dtype=torch.float64)
     return SeparableBlur(_choose(uniform, kernel), threshold=threshold)
 
 
 def gaussian_kernel(size: int, sigma: float) -> Tensor:
     """``size`` samples of a Gaussian at integer offsets, normalised to sum 1, float64."""
-    _check_taps(size)
-    check_interval("sigma", sigma, 1e-3, math.inf)
+    size = _check_taps(size)
+    sigma = check_interval("sigma", sigma, 1e-3, math.inf)
     offset = torch.arange(size, dtype=torch.float64) - size // 2
     samples = torch.exp(-0.5 * (offset / sigma) ** 2)
     return samples / samples.sum()
@@ -123,7 +123,8 @@ def _choose(taps: Tensor, kernel: str) -> Tensor:
     return lose_last_tap(taps) if kernel == "paper" else taps
 
 
-def _check_taps(size: int) -> None:
-    check_integer("size", size, 1)
+def _check_taps(size: int) -> int:
+    size = check_integer("size", size, 1)
     if size % 2 == 0:
         raise ValueError(f"size: got {size}; expected an odd number of taps")
+    return size

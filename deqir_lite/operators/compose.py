@@ -88,7 +88,7 @@ class PooledMaskedGrayscale(MaskedOperator):
 
     def __init__(self, mask: Tensor, factor: int) -> None:
         super().__init__(mask)
-        check_integer("factor", factor, 2)
+        factor = check_integer("factor", factor, 2)
         check_divisible("mask", (self.mask.shape[-2], self.mask.shape[-1]), factor)
         self._factor = factor
 

@@ -36,8 +36,8 @@ class DeepinvOperator(LinearOperator):
                 f"physics: got {type(physics).__name__}; expected a deepinv LinearPhysics, "
                 "with methods A and A_adjoint"
             )
-        check_size("image_size", image_size)
-        check_integer("max_iterations", max_iterations, 1)
+        image_size = check_size("image_size", image_size)
+        max_iterations = check_integer("max_iterations", max_iterations, 1)
         self.physics, self.max_iterations = physics, max_iterations
         self._size = (image_size[0], image_size[1])
         image = torch.zeros(1, 3, *self._size, **_home(physics))

@@ -38,7 +38,7 @@ class FFTBlur(SpectralOperator):
     ) -> None:
         super().__init__()
         self.kernel = check_kernel("kernel", kernel, ndim=2)
-        check_interval("threshold", threshold, 0, math.inf)
+        threshold = check_interval("threshold", threshold, 0, math.inf)
         self.threshold = threshold
 
     def transfer_function(self, image_size: Size) -> Tensor:

@@ -85,7 +85,7 @@ def read_kernel(path: str | os.PathLike[str], *, image_size: Size | None = None)
             larger than ``image_size``.
     """
     if image_size is not None:
-        check_size("image_size", image_size)
+        image_size = check_size("image_size", image_size)
     path = check_regular("kernel", path, "kernel")
     label = f"kernel: {str(path)!r}"
     if path.stat().st_size > _LARGEST:

@@ -39,8 +39,8 @@ def motion_kernel(length: float, angle: float) -> Tensor:
     Raises:
         ValueError: length < 1 or not finite, angle not finite.
     """
-    check_interval("length", length, 1, 1e4)
-    check_interval("angle", angle, -1e6, 1e6)
+    length = check_interval("length", length, 1, 1e4)
+    angle = check_interval("angle", angle, -1e6, 1e6)
     half = math.ceil((length - 1) / 2)
     size = 2 * half + 1
     # Points along the path, each shared by its four neighbours: a line without jagged edges.

@@ -78,7 +78,7 @@ def read_mask(
     """
     check_choice("hole", hole, HOLES)
     if size is not None:
-        check_integer("size", size, minimum=SMALLEST_SIDE)
+        size = check_integer("size", size, minimum=SMALLEST_SIDE)
     pixels, _, path = decode_file(path, name="mask", what="mask")
     label = f"mask: {str(path)!r}"
     for remark in pixels.remarks:

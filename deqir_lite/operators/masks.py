@@ -4,7 +4,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from deqir_lite.checks import check_integer, check_interval, check_size
+from deqir_lite.checks import check_integer, check_interval, check_size, is_number, plain, shown
 from deqir_lite.operators.base import Size
 
 _TEXT = "every restored photo is one fixed point of a long chain of small steps"
@@ -15,8 +15,8 @@ def random_mask(image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> Tenso
 
     Raises ValueError unless 0 < ratio <= 1.
     """
-    generator = _generator(image_size, seed)
-    check_ratio("ratio", ratio)
+    image_size, generator = _begin(image_size, seed)
+    ratio = check_ratio("ratio", ratio)
     count = image_size[0] * image_size[1]
     mask = torch.zeros(count)
     mask[torch.randperm(count, generator=generator)[: max(1, round(ratio * count))]] = 1
@@ -25,8 +25,8 @@ def random_mask(image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> Tenso
 
 def box_mask(image_size: Size, *, fraction: float = 0.4, seed: int = 0) -> Tensor:
     """Lose one box whose sides are ``fraction`` of the image's, at a random place."""
-    generator = _generator(image_size, seed)
-    check_interval("fraction", fraction, 0, 1)
+    image_size, generator = _begin(image_size, seed)
+    fraction = check_interval("fraction", fraction, 0, 1)
     height, width = (max(1, round(fraction * n)) for n in image_size)
     top = _draw(generator, image_size[0] - height + 1)
     left = _draw(generator, image_size[1] - width + 1)
@@ -40,9 +40,9 @@ def stripe_mask(image_size: Size, *, period: int = 8, width: int = 3, seed: int 
 
     Raises ValueError unless 1 <= width < period.
     """
-    generator = _generator(image_size, seed)
-    check_integer("period", period, 2)
-    check_integer("width", width, 1)
+    image_size, generator = _begin(image_size, seed)
+    period = check_integer("period", period, 2)
+    width = check_integer("width", width, 1)
     if width >= period:
         raise ValueError(f"width: got {width}; expected less than the period, {period}")
     column = (torch.arange(image_size[1]) + _draw(generator, period)) % period
@@ -51,7 +51,7 @@ def stripe_mask(image_size: Size, *, period: int = 8, width: int = 3, seed: int 
 
 def text_mask(image_size: Size, *, seed: int = 0) -> Tensor:
     """Lose the strokes of lines of text, drawn with the font that Pillow carries."""
-    generator = _generator(image_size, seed)
+    image_size, generator = _begin(image_size, seed)
     height, width = image_size
     words = _TEXT.split()
     size = max(7, height // 9)
@@ -74,8 +74,8 @@ def scratch_mask(image_size: Size, *, count: int = 12, seed: int = 0) -> Tensor:
 
     Raises ValueError unless count >= 1.
     """
-    generator = _generator(image_size, seed)
-    check_integer("count", count, 1)
+    image_size, generator = _begin(image_size, seed)
+    count = check_integer("count", count, 1)
     height, width = image_size
     canvas = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(canvas)
@@ -88,16 +88,17 @@ def scratch_mask(image_size: Size, *, count: int = 12, seed: int = 0) -> Tensor:
     return _kept(canvas)
 
 
-def check_ratio(name: str, value: float) -> None:
-    """Raise ValueError unless 0 < value <= 1."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ValueError(f"{name}: got {value!r}; expected a number in (0, 1]")
+def check_ratio(name: str, value: float) -> float:
+    """The plain ``value``; ValueError unless 0 < value <= 1."""
+    value = plain(value)
+    if not is_number(value) or not 0 < value <= 1:
+        raise ValueError(f"{name}: got {shown(value)}; expected a number in (0, 1]")
+    return value
 
 
-def _generator(image_size: Size, seed: int) -> torch.Generator:
-    check_size("image_size", image_size)
-    check_integer("seed", seed, 0)
-    return torch.Generator().manual_seed(seed)
+def _begin(image_size: Size, seed: int) -> tuple[tuple[int, int], torch.Generator]:
+    seed = check_integer("seed", seed, 0)
+    return check_size("image_size", image_size), torch.Generator().manual_seed(seed)
 
 
 def _draw(generator: torch.Generator, below: int) -> int:

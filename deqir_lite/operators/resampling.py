@@ -16,7 +16,7 @@ class _Downsampling(SpectralOperator):
 
     def __init__(self, factor: int) -> None:
         super().__init__()
-        check_integer("factor", factor, 2)
+        factor = check_integer("factor", factor, 2)
         self._factor = factor
 
     @property

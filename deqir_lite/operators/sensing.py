@@ -35,9 +35,9 @@ class WalshHadamard(SpectralOperator):
 
     def __init__(self, image_size: Size, *, ratio: float = 0.5, seed: int = 0) -> None:
         super().__init__()
-        check_size("image_size", image_size)
-        check_ratio("ratio", ratio)
-        check_integer("seed", seed, 0)
+        image_size = check_size("image_size", image_size)
+        ratio = check_ratio("ratio", ratio)
+        seed = check_integer("seed", seed, 0)
         n = image_size[0] * image_size[1]
         if n & (n - 1):
             raise ValueError(
@@ -102,7 +102,7 @@ def hadamard_matrix(n: int) -> Tensor:
 
     H_1 = 1, H_2n = H_2 x H_n (Kronecker). ValueError: n is no power of two.
     """
-    check_integer("n", n, 1)
+    n = check_integer("n", n, 1)
     if n & (n - 1):
         raise ValueError(f"n: got {n}; expected a power of two")
     h = torch.ones(1, 1, dtype=torch.float64)

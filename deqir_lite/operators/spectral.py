@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.constants import Constants
+from deqir_lite.linear_map import rounded
 from deqir_lite.operators.base import LinearOperator, Size, match_batch
 
 
@@ -26,22 +27,22 @@ class SpectralOperator(LinearOperator):
     def vt(self, x: Tensor) -> Tensor:
         """Coefficients V^T x, (B, 3, H, W): an isometry."""
         self._check_image("x", x)
-        return self._vt(x)
+        return rounded(self._vt, x)
 
     def v(self, c: Tensor) -> Tensor:
         """The image V c, (B, 3, H, W): the inverse of ``vt``."""
         self._check_image("c", c)
-        return self._v(c)
+        return rounded(self._v, c)
 
     def ut(self, y: Tensor) -> Tensor:
         """U^T y on the grid of the coefficients, (B, 3, H, W), zero where S is zero."""
         self._check_measurement("y", y)
-        return self._ut(y)
+        return rounded(self._ut, y)
 
     def u(self, c: Tensor) -> Tensor:
         """The measurement U c; coefficients where S is zero do not count."""
         self._check_image("c", c)
-        return self._u(c)
+        return rounded(self._u, c)
 
     def singular_values(self, image_size: Size) -> Tensor:
         """The diagonal of S, float64 on the CPU, broadcastable to (B, 3, H, W), zero on null(A).

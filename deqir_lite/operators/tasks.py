@@ -89,8 +89,8 @@ def make_task(
             operator cannot take; a mask for a task without one, or of another size.
     """
     check_choice("task", name, TASKS)
-    check_size("image_size", image_size)
-    check_integer("seed", seed, 0)
+    image_size = check_size("image_size", image_size)
+    seed = check_integer("seed", seed, 0)
     task = TASKS[name]
     if mask is None:
         operator = task.build((image_size[0], image_size[1]), seed)

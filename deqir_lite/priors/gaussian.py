@@ -2,6 +2,7 @@
 
 import torch
 
+from deqir_lite.linear_map import rounded
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -23,12 +24,18 @@ class GaussianPrior:
 
         x_t (B, 3, H, W), t (B,) int64.
         """
+        return rounded(lambda x: self._noise(x, t), x_t)
+
+    def _noise(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         signal, noise = self.schedule.at(t, x_t)
         gain = noise / (signal.square() * self.eigenvalues(x_t) + noise.square())
         return self.filter(x_t - signal * self.mean(x_t), gain)
 
     def denoise(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """E[x_0 | x_t] = mean + sqrt(abar) Lam (abar Lam + 1 - abar)^-1 (x_t - sqrt(abar) mean)."""
+        return rounded(lambda x: self._denoised(x, t), x_t)
+
+    def _denoised(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         signal, noise = self.schedule.at(t, x_t)
         eigenvalues = self.eigenvalues(x_t)
         gain = signal * eigenvalues / (signal.square() * eigenvalues + noise.square())

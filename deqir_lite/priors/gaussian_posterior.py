@@ -28,7 +28,7 @@ class GaussianPosterior:
         tolerance: float = 1e-12,
     ) -> None:
         check_finite("y", y)
-        check_deviation("sigma_y", sigma_y)
+        sigma_y = check_deviation("sigma_y", sigma_y)
         self.prior, self.operator, self.y = prior, operator, y
         self.sigma_y = sigma_y
         self._pinv_y = operator.pinv(y)

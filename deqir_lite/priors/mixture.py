@@ -104,7 +104,7 @@ class GaussianMixturePrior:
         """
         check_finite("matrix", matrix)
         check_finite("y", y)
-        check_deviation("sigma_y", sigma_y)
+        sigma_y = check_deviation("sigma_y", sigma_y)
         columns = self.means.shape[1]
         if matrix.ndim != 2 or matrix.shape[1] != columns or y.shape != matrix.shape[:1]:
             raise ValueError(

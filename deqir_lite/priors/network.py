@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 
-from deqir_lite.checks import check_choice, check_divisible, check_integer
+from deqir_lite.checks import check_choice, check_divisible, check_integer, plain
 from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import find_model
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -49,13 +49,13 @@ class NetworkPrior(ModelPrior):
     ) -> None:
         check_choice("dtype", dtype, DTYPES)
         if max_batch is not None:
-            check_integer("max_batch", max_batch, 1)
+            max_batch = check_integer("max_batch", max_batch, 1)
         if not isinstance(unet, UNet2DModel):
             raise ValueError(f"unet: got a {type(unet).__name__}; {PIXELS}")
         super().__init__(unet, schedule, prediction_type=prediction_type, clip_x0=clip_x0)
         _check_channels(unet.config)
         _check_time(unet.config, schedule)
-        _check_label(unet.config, label)
+        label = _check_label(unet.config, plain(label))
         check_weights("unet", unet.state_dict())
         unet = unet.double() if dtype == "float64" else unet.float()
         self.unet = unet.to(memory_format=torch.channels_last).eval()
@@ -212,7 +212,7 @@ def _check_time(config: Any, schedule: NoiseSchedule) -> None:
         )
 
 
-def _check_label(config: Any, label: int | None) -> None:
+def _check_label(config: Any, label: int | None) -> int | None:
     classes, kind = config.num_class_embeds, config.class_embed_type
     if kind == "identity":
         raise ValueError(
@@ -222,7 +222,7 @@ def _check_label(config: Any, label: int | None) -> None:
     if kind is None and classes is None:
         if label is not None:
             raise ValueError(f"label: got {label!r}, but the network has no classes; leave it out")
-        return
+        return None
     largest = None if kind == "timestep" else classes - 1
     good = isinstance(label, int) and not isinstance(label, bool) and label >= 0
     if not good or (largest is not None and label > largest):
@@ -231,3 +231,4 @@ def _check_label(config: Any, label: int | None) -> None:
             f"label: got {label!r}, but the network is class-conditional; expected {known} "
             "(--label)"
         )
+    return label

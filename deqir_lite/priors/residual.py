@@ -46,7 +46,7 @@ class ResidualPrior:
     ) -> None:
         check_choice("dtype", dtype, DTYPES)
         if max_batch is not None:
-            check_integer("max_batch", max_batch, 1)
+            max_batch = check_integer("max_batch", max_batch, 1)
         expected = (gaussian.schedule.num_train_timesteps,)
         if scale.shape != expected or not bool((scale > 0).all() & scale.isfinite().all()):
             raise ValueError(

@@ -161,10 +161,10 @@ def power_law_spectrum(
     ``deviation`` is the standard deviation of a pixel (in [-1, 1] units) at the reference ``size``,
     ``color_correlation`` the correlation between any two colour channels.
     """
-    check_interval("exponent", exponent, 0.0, 4.0)
-    check_interval("color_correlation", color_correlation, 0.0, 1.0)
-    check_interval("deviation", deviation, 1e-6, 1e6)
-    check_integer("size", size, 1)
+    exponent = check_interval("exponent", exponent, 0.0, 4.0)
+    color_correlation = check_interval("color_correlation", color_correlation, 0.0, 1.0)
+    deviation = check_interval("deviation", deviation, 1e-6, 1e6)
+    size = check_integer("size", size, 1)
     power = _power_law(size, size).pow(exponent / 2)
     power = deviation**2 * power / power.mean()
     ones = torch.ones(3, 3, dtype=torch.float64)

@@ -71,13 +71,11 @@ class ResidualUNet(nn.Module):
         self, channels: Sequence[int] = (48, 96, 128, 224), *, blocks: int = 2, patch: int = 2
     ) -> None:
         super().__init__()
-        for name, value in (("blocks", blocks), ("patch", patch)):
-            check_integer(name, value, 1)
+        blocks, patch = check_integer("blocks", blocks, 1), check_integer("patch", patch, 1)
         if not channels:
             raise ValueError("channels: got none; expected one number per level, finest first")
-        for width in channels:
-            check_integer("channels", width, 1)
-        self.channels, self.blocks, self.patch = tuple(channels), blocks, patch
+        channels = tuple(check_integer("channels", width, 1) for width in channels)
+        self.channels, self.blocks, self.patch = channels, blocks, patch
 
         def level(width: int) -> Blocks:
             return Blocks(ResidualBlock(width) for _ in range(blocks))

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from deqir_lite.chain import PRESETS, ChainSettings
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, plain
 from deqir_lite.methods import Method
 from deqir_lite.operators import (
     Inpainting,
@@ -60,8 +60,8 @@ def choose(
     return Choice(
         method,
         {
-            "num_steps": chain["num_steps"] if num_steps is None else num_steps,
-            "eta": chain["eta"] if eta is None else eta,
-            "spacing": chain["spacing"] if spacing is None else spacing,
+            "num_steps": chain["num_steps"] if num_steps is None else plain(num_steps),
+            "eta": chain["eta"] if eta is None else plain(eta),
+            "spacing": chain["spacing"] if spacing is None else plain(spacing),
         },
     )

@@ -36,6 +36,7 @@ def estimate_sigma_y(
     are left, images are no photos, or the adjoint is none.
     """
     check_finite("y", y)
+    y = y.double() if y.dtype == torch.float64 else y.float()
     size = operator.image_size(y.shape[1:])
     if len(size) != 2:
         raise ValueError("sigma_y: an estimate needs photos; the operator is one on vectors")

@@ -1,6 +1,7 @@
 """From a problem and settings to a restoration and all that is said of it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -111,7 +112,7 @@ def make_problem_chain(
     *,
     method: str | Method = "ddnm",
     settings: ChainSettings = PICTURE,
-    seed: int = 0,
+    seed: int | Sequence[int] | Tensor = 0,
     samples: int = 1,
 ) -> RestorationChain:
     """The chain that :func:`restore_problem` solves; arguments and errors as there."""
@@ -136,7 +137,7 @@ def restore_problem(
     *,
     method: str | Method = AUTO,
     settings: ChainSettings | None = None,
-    seed: int = 0,
+    seed: int | Sequence[int] | Tensor = 0,
     samples: int = 1,
     sampler: str = "parallel",
     solve: SolveOptions | None = None,
@@ -144,6 +145,7 @@ def restore_problem(
 ) -> RestorationReport:
     """Restore each photo of ``problem`` with the seeds ``seed``, ..., ``seed`` + ``samples`` - 1.
 
+    ``seed`` is that of all photos, or one for each.
     ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
     default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
     of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at

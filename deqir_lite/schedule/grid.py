@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_choice, check_integer, is_number, plain, shown
 
 SPACINGS = {"uniform": 1.0, "quadratic": 2.0, "cubic": 3.0}
 """Exponents p of the power law tau_k ~ (k - 1)^p by name."""
@@ -29,10 +29,10 @@ def timestep_grid(
     Raises ValueError when T is not in 1 .. N (with ``first_timestep``: 1 .. first_timestep + 1),
     or p is below 1.
     """
-    check_integer("num_steps", num_steps, 1)
+    num_steps = check_integer("num_steps", num_steps, 1)
     power = spacing_power(spacing)
     if first_timestep is not None:
-        check_integer("first_timestep", first_timestep, 0)
+        first_timestep = check_integer("first_timestep", first_timestep, 0)
         if first_timestep >= num_train_timesteps:
             raise ValueError(
                 f"first_timestep: got {first_timestep}; expected one below {num_train_timesteps}"
@@ -59,9 +59,9 @@ def spacing_power(spacing: str | float) -> float:
     if isinstance(spacing, str):
         check_choice("spacing", spacing, SPACINGS)
         return SPACINGS[spacing]
-    number = isinstance(spacing, (int, float)) and not isinstance(spacing, bool)
-    if not number or not 1 <= spacing < math.inf:
+    spacing = plain(spacing)
+    if not is_number(spacing) or not 1 <= spacing < math.inf:
         raise ValueError(
-            f"spacing: got {spacing!r}; expected an exponent >= 1, or {', '.join(SPACINGS)}"
+            f"spacing: got {shown(spacing)}; expected an exponent >= 1, or {', '.join(SPACINGS)}"
         )
     return float(spacing)

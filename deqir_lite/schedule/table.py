@@ -53,7 +53,7 @@ def linear_schedule(
     num_train_timesteps: int = 1000, *, beta_start: float = 1e-4, beta_end: float = 0.02
 ) -> NoiseSchedule:
     """beta_t linear in t, alpha_bar_t = prod (1 - beta); the schedule of DDPM and of the paper."""
-    check_integer("num_train_timesteps", num_train_timesteps, 1)
+    num_train_timesteps = check_integer("num_train_timesteps", num_train_timesteps, 1)
     return _from_betas(
         torch.linspace(beta_start, beta_end, num_train_timesteps, dtype=torch.float64)
     )
@@ -61,7 +61,7 @@ def linear_schedule(
 
 def cosine_schedule(num_train_timesteps: int = 1000, *, max_beta: float = 0.999) -> NoiseSchedule:
     """alpha_bar(t) = cos^2((t + .008)/1.008 pi/2), betas at most ``max_beta`` (improved DDPM)."""
-    check_integer("num_train_timesteps", num_train_timesteps, 1)
+    num_train_timesteps = check_integer("num_train_timesteps", num_train_timesteps, 1)
     time = torch.arange(num_train_timesteps + 1, dtype=torch.float64) / num_train_timesteps
     curve = torch.cos((time + 0.008) / 1.008 * math.pi / 2).square()
     return _from_betas((1 - curve[1:] / curve[:-1]).clamp(max=max_beta))

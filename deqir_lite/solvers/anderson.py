@@ -61,9 +61,10 @@ class Anderson:
 
     def __post_init__(self) -> None:
         check_choice("mixing", self.mixing, MIXINGS)
-        check_integer("memory", self.memory, 1)
-        check_interval("damping", self.damping, 1e-6, 1.0)
-        check_interval("regularization", self.regularization, 0.0, 1e6)
+        object.__setattr__(self, "memory", check_integer("memory", self.memory, 1))
+        object.__setattr__(self, "damping", check_interval("damping", self.damping, 1e-6, 1.0))
+        ridge = check_interval("regularization", self.regularization, 0.0, 1e6)
+        object.__setattr__(self, "regularization", ridge)
 
     def init(self, system: FixedPointSystem, states: torch.Tensor) -> AndersonState:
         """Begin at ``states`` (T+1, B, ...); x_T is the chain's."""

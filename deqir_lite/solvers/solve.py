@@ -45,10 +45,10 @@ def solve(
     """
     steps = system.chain.num_steps
     max_sweeps = steps if max_sweeps is None else max_sweeps
-    check_integer("max_sweeps", max_sweeps, 1)
-    check_interval("tolerance", tolerance, 0.0, math.inf)
+    max_sweeps = check_integer("max_sweeps", max_sweeps, 1)
+    tolerance = check_interval("tolerance", tolerance, 0.0, math.inf)
     if pixel_tolerance is not None:
-        check_interval("pixel_tolerance", pixel_tolerance, 0.0, math.inf)
+        pixel_tolerance = check_interval("pixel_tolerance", pixel_tolerance, 0.0, math.inf)
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)

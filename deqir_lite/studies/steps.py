@@ -96,7 +96,7 @@ def study_photos(folder: Path, count: int, *, size: int = StepsRun.size) -> list
 
     Raises FileNotFoundError without the folder, and ValueError when there are fewer than ``count``.
     """
-    check_integer("count", count, 1)
+    count = check_integer("count", count, 1)
     found = photos_of("colorization", find_photos(folder), size=size)
     if len(found) < count:
         raise ValueError(

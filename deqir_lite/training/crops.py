@@ -54,7 +54,7 @@ class CropSampler:
         device: torch.device | str = "cpu",
         weights: Sequence[float] | None = None,
     ) -> None:
-        check_integer("size", size, 1)
+        size = check_integer("size", size, 1)
         if not pictures:
             raise ValueError("pictures: got none; expected at least one")
         self.size, self.device = size, torch.device(device)

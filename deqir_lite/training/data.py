@@ -43,7 +43,7 @@ class TrainingData:
         device: torch.device | str = "cpu",
         final_size: int | None = None,
     ) -> None:
-        check_interval("dead_leaves", dead_leaves, 0.0, 1.0)
+        dead_leaves = check_interval("dead_leaves", dead_leaves, 0.0, 1.0)
         self.device, self.dead_leaves = torch.device(device), float(dead_leaves)
         side = PICTURE_SIDE * size
         if dead_leaves > 0:

@@ -43,8 +43,8 @@ class DeadLeaves:
     """
 
     def __init__(self, spectrum: PhotoSpectrum, *, side: int = 256, seed: int = 0) -> None:
-        check_integer("side", side, 16)
-        check_integer("seed", seed, 0)
+        side = check_integer("side", side, 16)
+        seed = check_integer("seed", seed, 0)
         self.side, self.seed = side, seed
         self._mean = spectrum.mean.numpy().astype(np.float32)
         # orthonormal Fourier modes: the mean over frequencies is the covariance of a pixel
@@ -60,7 +60,7 @@ class DeadLeaves:
 
     def picture(self, number: int) -> torch.Tensor:
         """Picture ``number`` = 0, 1, ... of the stream: uint8 (3, side, side), always the same."""
-        check_integer("number", number, 0)
+        number = check_integer("number", number, 0)
         random = np.random.default_rng((self.seed, number))
         leaves = self._scatter(random)
         pixels = self._paint(self._top_leaf(leaves, random), leaves, random)

@@ -1,5 +1,6 @@
 """The training recipe: network, timestep sampling and learning rates of a photo prior."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,16 +53,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         for name in ("crop", "final_crop", "batch", "warmup"):
-            check_integer(name, getattr(self, name), 1)
+            self._keep(name, check_integer, 1)
         # with fewer steps the linear schedule would not end in pure noise
-        check_integer("num_train_timesteps", self.num_train_timesteps, 1000)
-        check_integer("seed", self.seed, 0)
+        self._keep("num_train_timesteps", check_integer, 1000)
+        self._keep("seed", check_integer, 0)
         for name in ("muon_lr", "adam_lr", "decay", "low_noise"):
-            check_interval(name, getattr(self, name), 0.0, 1.0)
+            self._keep(name, check_interval, 0.0, 1.0)
         if not self.ema_decays:
             raise ValueError("ema_decays: got none; expected at least one number in [0, 1]")
-        for decay in self.ema_decays:
-            check_interval("ema_decays", decay, 0.0, 1.0)
+        decays = tuple(check_interval("ema_decays", decay, 0.0, 1.0) for decay in self.ema_decays)
+        object.__setattr__(self, "ema_decays", decays)
         with torch.device("meta"):  # neither memory nor random numbers for the weights
             divisor = self.build_network().size_divisor
         for name in ("crop", "final_crop"):
@@ -69,6 +70,9 @@ class Recipe:
                 raise ValueError(
                     f"{name}: got {getattr(self, name)}; this network needs a multiple of {divisor}"
                 )
+
+    def _keep(self, name: str, check: Callable[..., float], *bounds: float) -> None:
+        object.__setattr__(self, name, check(name, getattr(self, name), *bounds))
 
     @property
     def schedule(self) -> NoiseSchedule:

@@ -39,7 +39,7 @@ def plot_blocks(
         raise ValueError(
             f"magnitudes: got shape {values.shape}; expected a square matrix of finite values"
         )
-    check_interval("decades", decades, 0.1, 300.0)
+    decades = check_interval("decades", decades, 0.1, 300.0)
     top = np.log10(values.max()) if values.any() else 0.0
     logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
     with drawing(ax, width=4.8, height=4.0, title=title) as ax:

@@ -103,7 +103,7 @@ def plot_samples(
 
 def density(prior: GaussianMixturePrior, x: torch.Tensor, t: int) -> torch.Tensor:
     """p_t at the points ``x``: (n,) in one dimension, (n, d) in d."""
-    check_integer("t", t, 0)
+    t = check_integer("t", t, 0)
     if t >= prior.schedule.num_train_timesteps:
         raise ValueError(
             f"t: got {t}; expected a timestep below {prior.schedule.num_train_timesteps}"

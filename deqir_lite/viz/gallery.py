@@ -43,11 +43,11 @@ def show_images(
     if titles is not None and len(titles) != len(pictures):
         raise ValueError(f"titles: got {len(titles)} for {len(pictures)} images; expected one each")
     ncols = min(5, len(pictures)) if ncols is None else ncols
-    check_integer("ncols", ncols, minimum=1)
+    ncols = check_integer("ncols", ncols, minimum=1)
     height = max(p.shape[0] for p in pictures)
     width = max(p.shape[1] for p in pictures)
     scale = math.ceil(150 / max(height, width)) if scale is None else scale
-    check_integer("scale", scale, minimum=1)
+    scale = check_integer("scale", scale, minimum=1)
 
     cell_height, cell_width = height * scale, width * scale
     wrapped = [

@@ -48,7 +48,7 @@ def plot_solution_line(
     length = float(np.linalg.norm(a))
     if length == 0:
         raise ValueError("row: got zeros; expected a direction")
-    check_interval("reach", reach, 1e-6, 1e6)
+    reach = check_interval("reach", reach, 1e-6, 1e6)
     ends = {name: to_points(f"points[{name!r}]", [point])[0] for name, point in points.items()}
     places = {name: (float(end[0]), float(end[1])) for name, end in ends.items()}
     for pair in arrows:

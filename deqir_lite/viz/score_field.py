@@ -40,7 +40,7 @@ def plot_score_field(
     and points or paths of another shape.
     """
     check_dimension(prior, 2)
-    check_integer("arrows", arrows, 2)
+    arrows = check_integer("arrows", arrows, 2)
     for name, value, ndim in (("points", points, 2), ("paths", paths, 3)):
         if value is not None:
             check_finite(name, value)

@@ -81,7 +81,7 @@ class IterationSlider:
         sizes = sorted({frame.size for frame in self.frames})
         if len(sizes) > 1:
             raise ValueError(f"frames: got sizes {sizes}; expected all of one size")
-        check_integer("first", first, minimum=0)
+        first = check_integer("first", first, minimum=0)
         for name, text in (("label", label), ("alt", alt)):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(f"{name}: got {text!r}; expected some text")
@@ -93,7 +93,7 @@ class IterationSlider:
                 "expected one each"
             )
         scale = math.ceil(256 / sizes[0][0]) if scale is None else scale
-        check_integer("scale", scale, minimum=1)
+        scale = check_integer("scale", scale, minimum=1)
         self.label, self.first, self.scale, self.series_label = label, first, scale, series_label
         self.alts = [
             f"{alt}, {number}" + (f": {caption}" if caption != number else "")

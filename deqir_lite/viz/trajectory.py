@@ -40,7 +40,7 @@ def plot_trajectory(
     dimension.
     """
     points = to_points("states", states)
-    check_integer("exact", exact, 0)
+    exact = check_integer("exact", exact, 0)
     if exact >= len(points):
         raise ValueError(f"exact: got {exact}; expected less than the {len(points)} states")
     if prior is not None:

@@ -74,6 +74,18 @@ def test_float32_projectors_stay_close_to_float64(case):
     assert (single - case.operator.range_projector(x)).abs().max() <= 1e-5
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_that_of_float32_rounded_once(case, dtype):
+    operator, x = case.operator, images(case, dtype=dtype)
+    y = operator(x)
+    spectral = [("vt", x), ("v", x), ("ut", y), ("u", x)]
+    plain = [("A", x), ("applied", x), ("adjoint", y), ("pinv", y)]
+    for name, argument in [*plain, ("range_projector", x), ("null_projector", x), *spectral]:
+        method = getattr(operator, name)
+        assert torch.equal(method(argument), method(argument.float()).to(dtype)), name
+    assert operator.singular_values_like(x).dtype == dtype
+
+
 def test_images_of_a_batch_do_not_mix(case):
     operator, x = case.operator, images(case, batch=3)
     y = operator(x)
@@ -147,6 +159,7 @@ def test_repr_says_what_it_is(case):
         (torch.zeros(1, 1, 16, 8), "expected \\(B, 3, H, W\\)"),
         (torch.zeros(0, 3, 16, 8), "expected \\(B, 3, H, W\\)"),
         (torch.zeros(1, 3, 16, 8, dtype=torch.uint8), "floating-point"),
+        (torch.zeros(1, 3, 16, 8).to(torch.float8_e4m3fn), "got dtype torch.float8_e4m3fn"),
         (torch.full((1, 3, 16, 8), float("nan")), "NaN"),
         (torch.full((1, 3, 16, 8), float("inf")), "infinity"),
         ([[1.0]], "torch.Tensor"),

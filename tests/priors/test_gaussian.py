@@ -46,6 +46,13 @@ def _full(half, size):
     return full
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_that_of_float32_rounded_once(gaussian_prior, dtype):
+    x, t = randn(2, 3, 8, 6).to(dtype), torch.tensor([3, 800])
+    for answer in (gaussian_prior, gaussian_prior.denoise):
+        assert torch.equal(answer(x, t), answer(x.float(), t).to(dtype))
+
+
 def test_covariance_is_that_of_the_table(make_fitted_prior, dense, dense_covariance):
     prior = make_fitted_prior(6)
     expected = dense_covariance(prior.spectrum)
