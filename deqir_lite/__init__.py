@@ -1,5 +1,6 @@
 """Deep equilibrium diffusion restoration with parallel sampling."""
 
+from deqir_lite._torchvision import prepare_torchvision
 from deqir_lite.baselines import gaussian_mean, simple_answer
 from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.certificate import Certificate
@@ -17,11 +18,10 @@ from deqir_lite.restoration import (
     restore_sequential,
 )
 from deqir_lite.solvers import Anderson, Picard, Solution
-from deqir_lite.torchvision_repair import repair_torchvision
 
 __version__ = "0.1.0"
 
-repair_torchvision()  # for deepinv and diffusers, whoever imports them after this package
+prepare_torchvision()  # for deepinv, diffusers and lpips, whoever imports them
 
 __all__ = [
     "PAPER",
@@ -50,7 +50,6 @@ __all__ = [
     "optimize_initial_noise",
     "photo_names",
     "psnr",
-    "repair_torchvision",
     "restore_parallel",
     "restore_sequential",
     "save_image",

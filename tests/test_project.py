@@ -1,5 +1,6 @@
 """The files that describe the project agree with each other, and the wheel is complete."""
 
+import email
 import json
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import deqir_lite
@@ -35,7 +37,8 @@ def pins() -> dict[str, str]:
 
 def declared() -> list[Requirement]:
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
-    return [Requirement(text) for group in groups for text in group]
+    found = [Requirement(text) for group in groups for text in group]
+    return [r for r in found if canonicalize_name(r.name) != PROJECT["name"]]  # its other extras
 
 
 def needed() -> dict[str, str]:
@@ -83,6 +86,15 @@ def test_installed_versions_are_the_pinned_ones():
     assert not differing, f"installed and pinned differ: {differing}"
 
 
+def test_every_pinned_version_runs_on_debians_python():
+    refused = {}
+    for name in needed():
+        python = metadata.metadata(name).get("Requires-Python")
+        if python and not SpecifierSet(python).contains("3.11.2"):
+            refused[name] = python
+    assert not refused
+
+
 def test_every_install_uses_the_same_constraints_and_extras():
     extras = re.search(r'-c constraints\.txt -e "\.\[([\w,]+)\]"', read("Makefile"))
     assert extras, "the Makefile does not install with constraints.txt"
@@ -103,6 +115,26 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "make book" in lines
 
 
+def test_the_workflow_runs_the_commands_of_the_readme_and_the_tools_tests_elsewhere():
+    workflow = yaml.safe_load(read(".github/workflows/tests.yml"))
+    book, tool = workflow["jobs"]["book"], workflow["jobs"]["tool"]
+    commands = [step.get("run") for step in book["steps"]]
+    assert {"make book", "make test"} <= set(commands)
+    assert {os.split("-")[0] for os in tool["strategy"]["matrix"]["os"]} == {"macos", "windows"}
+    install, test = (step["run"] for step in tool["steps"] if "run" in step)
+    extras = re.search(r'-c constraints\.txt -e "\.\[([\w,]+)\]"', install)[1].split(",")
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+    for path in re.findall(r"tests/\S+", test):
+        assert (ROOT / path).exists()
+    pythons = {
+        step["with"]["python-version"]
+        for job in (book, tool)
+        for step in job["steps"]
+        if "setup-python" in step.get("uses", "")
+    }
+    assert pythons == {PROJECT["requires-python"].removeprefix(">=")}
+
+
 def test_python_version_is_the_same_everywhere():
     floor = PROJECT["requires-python"].removeprefix(">=")
     conda = yaml.safe_load(read("environment.yml"))["dependencies"]
@@ -111,13 +143,41 @@ def test_python_version_is_the_same_everywhere():
     assert f"({floor.replace('.', ', ')})" in read("Makefile")
 
 
-def test_versions_agree():
+def test_the_version_stands_in_one_place():
+    assert "version" in PROJECT["dynamic"]
+    assert "version" not in yaml.safe_load(read("CITATION.cff"))
+    assert deqir_lite.__version__ in read("CHANGELOG.md")
+
+
+def test_the_paper_is_what_to_cite():
     citation = yaml.safe_load(read("CITATION.cff"))
-    assert str(citation["version"]) == PROJECT["version"]
-    assert deqir_lite.__version__ == PROJECT["version"]
-    assert PROJECT["version"] in read("CHANGELOG.md")
-    assert citation["license"] == PROJECT["license"] == "MIT"
+    paper = citation["preferred-citation"]
+    names = [f"{author['family-names']}, {author['given-names']}" for author in paper["authors"]]
+    for said in (" and ".join(names), paper["title"], f"{paper['start']}--{paper['end']}"):
+        assert said in read("README.md")
+    assert paper["url"] == PROJECT["urls"]["Paper"]
+    assert paper["url"] in read("README.md")
+
+
+def test_no_address_is_named_that_the_project_has_not():
+    address = yaml.safe_load(read("_config.yml"))["repository"]["url"]
+    repository = PROJECT["urls"].get("Repository", "")
+    citation = yaml.safe_load(read("CITATION.cff")).get("repository-code", "")
+    assert address == repository == citation
+
+
+def test_licences_of_all_that_is_shipped():
+    named = set(PROJECT["license"].split(" AND "))
+    assert named == {
+        *("MIT", "Apache-2.0", "BSD-3-Clause", "CC0-1.0", "MPL-2.0", "OFL-1.1"),
+        "LicenseRef-deqir-lite-weights",
+    }
+    assert yaml.safe_load(read("CITATION.cff"))["license"] == "MIT"
     assert read("LICENSE").startswith("MIT License")
+    texts = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("*/**/*LICENSE*")}
+    texts = {text for text in texts if text.split("/")[0] in ("book", "data", "tests")}
+    found = {p.relative_to(ROOT).as_posix() for g in PROJECT["license-files"] for p in ROOT.glob(g)}
+    assert found == texts | {"LICENSE"}
 
 
 def test_targets_named_in_the_documents_exist():
@@ -174,7 +234,7 @@ def is_unfinished(name: str) -> bool:
 
 def test_wheel_carries_the_package_and_its_data(wheel):
     names = set(wheel.namelist())
-    for kind in ("*.py", "*.md.j2"):
+    for kind in ("*.py", "*.md.j2", "py.typed"):
         files = {str(p.relative_to(ROOT)) for p in (ROOT / "deqir_lite").rglob(kind)}
         assert files
         assert files <= names
@@ -195,7 +255,22 @@ def test_wheel_carries_the_package_and_its_data(wheel):
 
 def test_wheel_carries_nothing_else(wheel):
     tops = {name.split("/")[0] for name in wheel.namelist()}
-    assert tops == {"deqir_lite", f"deqir_lite-{PROJECT['version']}.dist-info"}
+    assert tops == {"deqir_lite", f"deqir_lite-{deqir_lite.__version__}.dist-info"}
+
+
+def test_the_page_of_a_package_index_has_no_links_that_lead_nowhere(wheel):
+    (name,) = [name for name in wheel.namelist() if name.endswith("dist-info/METADATA")]
+    about = email.message_from_bytes(wheel.read(name))
+    page = about.get_payload()
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert about["Version"] == deqir_lite.__version__
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert links
+    assert all(link.startswith("https://") for link in links)
+    assert "<img" not in page
+    assert "Two rows" not in page, "the picture lies beside the README only"
+    for heading in re.findall(r"^## .*", read("README.md"), flags=re.MULTILINE):
+        assert heading in page
 
 
 def test_the_priors_of_the_wheel_are_small(wheel):

@@ -155,7 +155,7 @@ def _instead(head: bytes) -> str:
     if not head:
         return "the file is empty"
     if _is_heic(head) and "HEIF" not in _readable():
-        return "HEIC needs the package pillow-heif: pip install pillow-heif"
+        return "HEIC needs the package pillow-heif: pip install 'deqir-lite[heic]'"
     for start, what in _DRAWINGS.items():
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(start):
             return f"it is {what}; expected pixels"

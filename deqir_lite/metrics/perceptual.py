@@ -84,6 +84,12 @@ def lpips_network(net: str = "alex") -> Any:
 
 @functools.lru_cache(maxsize=1)  # one network: 10 to 60 MB each
 def _load(net: str, weights: Path) -> Any:
+    try:
+        import lpips as package
+    except ImportError as error:
+        raise LPIPSUnavailable(
+            f"LPIPS needs the package lpips ({error}): pip install 'deqir-lite[lpips]'"
+        ) from error
     if not weights.is_file():
         raise LPIPSUnavailable(
             f"LPIPS needs {weights}: download https://download.pytorch.org/models/{weights.name} "
@@ -94,12 +100,6 @@ def _load(net: str, weights: Path) -> Any:
             f"LPIPS cannot read {weights}: its SHA-256 begins with {found}, expected {wanted}: "
             "delete it and download it again"
         )
-    try:
-        import lpips as package
-    except ImportError as error:
-        raise LPIPSUnavailable(
-            f"LPIPS needs the packages lpips and torchvision ({error}): pip install lpips"
-        ) from error
     try:
         with warnings.catch_warnings(), _weights_only():
             warnings.simplefilter("ignore")  # lpips calls torchvision by its old argument names

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from deqir_lite.checks import check_divisible, deviations
+from deqir_lite.checks import check_divisible, check_integer, deviations
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.restoration.noise_level import estimate_sigma_y
@@ -67,6 +67,7 @@ def pose_problem(
     ValueError for a size that operator or prior cannot take, and for a measurement that no picture
     holds.
     """
+    mask_seed = check_integer("mask_seed", mask_seed, 0)
     height, width = (int(n) for n in picture.shape[-2:])
     factor, y = 1, picture
     if measured:

@@ -36,7 +36,7 @@ def fit_photo_spectrum(
 
     Crops are drawn as in training, so that the Gaussian prior and the network know the same photos.
     """
-    crops = check_integer("crops", crops, 100)
+    crops, seed = check_integer("crops", crops, 100), check_integer("seed", seed, 0)
     pictures = load_photos(photos, minimum=size)
     generator = torch.Generator().manual_seed(seed)
     sampler = CropSampler(pictures, size)

@@ -1,5 +1,14 @@
 """Pictures that the chapters are made of."""
 
+try:
+    import ipywidgets  # noqa: F401
+    import matplotlib  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"deqir_lite.viz needs the packages matplotlib and ipywidgets ({error}): "
+        "pip install 'deqir-lite[viz]'"
+    ) from None
+
 from deqir_lite.viz.bars import plot_bars
 from deqir_lite.viz.blocks import plot_blocks
 from deqir_lite.viz.convergence import plot_convergence

@@ -11,13 +11,16 @@ from torch import Tensor
 
 from deqir_lite._files import write_atomically
 from deqir_lite.baselines import baseline_of
-from deqir_lite.images import to_uint8
+from deqir_lite.images import side_by_side, to_uint8
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.priors.files import PICTURES_FILE
 from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, importance
 
 _COLOURS = 128
 """Of the figure: few enough for a small file."""
+
+_HEIGHT = 128
+"""Of an image of the figure, in pixels, at least."""
 
 
 class Pictures:
@@ -53,23 +56,24 @@ class Pictures:
 
     def figure(self) -> bytes | None:
         """A PNG with a row of five images for each setting in ``shown``; None without images."""
-        from deqir_lite.viz import show_images  # imports matplotlib
-
         if not self.rows:
             return None
-        images = [image for setting in self.shown for image in self.rows[setting]]
-        titles = [title for setting in self.shown for title in _titles(setting.task)]
-        scale = max(1, 128 // self.shown[0].size)
-        png = show_images(images, titles=titles, ncols=5, scale=scale)._repr_png_()
-        smaller = Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS)
+        sheets = [
+            np.asarray(
+                side_by_side(list(self.rows[setting]), _titles(setting.task), height=_HEIGHT)
+            )
+            for setting in self.shown
+        ]
         encoded = io.BytesIO()
+        smaller = Image.fromarray(np.concatenate(sheets)).quantize(_COLOURS)
         smaller.save(encoded, format="PNG", optimize=True)
         return encoded.getvalue()
 
 
 def _titles(task: str) -> list[str]:
     baseline = baseline_of(make_task(task, (64, 64), seed=MASK_SEED)).name
-    return [task, "A⁺y", baseline, "one sample", "mean of samples"]
+    titles = [task, "A⁺y", baseline, "one sample", "mean of samples"]
+    return [title.replace("A⁺y", "A+ y") for title in titles]  # Pillow's font has no raised plus
 
 
 def _name(setting: Setting) -> str:

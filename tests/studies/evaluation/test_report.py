@@ -147,7 +147,7 @@ def test_the_figure_shows_the_most_important_rows(made_up):
         row = np.full((5, size, size, 3), level, dtype=np.uint8)
         pictures.rows[Setting("sr2", size, 20, 0.5)] = row
     picture = Image.open(io.BytesIO(pictures.figure())).convert("RGB")
-    assert picture.width == 5 * 128 + 6 * 10
+    assert picture.width == 5 * 128 + 6 * 8
     shown = {colour: n for n, colour in picture.getcolors()}
     assert shown[200, 200, 200] >= 5 * 128 * 128
     assert picture.getpixel((0, 0)) == (255, 255, 255)
