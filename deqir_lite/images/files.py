@@ -154,7 +154,9 @@ def _instead(head: bytes) -> str:
     """What a file that Pillow does not take for a picture seems to be."""
     if not head:
         return "the file is empty"
-    if _is_heic(head) and "HEIF" not in _readable():
+    if _is_heic(head):
+        if "HEIF" in _readable():
+            return "it is HEIC, but damaged or no still picture"
         return "HEIC needs the package pillow-heif: pip install 'deqir-lite[heic]'"
     for start, what in _DRAWINGS.items():
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(start):

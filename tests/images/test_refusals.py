@@ -4,7 +4,9 @@ import os
 import re
 import socket
 import struct
+import sys
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,8 +116,8 @@ PICTURES = {
     "MPEG": (written("a.png", b"\0\0\1\xb3" + bytes(60)), "its content is of none of"),
     "TGA": (written("a.png", bytes([0, 0, 2]) + bytes(9) + b"\x08\0\x08\0\x18\0"), "of none of"),
     "zip": (written("a.png", b"PK\3\4" + bytes(60)), "its content is of none of"),
-    "HEIC": (written("a.heic", HEIC), "HEIC needs the package pillow-heif: pip install"),
-    "HEIC named jpg": (written("a.jpg", HEIC), "HEIC needs the package pillow-heif"),
+    "HEIC": (written("a.heic", HEIC), "HEIC needs the package pillow-heif|it is HEIC, but damaged"),
+    "HEIC named jpg": (written("a.jpg", HEIC), "HEIC"),
     "signature": (written("a.png", b"\x89PNG\r\n\x1a\n"), "no readable {} "),
     "truncated": (written("a.png", png_of(64, 64)[:-20]), "no readable {} "),
     "too little": (written("a.png", png_of(64, 64)), "no readable {} "),
@@ -386,11 +388,15 @@ def test_an_eps_named_png_starts_nothing(tmp_path, monkeypatch):
         load_photo(written("a.png", EPS)(tmp_path))
 
 
+def test_heic_without_its_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)  # a test before had it
+    with pytest.raises(ValueError, match=r"pillow-heif: pip install 'deqir-lite\[heic\]'\)$"):
+        load_photo(written("a.heic", HEIC)(tmp_path))
+
+
 def test_heic_with_its_package(tmp_path, monkeypatch):
     """The opener of pillow-heif is registered once such a file comes."""
-    import sys
-    from types import SimpleNamespace
-
     asked = []
     module = SimpleNamespace(register_heif_opener=lambda: asked.append(True))
     monkeypatch.setitem(sys.modules, "pillow_heif", module)
@@ -399,6 +405,21 @@ def test_heic_with_its_package(tmp_path, monkeypatch):
     load_photo(picture("a.png")(tmp_path))
     assert asked == [True]
     assert "HEIF" in files.RASTER_FORMATS
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_photo_of_a_phone(tmp_path, orientation):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    rows, columns = np.mgrid[:48, :64]
+    taken = Image.fromarray(np.stack([columns * 4, rows * 5, rows + 99], -1).astype(np.uint8))
+    exif = Image.Exif()
+    exif[274] = orientation
+    pillow_heif.from_pillow(taken).save(tmp_path / "a.heic", quality=95, exif=exif.tobytes())
+    upright = taken if orientation == 1 else taken.transpose(Image.Transpose.ROTATE_270)
+    levels = (load_photo(tmp_path / "a.heic") + 1) * 127.5
+    expected = torch.from_numpy(np.array(upright)).movedim(-1, 0)[None]
+    assert levels.shape == expected.shape
+    assert (levels - expected).abs().max() <= 6  # HEVC is lossy
 
 
 def test_bad_files_in_a_folder_are_skipped_and_counted(tmp_path):

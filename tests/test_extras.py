@@ -1,0 +1,69 @@
+"""Without extras all but the figures and the course is imported, and says what it lacks."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import torch
+from packaging.requirements import Requirement
+
+from deqir_lite.metrics import LPIPSUnavailable, lpips, perceptual
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+MODULES = {"pillow-heif": "pillow_heif", "beautifulsoup4": "bs4", "pyyaml": "yaml"}
+"""Of distributions whose module has another name."""
+
+
+def modules_of_extras() -> list[str]:
+    base = {Requirement(text).name for text in PROJECT["dependencies"]} | {PROJECT["name"]}
+    extra = {
+        Requirement(t).name for each in PROJECT["optional-dependencies"].values() for t in each
+    }
+    names = sorted(extra - base)
+    return [MODULES.get(name, re.sub(r"-", "_", name)) for name in names]
+
+
+def test_the_rest_needs_no_extra():
+    program = f"""
+import importlib, pkgutil, sys
+for name in [*{modules_of_extras()!r}, "torchvision", "IPython"]:
+    sys.modules[name] = None
+import deqir_lite
+figures_and_course = ("deqir_lite.viz", "deqir_lite.teach")
+def fail(name):
+    if not name.startswith(figures_and_course):
+        raise
+for module in pkgutil.walk_packages(deqir_lite.__path__, "deqir_lite.", fail):
+    if not module.name.startswith(figures_and_course):
+        importlib.import_module(module.name)
+import deqir_lite.teach
+try:
+    import deqir_lite.viz
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r"deqir_lite\.viz needs the packages matplotlib and ipywidgets \(.*\): "
+        r"pip install 'deqir-lite\[viz\]'\n",
+        done.stdout,
+    )
+
+
+def test_lpips_says_which_extra_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    perceptual._load.cache_clear()
+    x = torch.rand(1, 3, 32, 32) * 2 - 1
+    with pytest.raises(LPIPSUnavailable, match=r"^LPIPS needs the package lpips .*lpips\]'$"):
+        lpips(x, x)
+
+
+@pytest.mark.parametrize("extra", ["lpips", "heic", "viz"])
+def test_the_extras_that_messages_name_exist(extra):
+    assert extra in PROJECT["optional-dependencies"]
