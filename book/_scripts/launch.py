@@ -35,7 +35,7 @@ def lead_to_copies(app: Sphinx, page: str, template: str, context: Any, doctree:
 
 def with_installation(notebook: nbformat.NotebookNode, url: str, branch: str) -> None:
     """Put a cell that installs the package in front of a notebook."""
-    source = f'%pip install -q "deqir-lite @ git+{url}@{branch}"'
+    source = f'%pip install -q "deqir-lite[viz] @ git+{url}@{branch}"'
     notebook.cells.insert(0, nbformat.v4.new_code_cell(source, id="install"))
 
 

@@ -58,7 +58,7 @@ def test_buttons_with_a_repository(build):
     ]
     copy = json.loads((out / "colab" / "index.ipynb").read_text())
     first, *others = copy["cells"]
-    assert "".join(first["source"]) == f'%pip install -q "deqir-lite @ git+{URL}@main"'
+    assert "".join(first["source"]) == f'%pip install -q "deqir-lite[viz] @ git+{URL}@main"'
     assert ["".join(cell["source"]) for cell in others] == ["# Title", "1 + 1"]
     nbformat.validate(copy)
 
