@@ -8,11 +8,12 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from deqir_lite._json import Number, Schema
 from deqir_lite.baselines import simple_answer
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import RestorationChain, make_chain
@@ -235,14 +236,19 @@ def _rounded(value: float | tuple[float, ...], digits: int) -> float | list[floa
     return round(value, digits)
 
 
-def _decode(run: WeightedRun, entry: dict[str, Any]) -> WeightedQuality:
-    values = {field.name: entry[field.name] for field in fields(WeightedQuality)[1:]}
-    numbers = [value for value in values.values() if not isinstance(value, list)]
-    if not all(math.isfinite(value) for value in numbers):
-        raise ValueError("psnr, psnr_mean, spread: expected finite numbers")
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return WeightedQuality(run, **values | lists)
+class _Row(Schema):
+    psnr: float
+    psnr_mean: float
+    spread: float
+    decibel: list[Number]
+    worst: list[Number]
+    seconds: list[float]
 
 
-STUDY = Study("weighted", "qualities", WeightedRun, measure_all, _encode, _decode)
+def _decode(run: WeightedRun, row: _Row) -> WeightedQuality:
+    lists = tuple(row.decibel), tuple(row.worst), tuple(row.seconds)
+    return WeightedQuality(run, row.psnr, row.psnr_mean, row.spread, *lists)
+
+
+STUDY = Study("weighted", "qualities", WeightedRun, measure_all, _Row, _encode, _decode)
 """The study, and its file."""

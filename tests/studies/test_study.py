@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from deqir_lite import load_prior
+from deqir_lite._json import Schema
 from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
@@ -48,10 +49,13 @@ def study(measured):
     def encode(entry):
         return {"value": entry.value}
 
-    def decode(run, row):
-        return Length(run, float(row["value"]))
+    class Row(Schema):
+        value: float
 
-    return Study("lengths", "entries", Run, measure, encode, decode)
+    def decode(run, row):
+        return Length(run, row.value)
+
+    return Study("lengths", "entries", Run, measure, Row, encode, decode)
 
 
 def test_it_goes_on_where_it_stopped(study, measured, tmp_path):
@@ -116,7 +120,7 @@ def test_other_files_are_refused(study, tmp_path, text):
 
 
 def test_missing_places(study, tmp_path):
-    with pytest.raises(FileNotFoundError, match="path: no study"):
+    with pytest.raises(FileNotFoundError, match="path: .* holds no nothing.json"):
         study.load(tmp_path / "nothing.json")
     with pytest.raises(FileNotFoundError, match="out: no folder"):
         study.run(tmp_path / "nowhere" / "lengths.json", [Run("a")], prior=PRIOR)

@@ -28,8 +28,11 @@ def prior(make_prior):
 
 def save(folder, prior, step):
     """A run's files; ``step`` is found in each of them."""
-    state = dict.fromkeys(checkpoint.STATE_KEYS, 0) | {
-        "network": {"w": torch.ones(2)}, "step": step, "generator": torch.Generator().get_state(),
+    state = {
+        "recipe": {}, "network": {"w": torch.ones(2)}, "scale": torch.ones(2), "averages": {},
+        "optimizers": [], "generator": torch.Generator().get_state(), "device": "cpu",
+        "step": step, "crops": 0, "seconds": 0.0, "history": [], "data_note": "",
+        "began_with": None,
     }  # fmt: skip
     spectrum = PhotoSpectrum(
         prior.gaussian.spectrum.mean + step, prior.gaussian.spectrum.covariance
@@ -100,9 +103,9 @@ def test_missing_and_corrupt_checkpoints(tmp_path, prior):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"^resume: [^\n]* is corrupt [^\n]*$"):
             checkpoint.load_state(tmp_path)
-    for other in ([1, 2], {"step": 1}):
+    for other, message in ([1, 2], "holds a list; expected a"), ({"step": 1}, "recipe is missing"):
         torch.save(other, path)
-        with pytest.raises(ValueError, match=r"^resume: .* is no checkpoint .* lacks averages, "):
+        with pytest.raises(ValueError, match=rf"^resume: \S*training\.pt.* {message}"):
             checkpoint.load_state(tmp_path)
 
 
