@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from deqir_lite._interrupts import postponed_interrupt
+from deqir_lite._interrupts import Stopped, exit_code, postponed_interrupt, stopping_signals
 
 
 def test_an_interrupt_comes_after_the_block():
@@ -44,3 +44,33 @@ def test_other_threads_may_use_it_too():
     thread.start()
     thread.join()
     assert done == [1]
+
+
+def test_other_signals_are_held_back_like_ctrl_c():
+    done = []
+
+    def work():
+        with stopping_signals():
+            with postponed_interrupt():
+                signal.raise_signal(signal.SIGTERM)
+                done.append("whole")
+            done.append("never")
+
+    with pytest.raises(Stopped) as caught:
+        work()
+    assert done == ["whole"]
+    assert exit_code(caught.value) == 143
+    assert exit_code(KeyboardInterrupt()) == 130
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_what_is_ignored_stays_ignored():
+    """As nohup does with SIGHUP."""
+    usual = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with stopping_signals(), postponed_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, usual)

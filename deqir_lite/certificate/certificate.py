@@ -23,7 +23,7 @@ from deqir_lite.machine import machine as machine_in_use
 from deqir_lite.machine import versions as versions_in_use
 
 
-class ClaimRow(Schema):
+class _ClaimRow(Schema):
     """A claim in the file of a certificate."""
 
     claim: str
@@ -34,11 +34,11 @@ class ClaimRow(Schema):
     relation: str
 
 
-class CertificateFile(Schema):
+class _CertificateFile(Schema):
     """The file of a certificate."""
 
     title: str
-    claims: list[ClaimRow]
+    claims: list[_ClaimRow]
     versions: dict[str, str]
     machine: dict[str, str]
 
@@ -157,7 +157,7 @@ class Certificate:
         Raises FileNotFoundError, or ValueError when the file is no certificate.
         """
         path = Path(path)
-        content = read_schema(path, CertificateFile, name="path")
+        content = read_schema(path, _CertificateFile, name="path")
         try:
             certificate = cls(content.title, [], content.versions, content.machine)
             for row in content.claims:
