@@ -25,7 +25,7 @@ def _number(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("Input should be a string")
+        raise ValueError("Input should be a valid string")
     return value
 
 
