@@ -36,13 +36,24 @@ def describe(error: KeyboardInterrupt) -> str:
 @contextmanager
 def stopping_signals() -> Iterator[None]:
     """Inside, each of :data:`STOPPING` raises :class:`Stopped`; what was ignored, as SIGHUP is
-    under nohup, stays so."""
+    under nohup, stays so.
+
+    A class that is being made, in a module that is being imported for example, passes it on as a
+    RuntimeError: an error that comes after a signal is taken for it.
+    """
+    came: list[Stopped] = []
 
     def stop(number: int, frame: Any) -> None:
-        raise Stopped(number)
+        came.append(Stopped(number))
+        raise came[-1]
 
     with _handled(lambda usual: None if usual is signal.SIG_IGN else stop):
-        yield
+        try:
+            yield
+        except Exception as error:
+            if came:
+                raise came[0] from error
+            raise
 
 
 @contextmanager

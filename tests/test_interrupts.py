@@ -74,3 +74,21 @@ def test_what_is_ignored_stays_ignored():
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+def test_an_interrupt_that_became_another_error_is_one():
+    """As that of a class whose attributes learn their names."""
+
+    class Slow:
+        def __set_name__(self, owner, name):
+            signal.raise_signal(signal.SIGTERM)
+
+    def work():
+        with stopping_signals():
+            type("Made", (), {"attribute": Slow()})
+
+    with pytest.raises(Stopped) as caught:
+        work()
+    assert exit_code(caught.value) == 143
+    with pytest.raises(RuntimeError, match="a bug"), stopping_signals():
+        raise RuntimeError("a bug")
