@@ -8,9 +8,10 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from deqir_lite._json import Number, Schema
@@ -224,16 +225,8 @@ def find(
 
 
 def _encode(entry: WeightedQuality) -> dict[str, Any]:
-    found = asdict(entry)
-    del found["run"]
-    digits = {"spread": 4, "seconds": 3}
-    return {name: _rounded(value, digits.get(name, 2)) for name, value in found.items()}
-
-
-def _rounded(value: float | tuple[float, ...], digits: int) -> float | list[float]:
-    if isinstance(value, tuple):
-        return [round(each, digits) for each in value]
-    return round(value, digits)
+    digits, found = {"spread": 4, "seconds": 3}, vars(entry).items()
+    return {k: np.round(v, digits.get(k, 2)).tolist() for k, v in found if k != "run"}
 
 
 class _Row(Schema):

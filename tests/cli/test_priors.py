@@ -302,7 +302,7 @@ FILES = [
     ("text", write("text", "hello"), "text is of no kind that is known here"),
     ("/dev/null", nothing, "/dev/null is neither a folder nor a regular file"),
     ("/dev/zero", nothing, "/dev/zero is neither a folder nor a regular file"),
-    ("pipe", lambda root: os.mkfifo(root / "pipe"), "pipe is neither a folder nor a regular file"),
+    ("fifo", lambda root: os.mkfifo(root / "fifo"), "fifo is neither a folder nor a regular file"),
     ("pipe.safetensors", lambda root: os.mkfifo(root / "pipe.safetensors"), "nor a regular file"),
     (
         "unet",
