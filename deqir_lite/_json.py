@@ -3,9 +3,9 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from deqir_lite._files import printable, write_atomically
 
@@ -17,6 +17,23 @@ class Schema(BaseModel):
 
 
 Kind = TypeVar("Kind", bound=Schema)
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value in ("inf", "-inf", "nan") else value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("Input should be a valid string")
+    return value
+
+
+Number = Annotated[float, Field(allow_inf_nan=True), BeforeValidator(_number)]
+"""A number as :func:`to_json` writes it: NaN and infinities are strings in the file."""
+
+Text = Annotated[str, PlainValidator(_text)]
+"""Any text, also the name of a file that is not UTF-8, which pydantic takes for no string."""
 
 
 def to_json(value: Any) -> str:
@@ -36,9 +53,13 @@ def read_object(path: Path, *, name: str) -> dict[str, Any]:
     ``name`` is the argument that error messages name.
     """
     if not path.is_file():
+        if path.exists():
+            raise ValueError(f"{name}: {path} is no regular file; expected a JSON file")
         raise FileNotFoundError(f"{name}: {path.parent} holds no {path.name}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OSError(f"{name}: {path} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # also bytes that are no text
         raise ValueError(f"{name}: {path} is not valid JSON ({error})") from error
     if not isinstance(content, dict):
@@ -62,7 +83,8 @@ def of_schema(content: dict[str, Any], kind: type[Kind], where: str) -> Kind:
         field = ".".join(map(str, first["loc"]))
         if first["type"] == "missing":
             raise ValueError(f"{where}: {field} is missing") from error
-        message = first["msg"].replace("Input should", "expected it to")
+        message = first["msg"].removeprefix("Value error, ")
+        message = message.replace("Input should", "expected it to")
         raise ValueError(f"{where}: {field}: got {_brief(first['input'])}; {message}") from error
 
 

@@ -1,5 +1,9 @@
 """Small priors, chains and networks that the tests share."""
 
+import os
+import signal
+import sys
+
 import pytest
 import torch
 from hypothesis import settings
@@ -110,6 +114,42 @@ def make_unet():
         )
 
     return make
+
+
+FILE_EVENTS = {"open", "os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}
+
+
+@pytest.fixture
+def kill_at(tmp_path):
+    """(k, work) -> whether a copy of this process, which does the work, was killed at the k-th
+    thing that it does to a file in tmp_path, by SIGKILL, just before it is done."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork")
+
+    def run(number, work):
+        count = 0
+
+        def watch(event, arguments):
+            nonlocal count
+            if event in FILE_EVENTS and os.fsdecode(arguments[0] or "").startswith(str(tmp_path)):
+                count += 1
+                if count == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        copy = os.fork()
+        if copy == 0:
+            code = 1
+            try:
+                sys.addaudithook(watch)
+                work()
+                code = 0
+            finally:
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+        assert code in (0, -signal.SIGKILL), "the work failed"
+        return code != 0
+
+    return run
 
 
 @pytest.fixture

@@ -208,16 +208,27 @@ def test_save_into_a_missing_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", "1", '{"title": "c", "versions": {}, "machine": {}, "claims": [1]}']
+    ("text", "message"),
+    [
+        ("", " is not valid JSON"),
+        ("[]", " holds no JSON object"),
+        ("{}", ": title is missing"),
+        ("1", " holds no JSON object"),
+        (
+            '{"title": "c", "versions": {}, "machine": {}, "claims": [1]}',
+            r": claims\.0: got 1; exp",
+        ),
+        ('{"title": " ", "versions": {}, "machine": {}, "claims": []}', ": title: got ' '; expect"),
+    ],
 )
-def test_load_of_something_else(tmp_path, text):
+def test_load_of_something_else(tmp_path, text, message):
     (tmp_path / "c.json").write_text(text)
-    with pytest.raises(ValueError, match=r"path: .*c\.json.* is no certificate"):
+    with pytest.raises(ValueError, match=rf"^path: \S*c\.json{message}"):
         Certificate.load(tmp_path / "c.json")
 
 
 def test_load_of_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no certificate"):
+    with pytest.raises(FileNotFoundError, match=r"^path: .* holds no c\.json"):
         Certificate.load(tmp_path / "c.json")
 
 

@@ -4,7 +4,6 @@ A chapter adds a row for each claim and concludes; conclude() shows the table an
 notebook when a claim fails. The JSON of all chapters becomes one page of the book.
 """
 
-import json
 import math
 import os
 import re
@@ -16,12 +15,33 @@ from typing import Any
 import numpy as np
 import torch
 
-from deqir_lite._json import to_json, write_json
+from deqir_lite._json import Number, Schema, read_schema, to_json, write_json
 from deqir_lite.certificate.claim import RELATIONS, Claim, as_number
 from deqir_lite.certificate.table import html_table, show, text_table
 from deqir_lite.checks import check_choice
 from deqir_lite.machine import machine as machine_in_use
 from deqir_lite.machine import versions as versions_in_use
+
+
+class _ClaimRow(Schema):
+    """A claim in the file of a certificate."""
+
+    claim: str
+    equation: str
+    measured: bool | Number
+    tolerance: float | None
+    dtype: str | None
+    relation: str
+
+
+class _CertificateFile(Schema):
+    """The file of a certificate."""
+
+    title: str
+    claims: list[_ClaimRow]
+    versions: dict[str, str]
+    machine: dict[str, str]
+
 
 FOLDER_VARIABLE = "DEQIR_LITE_CERTIFICATES"
 """Environment variable: the folder in which conclude() also leaves each certificate as JSON."""
@@ -137,25 +157,15 @@ class Certificate:
         Raises FileNotFoundError, or ValueError when the file is no certificate.
         """
         path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"path: no certificate {str(path)!r}")
+        content = read_schema(path, _CertificateFile, name="path")
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            certificate = cls(
-                content["title"], [], dict(content["versions"]), dict(content["machine"])
-            )
-            for row in content["claims"]:
-                measured = row["measured"]
+            certificate = cls(content.title, [], content.versions, content.machine)
+            for row in content.claims:
                 certificate.check(
-                    row["claim"],
-                    row["equation"],
-                    float(measured) if isinstance(measured, str) else measured,
-                    row["tolerance"],
-                    row["dtype"],
-                    row["relation"],
+                    row.claim, row.equation, row.measured, row.tolerance, row.dtype, row.relation
                 )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"path: {str(path)!r} is no certificate ({error!r})") from error
+        except ValueError as error:
+            raise ValueError(f"path: {path}: {error}") from error
         return certificate
 
     def summary(self) -> str:

@@ -3,7 +3,6 @@
 import functools
 import io
 import math
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -13,7 +12,8 @@ from typing import Annotated, Any, Literal
 import typer
 from torch import Tensor
 
-from deqir_lite._files import check_place
+from deqir_lite._interrupts import describe, exit_code, stopping_signals
+from deqir_lite._outputs import check_output, same_file
 from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
@@ -46,16 +46,22 @@ def names(known: Iterable[str]) -> str:
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a bad argument or a missing file into one line on standard error and exit code 2."""
+    """Turn a bad argument or a missing file into one line on standard error and exit code 2.
+
+    Ctrl-C, SIGTERM and SIGHUP end the command in one line, too, with the exit codes 130, 143, 129.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            with warnings.catch_warnings():
+            with stopping_signals(), warnings.catch_warnings():
                 warnings.showwarning = _print_warning
                 return command(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            typer.echo(f"stopped by {describe(error)}", err=True)
+            raise typer.Exit(exit_code(error)) from error
         except (ValueError, OSError) as error:
             reason = _one_line(error) or type(error).__name__
             typer.echo(f"error: {reason}", err=True)
@@ -125,32 +131,17 @@ def read_deviation(text: str) -> float | Literal["auto"]:
     return level
 
 
-def check_writable(name: str, path: Path) -> None:
-    """Refuse early, before the work, a file that cannot be written afterwards."""
-    check_place(path, name=name)
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{name}: no permission to write in {str(path.parent)!r}")
-
-
-def check_folder(name: str, path: Path) -> None:
-    """Refuse early a folder that cannot be made because a file has its name."""
-    for place in (path, *path.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise NotADirectoryError(f"{name}: {str(place)!r} is a file; expected a folder")
-            return
-
-
 def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
     """Refuse, before the work, what could not be written or would overwrite the photo."""
     check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
-    taken = {photo.resolve(): "the photo"}
+    taken = {photo: "the photo"}
     for path in files:
         name = "report" if path is report else "out"
-        check_writable(name, path)
-        if path.resolve() in taken:
-            raise ValueError(f"{name}: {str(path)!r} is {taken[path.resolve()]}; take another name")
-        taken[path.resolve()] = "another output of this command"
+        check_output(name, path)
+        for other, what in taken.items():
+            if same_file(path, other):
+                raise ValueError(f"{name}: {str(path)!r} is {what}; take another name")
+        taken[path] = "another output of this command"
 
 
 def read_inputs(

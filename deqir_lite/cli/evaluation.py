@@ -8,22 +8,31 @@ from typing import Annotated, Any
 import typer
 
 from deqir_lite._files import write_atomically
+from deqir_lite._interrupts import postponed_interrupt
+from deqir_lite._outputs import check_folder, only_process, same_file
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
-from deqir_lite.cli.app import check_folder, check_timesteps, one_line_errors, option, read_spacing
+from deqir_lite.cli.app import check_timesteps, one_line_errors, option, read_spacing
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.device import choose_device, fast_in_bfloat16
 from deqir_lite.images import SMALLEST_SIDE
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
-from deqir_lite.priors.files import FIGURE_FILE, LOG_FILE, PAGE_FILE
+from deqir_lite.priors.files import (
+    CARD_FILE,
+    FIGURE_FILE,
+    LOG_FILE,
+    PAGE_FILE,
+    PICTURES_FILE,
+    RESULTS_FILE,
+)
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior, prior_folder
 from deqir_lite.schedule import SPACINGS, spacing_power
 from deqir_lite.studies.evaluation.goals import GOAL_SIZE
 from deqir_lite.studies.evaluation.photos import find_photos
 from deqir_lite.studies.evaluation.pictures import Pictures
-from deqir_lite.studies.evaluation.report import page, terminal_report
+from deqir_lite.studies.evaluation.report import PAGE_START, page, terminal_report
 from deqir_lite.studies.evaluation.results import Results
 from deqir_lite.studies.evaluation.run import Evaluation
 from deqir_lite.studies.evaluation.settings import (
@@ -120,10 +129,11 @@ def evaluation(
     """
     usual = prior_folder(prior) or Path("evaluation")
     folder = out or usual
+    _check_out(folder)
     if only_table:
-        _report(Results.load(folder), Pictures(folder))
+        with only_process("out", folder, folder=True):
+            _report(Results.load(folder), Pictures(folder))
         return
-    check_folder("out", folder)
     place = choose_device(device)
     dtype = dtype or ("bfloat16" if fast_in_bfloat16(place) else "float32")
     check_choice("dtype", dtype, DTYPES)
@@ -139,44 +149,61 @@ def evaluation(
         eta=_each("eta", eta, float),
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
-    found = find_photos(photos or data_path("photos"))
+    if photos is not None and same_file(folder, photos):
+        raise ValueError(f"out: {str(folder)!r} has the photos, to which the figure would count")
+    found = find_photos(photos or data_path("photos"), without=folder)
     model = load_prior(prior, device=place, dtype=dtype, label=label)
     _check_plan(wanted, model)
-    results = Results.resume(
-        folder,
-        {
-            "prior": prior_digest(model, prior),
-            "photos": {photo.name: photo.digest for photo in found},
-            "seeds": seeds,
-            "all_seeds": all_seeds,
-            "spacing": power,
-            "dtype": dtype,
-        },
-    )
-    results.context |= {
-        "prior": prior,
-        "label": None if label is None else str(label),
-        "photos": None if photos is None else str(photos),
-        "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
-    }
-    pictures = Pictures(folder)
-    size = batch or BATCHES[place.type]
-    work = Evaluation(model, found, results, pictures, batch=size, device=place)
-    try:
-        complete = work.run(
-            wanted,
-            minutes=budget,
-            references_only=references_only,
-            show_progress=True,
-            draw=not (folder / FIGURE_FILE).is_file(),
+    with only_process("out", folder, folder=True):
+        results = Results.resume(
+            folder,
+            {
+                "prior": prior_digest(model, prior),
+                "photos": {photo.name: photo.digest for photo in found},
+                "seeds": seeds,
+                "all_seeds": all_seeds,
+                "spacing": power,
+                "dtype": dtype,
+            },
         )
-    except KeyboardInterrupt:
-        complete = False
-    if results.references:
-        results.save()  # the context may be new where all numbers are known
-    _report(results, pictures)
+        results.context |= {
+            "prior": prior,
+            "label": None if label is None else str(label),
+            "photos": None if photos is None else str(photos),
+            "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
+        }
+        pictures = Pictures(folder)
+        size = batch or BATCHES[place.type]
+        work = Evaluation(model, found, results, pictures, batch=size, device=place)
+        stopped: KeyboardInterrupt | None = None
+        try:
+            complete = work.run(
+                wanted,
+                minutes=budget,
+                references_only=references_only,
+                show_progress=True,
+                draw=not (folder / FIGURE_FILE).is_file(),
+            )
+        except KeyboardInterrupt as error:
+            complete, stopped = False, error
+        with postponed_interrupt():
+            if results.references:
+                results.save()  # the context may be new where all numbers are known
+            _report(results, pictures)
     if not complete:
         typer.echo("stopped before the end: the same command goes on")
+    if stopped is not None:
+        raise stopped
+
+
+def _check_out(folder: Path) -> None:
+    """Refuse before the work a folder where files cannot be written, or are somebody else's."""
+    files = [RESULTS_FILE, PAGE_FILE, FIGURE_FILE, PICTURES_FILE]
+    card = [CARD_FILE] if (folder / LOG_FILE).is_file() else []
+    check_folder("out", folder, files=[*files, *card])
+    page = folder / PAGE_FILE
+    if page.exists() and page.read_bytes()[: len(PAGE_START)] != PAGE_START.encode():
+        raise ValueError(f"out: {str(page)!r} is of another origin; take another folder or move it")
 
 
 def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
@@ -202,7 +229,6 @@ def _check_plan(wanted: list[Setting], prior: Prior) -> None:
 def _report(results: Results, pictures: Pictures) -> None:
     """Print the table; write the page, the figure, and the model card of a trained prior."""
     folder = results.folder
-    typer.echo(terminal_report(results))
     png = pictures.figure()
     if png is not None:
         write_atomically(folder / FIGURE_FILE, png, name="out")
@@ -211,12 +237,12 @@ def _report(results: Results, pictures: Pictures) -> None:
     write_atomically(
         folder / PAGE_FILE, page(results, pictures, figure=figure).encode(), name="out"
     )
-    typer.echo(f"written to {folder}")
-    if not (folder / LOG_FILE).is_file():
-        return
-    from deqir_lite.training.card import write_card
+    if (folder / LOG_FILE).is_file():
+        from deqir_lite.training.card import write_card
 
-    try:
-        write_card(folder)
-    except ValueError as error:
-        typer.echo(f"model card left as it is: {error}", err=True)
+        try:
+            write_card(folder)
+        except ValueError as error:
+            typer.echo(f"model card left as it is: {error}", err=True)
+    typer.echo(terminal_report(results))
+    typer.echo(f"written to {folder}")

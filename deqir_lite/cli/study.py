@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from deqir_lite._outputs import check_output
 from deqir_lite.checks import check_choice
-from deqir_lite.cli.app import check_writable, one_line_errors, option
+from deqir_lite.cli.app import one_line_errors, option
 
 study = typer.Typer(
     help="Long measurements, kept in one file. Stop one at any time: the same command goes on.",
@@ -56,6 +57,7 @@ def steps(
     """Where the steps of a chain lie, and how much fresh noise they get (chapter 3)."""
     from deqir_lite.studies.steps import in_folder, study_photos, study_runs
 
+    check_output("out", out)
     runs = study_runs(study_photos(photos, count))
     in_folder(photos).run(out, runs, show_progress=True)
 
@@ -97,7 +99,7 @@ def recipes(
     from deqir_lite.training.photos import load_photos
 
     place = choose_device(device)
-    check_writable("out", out)
+    check_output("out", out)
     chosen = named_recipes(place, names=recipe or ())
     largest = max(max(each.crop, each.final_crop) for each in chosen.values())
     found = load_photos(photos, minimum=largest)

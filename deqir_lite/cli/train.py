@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from deqir_lite.cli.app import check_folder, check_seed, one_line_errors
+from deqir_lite._outputs import check_folder
+from deqir_lite.cli.app import check_seed, one_line_errors
 from deqir_lite.device import choose_device
 
 Photos = Annotated[Path, typer.Option(help="Folder of training photos, searched at all depths.")]

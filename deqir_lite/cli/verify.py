@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from deqir_lite._json import write_json
+from deqir_lite._outputs import check_output
 from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.cli.app import check_timesteps, check_writable, one_line_errors
+from deqir_lite.cli.app import check_timesteps, one_line_errors
 from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
 from deqir_lite.schedule import linear_schedule
@@ -54,7 +55,7 @@ def verify(
     check_integer("size", size, 1)
     check_choice("method", method, METHODS)
     if json is not None:
-        check_writable("json", json)
+        check_output("json", json)
     start = time.perf_counter()
     results = run_verification(
         tasks,
@@ -65,6 +66,8 @@ def verify(
         show_progress=True,
     )
     seconds = time.perf_counter() - start
+    if json is not None:
+        write_json(json, summary(results), name="json")
     typer.echo(
         f"max |parallel - sequential| over all states and solvers "
         f"({method}, T = {timesteps}, {size}x{size} pixels, float64)\n"
@@ -80,8 +83,6 @@ def verify(
         f"in {seconds:.0f} s\n"
         f"largest difference: {_describe(max(results, key=lambda result: result.error))}"
     )
-    if json is not None:
-        write_json(json, summary(results), name="json")
     if missed:
         raise typer.Exit(1)
 

@@ -141,7 +141,7 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
 def _load_file(path: Path, options: dict[str, Any]) -> Prior:
     """The prior in one .safetensors file of this package's; ValueError, which says what the file
     is, for any other."""
-    names = tensor_names(path) or set()
+    names = tensor_names(path) or set() if path.is_file() else set()
     if names == {"mean", "covariance"}:
         return GaussianPrior(PhotoSpectrum.load(path))
     if {"scale", "input.weight"} <= names:

@@ -1,13 +1,13 @@
 """What choosing the noise gains on every bundled photo (the paper's Fig. D20), for chapter 9."""
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from deqir_lite._json import Schema
 from deqir_lite.bundled import load_bundled_photo, photo_names
 from deqir_lite.chain import make_chain
 from deqir_lite.checks import check_choice, check_integer
@@ -161,17 +161,21 @@ def _encode(descent: Inversion) -> dict[str, Any]:
     }
 
 
-def _decode(run: InversionRun, entry: dict[str, Any]) -> Inversion:
-    loss, quality, shell = rows = [
-        tuple(float(value) for value in entry[name]) for name in ("loss", "psnr", "shell")
-    ]
-    if any(len(row) != run.steps + 1 for row in rows):
-        raise ValueError(f"loss, psnr, shell: expected {run.steps + 1} numbers each")
-    if not all(math.isfinite(value) for row in rows for value in row):
-        raise ValueError("loss, psnr, shell: expected finite numbers")
-    others, known = float(entry["others_psnr"]), entry["teacher_psnr"]
-    return Inversion(run, loss, quality, shell, others, None if known is None else float(known))
+class _Row(Schema):
+    loss: list[float]
+    psnr: list[float]
+    shell: list[float]
+    others_psnr: float
+    teacher_psnr: float | None
 
 
-STUDY = Study("inversion", "descents", InversionRun, measure_all, _encode, _decode)
+def _decode(run: InversionRun, row: _Row) -> Inversion:
+    for name in ("loss", "psnr", "shell"):
+        if (count := len(getattr(row, name))) != run.steps + 1:
+            raise ValueError(f"{name}: got {count} numbers; expected {run.steps + 1}")
+    loss, quality, shell = tuple(row.loss), tuple(row.psnr), tuple(row.shell)
+    return Inversion(run, loss, quality, shell, row.others_psnr, row.teacher_psnr)
+
+
+STUDY = Study("inversion", "descents", InversionRun, measure_all, _Row, _encode, _decode)
 """The study, and its file."""

@@ -15,11 +15,13 @@ from typing import Any
 
 import torch
 
-from deqir_lite._json import read_object, write_json
+from deqir_lite._json import read_schema, write_json
+from deqir_lite._outputs import only_process
 from deqir_lite.checks import check_choice
 from deqir_lite.machine import describe_device
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.recipe import Recipe
+from deqir_lite.training.schemas import Comparison
 from deqir_lite.training.trainer import Trainer
 
 CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -70,11 +72,25 @@ def compare_recipes(
     "crops", "params", "warmup", "loss", "psnr_t20", ...}}} with the scores of
     :func:`validate` on the same held-out photos. After every recipe the result so far is written
     to the file ``out``, unless that is None; what such a file holds already is not measured
-    again. Raises ValueError when
-    it was made in another time or on other hardware, where its rows would not compare.
+    again. Raises ValueError when it was made in another time or on other hardware, where its rows
+    would not compare, and BlockingIOError when another process works on it.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
+    if out is not None:
+        with only_process("out", out):
+            return _compare(photos, recipes, minutes, device, show_progress, out)
+    return _compare(photos, recipes, minutes, device, show_progress, out)
+
+
+def _compare(
+    photos: Sequence[torch.Tensor],
+    recipes: Mapping[str, Recipe],
+    minutes: float,
+    device: torch.device | str,
+    show_progress: bool,
+    out: Path | None,
+) -> dict[str, Any]:
     hardware = describe_device(torch.device(device))
     result = _result_so_far(out, minutes, hardware)
     rows, paces = result["recipes"], result["seconds_per_step"]
@@ -89,7 +105,7 @@ def compare_recipes(
     paces.update(measure_paces(new))
     del new  # their weights have been trained on
     if out is not None:
-        write_json(out, result)
+        write_json(out, result, name="out")
     for name, recipe in recipes.items():
         if name in rows:
             continue
@@ -107,7 +123,7 @@ def compare_recipes(
             **{key: value for key, value in last.items() if key.startswith("psnr_t")},
         }
         if out is not None:
-            write_json(out, result)
+            write_json(out, result, name="out")
     return result
 
 
@@ -153,15 +169,10 @@ def _result_so_far(out: Path | None, minutes: float, hardware: str) -> dict[str,
     fresh = {"minutes": minutes, "hardware": hardware, "seconds_per_step": {}, "recipes": {}}
     if out is None or not out.exists():
         return fresh
-    try:
-        there = read_object(out, name="out")
-        made = (there["minutes"], there["hardware"])
-        result = {**fresh, **{key: dict(there[key]) for key in ("seconds_per_step", "recipes")}}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"out: {str(out)!r} is no comparison of recipes ({error!r})") from error
-    if made != (minutes, hardware):
+    there = read_schema(out, Comparison, name="out")
+    if (there.minutes, there.hardware) != (minutes, hardware):
         raise ValueError(
-            f"out: {str(out)!r} was made in {made[0]:g} minutes on {made[1]}, not in {minutes:g} "
-            f"on {hardware}; delete it or name another file"
+            f"out: {str(out)!r} was made in {there.minutes:g} minutes on {there.hardware}, not in "
+            f"{minutes:g} on {hardware}; delete it or name another file"
         )
-    return result
+    return fresh | there.model_dump(include=set(fresh))

@@ -6,7 +6,6 @@ would be chosen by the photos that the book evaluates. The file names the photos
 
 import functools
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from deqir_lite._json import Schema
 from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_integer
 from deqir_lite.images import load_photo
@@ -160,13 +160,18 @@ def _encode(entry: Quality) -> dict[str, Any]:
     return {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
 
 
-def _decode(run: StepsRun, entry: dict[str, Any]) -> Quality:
-    if not math.isfinite(entry["psnr"]) or len(entry["sweeps"]) != run.solved:
-        raise ValueError(f"psnr, sweeps: expected a finite number and {run.solved} counts")
-    return Quality(run, float(entry["psnr"]), tuple(entry["sweeps"]))
+class _Row(Schema):
+    psnr: float
+    sweeps: list[int | None]
 
 
-STUDY = Study("steps", "qualities", StepsRun, measure_all, _encode, _decode)
+def _decode(run: StepsRun, row: _Row) -> Quality:
+    if len(row.sweeps) != run.solved:
+        raise ValueError(f"sweeps: got {len(row.sweeps)} counts; expected {run.solved}")
+    return Quality(run, row.psnr, tuple(row.sweeps))
+
+
+STUDY = Study("steps", "qualities", StepsRun, measure_all, _Row, _encode, _decode)
 """The study, and its file; the photos lie in the current folder."""
 
 

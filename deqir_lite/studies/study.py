@@ -1,14 +1,16 @@
 """A long measurement that can go on later: its file, and with which prior it was made."""
 
-import json
+import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
+from pydantic import Strict, create_model
 from tqdm.auto import tqdm
 
-from deqir_lite._json import write_json
+from deqir_lite._json import Schema, Text, read_schema, write_json
+from deqir_lite._outputs import check_output, only_process
 from deqir_lite.bundled import data_path
 from deqir_lite.chain import ChainSettings
 from deqir_lite.machine import machine, versions
@@ -40,6 +42,7 @@ class Study(Generic[Entry]):
     * ``name``: of the study, of its command and of the file that comes with the book,
     * ``key``: where the file has the entries; ``runs``: the dataclass of their runs,
     * ``measure``: runs and prior to entries, one by one,
+    * ``row``: the schema of what the file holds of an entry beside its run,
     * ``encode`` and ``decode``: what came out to what the file holds of it, and back.
     """
 
@@ -47,8 +50,9 @@ class Study(Generic[Entry]):
     key: str
     runs: type
     measure: Callable[[Sequence[Any], Prior], Iterator[Entry]]
+    row: type[Schema]
     encode: Callable[[Entry], dict[str, Any]]
-    decode: Callable[[Any, dict[str, Any]], Entry]
+    decode: Callable[[Any, Any], Entry]
 
     def load(self, path: str | Path | None = None) -> list[Entry]:
         """All entries of a file, by default of the one that comes with the book.
@@ -57,7 +61,7 @@ class Study(Generic[Entry]):
         """
         if path is None:
             path = data_path("benchmarks") / f"{self.name}.json"
-        return self._read(path)[1]
+        return self._read(Path(path), name="path")[1]
 
     def run(
         self,
@@ -72,12 +76,26 @@ class Study(Generic[Entry]):
 
         ``prior`` is by default :data:`PRIOR`. A prior that is a function is known again by
         ``prior_name`` alone, and refused without. Returns all entries of the file. Raises
-        FileNotFoundError when there is no folder for it, and ValueError when it exists and is none
-        of this study, or was measured with another prior.
+        FileNotFoundError when there is no folder for it, ValueError when it exists and is none
+        of this study, or was measured with another prior, and BlockingIOError when another process
+        works on it.
         """
+        path = Path(out)
+        check_output("out", path)
+        with only_process("out", path):
+            return self._run(path, runs, prior, prior_name, show_progress)
+
+    def _run(
+        self,
+        out: Path,
+        runs: Iterable[Any],
+        prior: Prior | None,
+        prior_name: str | None,
+        show_progress: bool,
+    ) -> list[Entry]:
+        there, entries = self._read(out, name="out") if out.exists() else (None, [])
         prior = load_prior(PRIOR) if prior is None else prior
         digest = prior_digest(prior, prior_name)
-        there, entries = self._read(out) if Path(out).exists() else (None, [])
         if entries and there != digest:
             raise ValueError(
                 f"out: {str(out)!r} was measured with another prior ({there} there, {digest} now); "
@@ -93,19 +111,28 @@ class Study(Generic[Entry]):
                 bar.update()
         return entries
 
-    def _read(self, path: str | Path) -> tuple[str | None, list[Entry]]:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"path: no study {str(path)!r}")
+    def _read(self, path: Path, *, name: str) -> tuple[str | None, list[Entry]]:
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            return content.get("prior"), [self._entry(row) for row in content[self.key]]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"path: {str(path)!r} is no {self.name} study ({error!r})") from error
+            content = read_schema(path, self._schema(), name=name)
+            rows: list[Any] = getattr(content, self.key)
+            entries = []
+            for k, row in enumerate(rows):
+                values = row.model_dump()
+                run = self.runs(**{field: values.pop(field) for field in _fields(self.runs)})
+                try:
+                    entries.append(self.decode(run, row))
+                except ValueError as error:
+                    raise ValueError(f"{name}: {path}: {self.key}.{k}.{error}") from error
+        except ValueError as error:
+            raise ValueError(f"{error}; it is no {self.name} study") from error
+        return content.prior, entries  # type: ignore[attr-defined]
 
-    def _entry(self, row: dict[str, Any]) -> Entry:
-        values = {field.name: row[field.name] for field in fields(self.runs)}
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return self.decode(self.runs(**values | lists), row)
+    def _schema(self) -> type[Schema]:
+        """The whole file; a row has the fields of its run and those of ``row``."""
+        fields: Any = {name: (kind, ...) for name, kind in _fields(self.runs).items()}
+        row = create_model("Row", __base__=self.row, **fields)
+        content: Any = {"prior": (str | None, None), self.key: (list[row], ...)}  # type: ignore[valid-type]
+        return create_model("File", __base__=Schema, **content)
 
     def _write(self, path: str | Path, entries: Iterable[Entry], digest: str) -> None:
         content = {
@@ -116,3 +143,16 @@ class Study(Generic[Entry]):
             self.key: [asdict(entry.run) | self.encode(entry) for entry in entries],
         }
         write_json(Path(path), content, name="out")
+
+
+def _fields(runs: type) -> dict[str, Any]:
+    """The types of a dataclass's fields as the file has them."""
+    return {name: _in_file(kind) for name, kind in typing.get_type_hints(runs).items()}
+
+
+def _in_file(kind: Any) -> Any:
+    """A tuple is a list in JSON, and a name of a file need not be UTF-8."""
+    if typing.get_origin(kind) is tuple:
+        parts = tuple(part if part is ... else _in_file(part) for part in typing.get_args(kind))
+        return Annotated[tuple[parts], Strict(False)]  # type: ignore[valid-type]
+    return Text if kind is str else kind

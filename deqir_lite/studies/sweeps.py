@@ -4,10 +4,12 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
+from deqir_lite._json import Number, Schema
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import PICTURE, RestorationChain
 from deqir_lite.checks import check_integer
@@ -233,12 +235,13 @@ def _encode(curve: SweepCurve) -> dict[str, Any]:
     return {"psnr": [round(value, 2) for value in curve.psnr]}
 
 
-def _decode(run: SweepRun, entry: dict[str, Any]) -> SweepCurve:
-    values = tuple(float(value) for value in entry["psnr"])
-    if not values or any(math.isnan(value) for value in values):
-        raise ValueError("psnr: expected one number or more")
-    return SweepCurve(run, values)
+class _Row(Schema):
+    psnr: Annotated[list[Annotated[Number, Field(gt=-math.inf)]], Field(min_length=1)]
 
 
-STUDY = Study("sweeps", "curves", SweepRun, measure_all, _encode, _decode)
+def _decode(run: SweepRun, row: _Row) -> SweepCurve:
+    return SweepCurve(run, tuple(row.psnr))
+
+
+STUDY = Study("sweeps", "curves", SweepRun, measure_all, _Row, _encode, _decode)
 """The study, and its file."""

@@ -8,11 +8,13 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
+from deqir_lite._json import Number, Schema
 from deqir_lite.baselines import simple_answer
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import RestorationChain, make_chain
@@ -223,26 +225,23 @@ def find(
 
 
 def _encode(entry: WeightedQuality) -> dict[str, Any]:
-    found = asdict(entry)
-    del found["run"]
-    digits = {"spread": 4, "seconds": 3}
-    return {name: _rounded(value, digits.get(name, 2)) for name, value in found.items()}
+    digits, found = {"spread": 4, "seconds": 3}, vars(entry).items()
+    return {k: np.round(v, digits.get(k, 2)).tolist() for k, v in found if k != "run"}
 
 
-def _rounded(value: float | tuple[float, ...], digits: int) -> float | list[float]:
-    if isinstance(value, tuple):
-        return [round(each, digits) for each in value]
-    return round(value, digits)
+class _Row(Schema):
+    psnr: float
+    psnr_mean: float
+    spread: float
+    decibel: list[Number]
+    worst: list[Number]
+    seconds: list[float]
 
 
-def _decode(run: WeightedRun, entry: dict[str, Any]) -> WeightedQuality:
-    values = {field.name: entry[field.name] for field in fields(WeightedQuality)[1:]}
-    numbers = [value for value in values.values() if not isinstance(value, list)]
-    if not all(math.isfinite(value) for value in numbers):
-        raise ValueError("psnr, psnr_mean, spread: expected finite numbers")
-    lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return WeightedQuality(run, **values | lists)
+def _decode(run: WeightedRun, row: _Row) -> WeightedQuality:
+    lists = tuple(row.decibel), tuple(row.worst), tuple(row.seconds)
+    return WeightedQuality(run, row.psnr, row.psnr_mean, row.spread, *lists)
 
 
-STUDY = Study("weighted", "qualities", WeightedRun, measure_all, _encode, _decode)
+STUDY = Study("weighted", "qualities", WeightedRun, measure_all, _Row, _encode, _decode)
 """The study, and its file."""

@@ -7,6 +7,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from deqir_lite._files import write_atomically
+from deqir_lite._outputs import check_folder, only_process
 from deqir_lite.teach.copies import instructor_cells, student_cells
 from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook
 from deqir_lite.teach.readable import Reader, readers
@@ -40,16 +41,17 @@ def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool = False
     written at all, and ValueError names it, unless ``force`` is given. Returns the paths written.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"out: {str(folder)!r} is a file; expected a folder")
     paths = {folder / name: content for name, content in files.items()}
-    changed = [p for p, content in paths.items() if p.exists() and p.read_bytes() != content]
-    if changed and not force:
-        names = ", ".join(str(path.relative_to(folder)) for path in changed)
-        raise ValueError(
-            f"out: {str(folder)!r} has other versions of {names}; --force replaces them"
-        )
-    for path, content in paths.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content, name="out")
+    with only_process("out", folder, folder=True):
+        for path in paths:
+            check_folder("out", path.parent, files=[path.name])
+        changed = [p for p, content in paths.items() if p.exists() and p.read_bytes() != content]
+        if changed and not force:
+            names = ", ".join(str(path.relative_to(folder)) for path in changed)
+            raise ValueError(
+                f"out: {str(folder)!r} has other versions of {names}; --force replaces them"
+            )
+        for path, content in paths.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, content, name="out")
     return list(paths)

@@ -1,44 +1,24 @@
 """The files of a training run: all are written whole, or none is; and what they tell."""
 
 import io
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import UndefinedError
 
-from deqir_lite._files import replacing
-from deqir_lite._json import read_object, to_json
+from deqir_lite._files import write_together
+from deqir_lite._json import of_schema, read_schema, to_json
 from deqir_lite.priors.files import LOG_FILE, STATE_FILE
 from deqir_lite.priors.residual import ResidualPrior
-
-STATE_KEYS = frozenset(
-    (
-        *("recipe", "network", "scale", "averages", "optimizers", "generator", "device"),
-        *("step", "crops", "seconds", "history", "data_note", "began_with"),
-    )
-)
-"""What a checkpoint holds at least; newer ones also tell of their "data"."""
-
-
-def write_together(folder: Path, files: dict[str, bytes]) -> None:
-    """Write all ``files`` (name -> content) into ``folder``, and only then replace older ones.
-
-    When a write fails, by a full disk for instance, every older file is as it was.
-    """
-    with ExitStack() as pending:
-        for name, content in files.items():
-            pending.enter_context(replacing(folder / name)).write_bytes(content)
+from deqir_lite.training.schemas import StateFile, TrainingLog
 
 
 def save_run(folder: Path, state: dict[str, Any], prior: ResidualPrior, log: Any) -> None:
     """Write checkpoint, prior and log of a run, so that they always belong together."""
-    write_together(
-        folder,
-        {STATE_FILE: _state_bytes(state), **prior.files(), LOG_FILE: to_json(log).encode()},
-    )
+    # The checkpoint comes first: killed between two files, the run goes on with it, and the next
+    # save writes the others.
+    files = {STATE_FILE: _state_bytes(state), **prior.files(), LOG_FILE: to_json(log).encode()}
+    write_together(folder, files, name="out")
 
 
 def _state_bytes(state: dict[str, Any]) -> bytes:
@@ -58,12 +38,9 @@ def load_state(folder: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load raises half a dozen unrelated types
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"resume: {path} is corrupt ({reason})") from error
-    missing = STATE_KEYS - set(state) if isinstance(state, dict) else STATE_KEYS
-    if missing:
-        raise ValueError(
-            f"resume: {path} is no checkpoint of a training run of this version; it lacks "
-            f"{', '.join(sorted(missing))}"
-        )
+    if not isinstance(state, dict):
+        raise ValueError(f"resume: {path} holds a {type(state).__name__}; expected a training run")
+    of_schema(state, StateFile, f"resume: {path}")
     return state
 
 
@@ -88,19 +65,9 @@ def training_so_far(folder: str | Path) -> dict[str, float]:
     path = Path(folder) / LOG_FILE
     if not path.is_file():
         return {}
-    log = read_object(path, name="folder")
-    with naming(path, "log of this trainer"):
-        before = log["began_with"] or {}
-        return {
-            "crops": log["crops"] + before.get("crops", 0),
-            "minutes": log["history"][-1]["minutes"] + before.get("minutes", 0.0),
-        }
-
-
-@contextmanager
-def naming(path: Path, expected: str) -> Iterator[None]:
-    """Whatever goes wrong inside comes from what the file ``path`` of a folder holds."""
-    try:
-        yield
-    except (AttributeError, LookupError, TypeError, ValueError, UndefinedError) as error:
-        raise ValueError(f"folder: {path} is no {expected} ({error})") from error
+    log = read_schema(path, TrainingLog, name="folder")
+    before = log.began_with
+    return {
+        "crops": log.crops + (before.crops if before else 0),
+        "minutes": log.history[-1].minutes + (before.minutes if before else 0.0),
+    }

@@ -11,14 +11,16 @@ LARGEST_SHORT_SIDE = 512
 """Larger photos are shrunk to this short side: a thousand camera photos then fit into memory."""
 
 
-def load_photos(folder: str | Path, *, minimum: int = 64) -> list[torch.Tensor]:
+def load_photos(
+    folder: str | Path, *, minimum: int = 64, without: Path | None = None
+) -> list[torch.Tensor]:
     """All photos under ``folder`` as uint8 tensors (3, H, W), in the order of their paths.
 
     A short side above 512 pixels is shrunk to 512, antialiased: crops hardly ever need more.
-    Warnings and errors as in :func:`read_photos`.
+    ``without``, warnings and errors as in :func:`read_photos`.
     """
     largest = max(minimum, LARGEST_SHORT_SIDE)
-    found = read_photos(folder, deep=True, minimum=minimum)
+    found = read_photos(folder, minimum=minimum, without=without)
     return [_to_bytes(photo[0], largest) for _, photo in found]
 
 

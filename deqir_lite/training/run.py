@@ -7,13 +7,24 @@ from typing import Any
 
 import torch
 
-from deqir_lite.priors.files import STATE_FILE
+from deqir_lite._outputs import check_folder, check_space, only_process
+from deqir_lite.priors.files import (
+    CARD_FILE,
+    CONFIG_FILE,
+    LOG_FILE,
+    SPECTRUM_FILE,
+    STATE_FILE,
+    WEIGHTS_FILE,
+)
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training import checkpoint
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
+
+RUN_FILES = (STATE_FILE, CONFIG_FILE, WEIGHTS_FILE, SPECTRUM_FILE, LOG_FILE, CARD_FILE)
+"""What a run writes into its folder."""
 
 
 def train_prior(
@@ -42,7 +53,8 @@ def train_prior(
     pictures of the trainer's own, is 1. ``data_note`` goes into the model card: what the photos
     are and under which licence. Raises ValueError for bad settings, an empty folder, or a run of
     another recipe, seed or data, FileNotFoundError for missing folders, FileExistsError when
-    ``out`` holds a run already and ``resume`` is not set.
+    ``out`` holds a run already and ``resume`` is not set, or files of another origin that it would
+    replace, BlockingIOError when another process works on ``out``, OSError when the disk is full.
     """
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
@@ -51,29 +63,47 @@ def train_prior(
     if resume and init is not None:
         raise ValueError("init: a resumed run goes on with its own weights; leave init out")
     folder = Path(out)
-    if not resume and (folder / STATE_FILE).exists():
-        raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
-    state = checkpoint.load_state(folder) if resume else None
-    recipe = _complete(recipe, device, state, batch, seed)
-    prior = None if init is None else ResidualPrior.load(init)
-    earlier = None if init is None else checkpoint.training_so_far(init)
-    pictures = (
-        [] if photos is None else load_photos(photos, minimum=max(recipe.crop, recipe.final_crop))
-    )
-    data = TrainingData(
-        pictures,
-        recipe.crop,
-        dead_leaves=dead_leaves,
-        seed=recipe.seed,
-        device=device,
-        final_size=recipe.final_crop,
-    )
-    del pictures  # the data has its own copy
-    trainer = Trainer(recipe, data, folder=folder, data_note=data_note, init=prior, earlier=earlier)
-    if state is not None:
-        trainer.load_state_dict(state)
-    trainer.train(minutes, show_progress=show_progress)
+    with only_process("out", folder, folder=True):
+        _check_files(folder, resume)
+        state = checkpoint.load_state(folder) if resume else None
+        recipe = _complete(recipe, device, state, batch, seed)
+        prior = None if init is None else ResidualPrior.load(init)
+        earlier = None if init is None else checkpoint.training_so_far(init)
+        pictures = []
+        if photos is not None:
+            largest = max(recipe.crop, recipe.final_crop)
+            pictures = load_photos(photos, minimum=largest, without=folder)
+        data = TrainingData(
+            pictures,
+            recipe.crop,
+            dead_leaves=dead_leaves,
+            seed=recipe.seed,
+            device=device,
+            final_size=recipe.final_crop,
+        )
+        del pictures  # the data has its own copy
+        trainer = Trainer(
+            recipe, data, folder=folder, data_note=data_note, init=prior, earlier=earlier
+        )
+        if state is not None:
+            trainer.load_state_dict(state)
+        check_space("out", folder, trainer.bytes_on_disk)
+        trainer.train(minutes, show_progress=show_progress)
     return folder
+
+
+def _check_files(folder: Path, resume: bool) -> None:
+    """Refuse a folder with files of another origin under the names that a run writes."""
+    check_folder("out", folder, files=RUN_FILES)
+    if resume:
+        return
+    if (folder / STATE_FILE).exists():
+        raise FileExistsError(f"out: {folder} holds a training run; resume it or name another one")
+    there = [name for name in RUN_FILES if (folder / name).exists()]
+    if there:
+        raise FileExistsError(
+            f"out: {folder} holds {', '.join(there)} of another origin; name another folder"
+        )
 
 
 def _complete(

@@ -76,6 +76,13 @@ class TrainingState:
         prior = ResidualPrior(self.gaussian, network, self.scale, max_batch=self.recipe.batch)
         return prior.to(self.device)
 
+    @property
+    def bytes_on_disk(self) -> int:
+        """About what all files of the run take: weights, averages and the optimisers' moments in
+        float32, and the prior."""
+        weights = sum(p.numel() for p in self.network.parameters())
+        return 4 * weights * (4 + len(self.recipe.ema_decays))
+
     def log(self) -> dict[str, Any]:
         """training_log.json: all that the model card tells of the run."""
         return {

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from deqir_lite._files import write_atomically
+from deqir_lite._files import printable, write_together
+from deqir_lite._outputs import check_folder, only_process
 from deqir_lite.checks import check_integer
-from deqir_lite.priors.files import CARD_FILE, SPECTRUM_FILE
+from deqir_lite.priors.files import CARD_FILE, SPECTRUM_FILE, STATE_FILE, WEIGHTS_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.crops import CropSampler
 from deqir_lite.training.photos import load_photos
@@ -37,16 +38,30 @@ def fit_photo_spectrum(
     Crops are drawn as in training, so that the Gaussian prior and the network know the same photos.
     """
     crops, seed = check_integer("crops", crops, 100), check_integer("seed", seed, 0)
-    pictures = load_photos(photos, minimum=size)
-    generator = torch.Generator().manual_seed(seed)
-    sampler = CropSampler(pictures, size)
-    sample = torch.cat([sampler.draw(100, generator) for _ in range(crops // 100)])
-    spectrum = fit_spectrum(sample)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    spectrum.save(folder / SPECTRUM_FILE)
-    card = _CARD.format(
-        crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
-    )
-    write_atomically(folder / CARD_FILE, card.encode())
+    with only_process("out", folder, folder=True):
+        _check_files(folder)
+        pictures = load_photos(photos, minimum=size, without=folder)
+        generator = torch.Generator().manual_seed(seed)
+        sampler = CropSampler(pictures, size)
+        sample = torch.cat([sampler.draw(100, generator) for _ in range(crops // 100)])
+        spectrum = fit_spectrum(sample)
+        card = _CARD.format(
+            crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
+        )
+        files = {SPECTRUM_FILE: spectrum.to_bytes(), CARD_FILE: printable(card).encode()}
+        write_together(folder, files, name="out")
     return spectrum
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a folder with another card, or with the spectrum that belongs to trained weights."""
+    check_folder("out", folder, files=(SPECTRUM_FILE, CARD_FILE))
+    card, title = folder / CARD_FILE, _CARD.splitlines()[0].encode()
+    foreign = [name for name in (WEIGHTS_FILE, STATE_FILE) if (folder / name).exists()]
+    if card.exists() and card.read_bytes()[: len(title)] != title:
+        foreign.append(CARD_FILE)
+    if foreign:
+        raise FileExistsError(
+            f"out: {folder} holds {', '.join(foreign)} of another origin; name another folder"
+        )

@@ -1,11 +1,9 @@
 """The training loop of a photo prior, measured in minutes, resumable at any time."""
 
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from tqdm.auto import tqdm
 
+from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite.device import fast_in_bfloat16
 from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.residual import ResidualPrior
@@ -194,22 +193,3 @@ def _fast_convolutions(device: torch.device) -> AbstractContextManager[Any]:
     if device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=True)
-
-
-@contextmanager
-def postponed_interrupt() -> Iterator[None]:
-    """Hold back a Ctrl-C that comes inside, and raise its KeyboardInterrupt at the end.
-
-    Python delivers signals to the main thread only; in other threads there is nothing to do.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received: list[tuple[Any, ...]] = []
-    usual = signal.signal(signal.SIGINT, lambda *arguments: received.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-    if received and callable(usual):
-        usual(*received[0])

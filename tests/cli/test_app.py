@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -143,6 +144,35 @@ def test_seeds_that_torch_takes():
         torch.Generator().manual_seed(seed)
     with pytest.raises(ValueError, match="seed: got -1"):
         check_seed(-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "line"),
+    [
+        ("SIGINT", 130, "stopped by Ctrl-C\n"),
+        ("SIGTERM", 143, "stopped by SIGTERM\n"),
+        ("SIGHUP", 129, "stopped by SIGHUP\n"),
+    ],
+)
+def test_signals_end_a_command_in_one_line(capsys, name, code, line):
+    number = getattr(signal, name, None)
+    if number is None:
+        pytest.skip(f"no {name} here")
+    usual, left = signal.getsignal(number), []
+
+    @one_line_errors
+    def command():
+        try:
+            signal.raise_signal(number)
+        finally:
+            left.append("tidied up")
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (typer has no public base class)
+        command()
+    assert caught.value.exit_code == code
+    assert capsys.readouterr().err == line
+    assert left == ["tidied up"]
+    assert signal.getsignal(number) is usual
 
 
 # --- the real thing, in its own process ---

@@ -1,6 +1,7 @@
 """``deqir-lite study evaluation``: table and files, going on, and what it refuses."""
 
 import json
+import os
 
 import pytest
 from PIL import Image
@@ -81,8 +82,9 @@ def test_the_interrupt_key_saves(evaluate, folder, monkeypatch):
 
     monkeypatch.setattr(run_module.Evaluation, "_restore", interrupted)
     result = evaluate()
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 130, result.output
     assert "the same command goes on" in result.stdout
+    assert result.stderr.splitlines()[-1] == "stopped by Ctrl-C"
     assert len(json.loads((folder / "evaluation.json").read_text())["references"]) == 2
 
 
@@ -258,6 +260,38 @@ def test_refused_options(evaluate, folder, options, message):
     (line,) = result.stderr.splitlines()
     assert message in line
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "message"),
+    [
+        ("evaluation.json", os.mkfifo, "is a pipe or a device"),
+        ("evaluation.md", os.mkfifo, "is a pipe or a device"),
+        ("evaluation.png", os.mkdir, "is a folder; expected a file name"),
+        ("evaluation-pictures.npz", os.mkfifo, "is a pipe or a device"),
+        ("evaluation.md", lambda path: path.write_text("# Mine\n"), "is of another origin"),
+        ("evaluation.json", lambda path: path.write_text("{}"), "format is missing"),
+    ],
+)
+def test_what_lies_in_the_folder_already_is_seen_before_the_work(
+    evaluate, folder, monkeypatch, name, make, message
+):
+    monkeypatch.setattr(run_module.Evaluation, "run", None)
+    make(folder / name)
+    result = evaluate()
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: out: ")
+    assert message in line
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_the_folder_of_the_photos_is_none_for_results(evaluate, photos):
+    """The figure would be one of the photos of the next run."""
+    result = evaluate(out=photos)
+    assert result.exit_code == 2
+    assert "has the photos, to which the figure would count" in result.stderr
+    assert len(list(photos.iterdir())) == 2
 
 
 def test_sizes_that_the_network_cannot_take(evaluate, unet_folder, folder):

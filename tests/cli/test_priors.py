@@ -1,6 +1,7 @@
 """Everything that can be wrong with a prior: exit code 2 and one line that names it."""
 
 import json
+import os
 import re
 import shutil
 import struct
@@ -300,6 +301,35 @@ FILES = [
     ("net.py", write("net.py", "x = 1\n"), r"net\.py is Python code; .*net\.py:NAME names a funct"),
     ("text", write("text", "hello"), "text is of no kind that is known here"),
     ("/dev/null", nothing, "/dev/null is neither a folder nor a regular file"),
+    ("/dev/zero", nothing, "/dev/zero is neither a folder nor a regular file"),
+    ("fifo", lambda root: os.mkfifo(root / "fifo"), "fifo is neither a folder nor a regular file"),
+    ("pipe.safetensors", lambda root: os.mkfifo(root / "pipe.safetensors"), "nor a regular file"),
+    (
+        "unet",
+        both(remove(CONFIG), lambda root: os.mkfifo(root / CONFIG)),
+        "holds no config.json, nor does its subfolder unet",
+    ),
+    (
+        "unet",
+        both(remove(SCHEDULER), lambda root: os.mkfifo(root / SCHEDULER)),
+        "holds no scheduler_config.json",
+    ),
+    (
+        "unet",
+        both(remove(f"unet/{UNET}"), lambda root: os.mkfifo(root / "unet" / UNET)),
+        "holds no diffusion_pytorch_model.safetensors",
+    ),
+    ("own", both(remove(OWN), lambda root: os.mkfifo(root / OWN)), "own"),
+    (
+        "own",
+        both(remove(OWN_WEIGHTS), lambda root: os.mkfifo(root / OWN_WEIGHTS)),
+        "holds no residual.safetensors",
+    ),
+    (
+        "pipe.py:make",
+        lambda root: os.mkfifo(root / "pipe.py"),
+        r"prior: no file 'pipe\.py'",
+    ),
     ("link", link_to("nowhere"), "is no folder, no hub id"),
     ("empty", lambda root: (root / "empty").mkdir(), "holds no scheduler_config.json"),
     ("n" * 300, nothing, "is no name of a file or a model|is no folder, no hub id"),

@@ -1,11 +1,13 @@
 """``deqir-lite train`` and ``fit-gaussian``: end to end on a few small photos."""
 
 import json
+import os
 
 import pytest
 import torch
 
 from deqir_lite import load_photo, load_prior, save_image
+from deqir_lite._outputs import only_process
 from deqir_lite.priors import GaussianPrior, PhotoSpectrum
 
 
@@ -140,6 +142,55 @@ def test_other_bad_settings_of_train(refused, photos, folder):
     refused(*options, "--resume", message="resume: ")
     refused(*options, "--batch", 0, message="batch: got 0")
     refused(*options, "--device", "bogus", message="device: unknown value 'bogus'; known: auto")
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "content", "message"),
+    [
+        ("train", "README.md", "# Mine", "holds README.md of another origin; name another folder"),
+        ("train", "config.json", "{}", "holds config.json of another origin"),
+        ("train", "spectrum.safetensors", "", "holds spectrum.safetensors of another origin"),
+        ("train", "training_log.json", "{}", "holds training_log.json of another origin"),
+        ("train", "residual.safetensors", "", "holds residual.safetensors of another origin"),
+        ("train", "training.pt", "", "holds a training run; resume it or name another one"),
+        ("train", "README.md", None, "is a pipe or a device"),
+        ("train", "training.pt", None, "is a pipe or a device"),
+        ("train --resume", "training.pt", None, "is a pipe or a device"),
+        ("train --resume", "training.pt", "", "is corrupt"),
+        ("train --resume", "training.pt", "text", "is corrupt"),
+        ("fit-gaussian", "README.md", "# Mine", "holds README.md of another origin"),
+        ("fit-gaussian", "residual.safetensors", "", "holds residual.safetensors of another"),
+        ("fit-gaussian", "training.pt", "", "holds training.pt of another origin"),
+        ("fit-gaussian", "spectrum.safetensors", None, "is a pipe or a device"),
+        ("fit-gaussian", "README.md", None, "is a pipe or a device"),
+    ],
+)
+def test_files_of_another_origin_are_not_replaced(
+    run, photos, tmp_path, command, name, content, message
+):
+    out = tmp_path / "mine"
+    out.mkdir()
+    os.mkfifo(out / name) if content is None else (out / name).write_text(content)
+    more = () if command == "fit-gaussian" else ("--minutes", 1)
+    result = run(*command.split(), "--photos", photos, "--out", out, *more)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(("error: out: ", "error: resume: "))
+    assert message in line
+    assert [path.name for path in out.iterdir()] == [name]
+    assert content is None or (out / name).read_text() == content
+
+
+@pytest.mark.parametrize("command", ["train", "fit-gaussian"])
+def test_a_second_process_on_the_folder_is_refused(run, photos, tmp_path, command):
+    out = tmp_path / "mine"
+    more = () if command == "fit-gaussian" else ("--minutes", 1)
+    with only_process("out", out, folder=True):
+        result = run(command, "--photos", photos, "--out", out, *more)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: out: another process ({os.getpid()}) is at work on ")
+    assert not out.exists()
 
 
 def test_shares_of_dead_leaves(refused, photos, folder):

@@ -129,9 +129,9 @@ def test_a_stopped_comparison_keeps_the_recipes_it_has_and_goes_on(photos, tmp_p
             '{"minutes": 5, "hardware": "a slide rule", "seconds_per_step": {}, "recipes": {}}',
             "was made in 5 minutes on a",
         ),
-        ('{"minutes": 5}', "is no comparison of recipes"),
-        ("5", "is no comparison of recipes"),
-        ("", "is no comparison of recipes"),
+        ('{"minutes": 5}', r"^out: .*comparison\.json: hardware is missing"),
+        ("5", r"^out: .*comparison\.json holds no JSON object"),
+        ("", r"^out: .*comparison\.json is not valid JSON"),
     ],
 )
 def test_only_what_compares_is_gone_on_with(photos, tmp_path, content, message):

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from deqir_lite import load_prior
+from deqir_lite._json import Schema
 from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
@@ -48,10 +49,13 @@ def study(measured):
     def encode(entry):
         return {"value": entry.value}
 
-    def decode(run, row):
-        return Length(run, float(row["value"]))
+    class Row(Schema):
+        value: float
 
-    return Study("lengths", "entries", Run, measure, encode, decode)
+    def decode(run, row):
+        return Length(run, row.value)
+
+    return Study("lengths", "entries", Run, measure, Row, encode, decode)
 
 
 def test_it_goes_on_where_it_stopped(study, measured, tmp_path):
@@ -72,6 +76,36 @@ def test_an_interrupted_one_keeps_what_it_has(study, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         study.run(out, [Run("a"), Run("endless")], prior=PRIOR)
     assert study.load(out) == [Length(Run("a"), 1.0)]
+
+
+def test_killed_anywhere_it_loses_and_doubles_nothing(study, tmp_path, kill_at):
+    """Killed at each thing in turn that it does to a file, and once more after that."""
+    out, runs, turn = tmp_path / "lengths.json", [Run("a"), Run("bc"), Run("def")], 0
+    killed = True
+    while killed:
+        turn += 1
+        killed = kill_at(turn, lambda: study.run(out, runs, prior=PRIOR))
+        kept = study.load(out) if out.exists() else []
+        assert [entry.run for entry in kept] == runs[: len(kept)]
+        kill_at(3, lambda: study.run(out, runs, prior=PRIOR))
+        assert [entry.run for entry in study.run(out, runs, prior=PRIOR)] == runs
+        assert list(tmp_path.iterdir()) == [out]
+        out.unlink()
+    assert turn > 20
+
+
+def test_two_at_once_are_refused(study, tmp_path):
+    out = tmp_path / "lengths.json"
+
+    def measure(runs, prior):
+        for run in runs:
+            with pytest.raises(
+                BlockingIOError, match=r"^out: another process \(\d+\) is at work on"
+            ):
+                study.run(out, [Run("other")], prior=PRIOR)
+            yield Length(run, 1.0)
+
+    assert replace(study, measure=measure).run(out, [Run("a")], prior=PRIOR) == study.load(out)
 
 
 def test_it_does_not_go_on_with_another_prior(study, tmp_path):
@@ -103,23 +137,55 @@ def test_a_function_is_known_again_by_its_name_alone(study, measured, tmp_path):
     assert json.loads(out.read_text())["prior"] == there.stdout.strip()
 
 
+ROW = '{"name": "a", "sizes": [1], "value": 2.0}'
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"entries": [{"name": "a"}]}', '{"entries": [3]}']
+    ("text", "message"),
+    [
+        ("", " is not valid JSON"),
+        ("nonsense", " is not valid JSON"),
+        ("[]", " holds no JSON object"),
+        ("null", " holds no JSON object"),
+        ("{}", ": entries is missing"),
+        ('{"entries": {}}', r": entries: got \{\}; expected it to be a valid list"),
+        ('{"entries": [3]}', r": entries\.0: got 3; expected it to be a valid"),
+        ('{"entries": [{"name": "a"}]}', r": entries\.0\.value is missing"),
+        ('{"entries": [{"name": "a", "value": 1}]}', r": entries\.0\.sizes is missing"),
+        (
+            f'{{"entries": [{ROW}, {ROW.replace("2.0", "true")}]}}',
+            r": entries\.1\.value: got True;",
+        ),
+        (f'{{"entries": [{ROW.replace("2.0", "NaN")}]}}', r": entries\.0\.value: got nan; expect"),
+        (f'{{"entries": [{ROW.replace("[1]", "1")}]}}', r": entries\.0\.sizes: got 1; expected"),
+        (f'{{"entries": [{ROW.replace("[1]", "[1.5]")}]}}', r": entries\.0\.sizes\.0: got 1.5;"),
+        ('{"entries": [{"name": 7, "sizes": [], "value": 1}]}', r": entries\.0\.name: got 7; exp"),
+        (f'{{"entries": [{ROW}], "prior": 7}}', ": prior: got 7; expected it to be a valid string"),
+    ],
 )
-def test_other_files_are_refused(study, tmp_path, text):
+def test_other_files_are_refused(study, tmp_path, text, message):
     path = tmp_path / "other.json"
     path.write_text(text)
-    for attempt in (lambda: study.load(path), lambda: study.run(path, [], prior=PRIOR)):
-        with pytest.raises(ValueError, match="no lengths study"):
+    for name, attempt in (
+        ("path", lambda: study.load(path)),
+        ("out", lambda: study.run(path, [], prior=PRIOR)),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"^{name}: \S*other\.json{message}.*no lengths study$"
+        ):
             attempt()
     assert path.read_text() == text
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_missing_places(study, tmp_path):
-    with pytest.raises(FileNotFoundError, match="path: no study"):
+    with pytest.raises(FileNotFoundError, match="path: .* holds no nothing.json"):
         study.load(tmp_path / "nothing.json")
     with pytest.raises(FileNotFoundError, match="out: no folder"):
         study.run(tmp_path / "nowhere" / "lengths.json", [Run("a")], prior=PRIOR)
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(ValueError, match=r"out: .*a\.json' is a folder"):
+        study.run(tmp_path / "a.json", [Run("a")], prior=PRIOR)
 
 
 @pytest.mark.parametrize(

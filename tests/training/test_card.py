@@ -120,7 +120,7 @@ def test_training_so_far_counts_what_came_before(folder):
     write_log(folder, began_with={"digest": "0123abcd"})
     assert training_so_far(folder) == {"crops": 3600, "minutes": 2.4}
     (folder / "training_log.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"^folder: \S*training_log\.json is no log of this train"):
+    with pytest.raises(ValueError, match=r"^folder: \S*training_log\.json: recipe is missing"):
         training_so_far(folder)
     (folder / "training_log.json").unlink()
     assert training_so_far(folder) == {}
@@ -193,12 +193,22 @@ def test_an_evaluation_without_weights_beside_it_is_left_out(folder):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"recipes": {}}, {"recipes": {"base": {"steps": 3}}}, {"recipes": [1]},
-                {"minutes": "five"}]
-)  # fmt: skip
-def test_a_bad_comparison_names_its_own_file(folder, changes):
+    ("changes", "message"),
+    [
+        ({"recipes": {}}, "recipes: got none; expected at least one"),
+        ({"recipes": {"base": {"loss": 0.5}}}, "recipes.base.steps is missing"),
+        ({"recipes": [1]}, r"recipes: got \[1\]; expected it to be"),
+        (
+            {"recipes": {"base": ROW, "deep": {**ROW, "psnr_t5": 9.0}}},
+            "recipes.deep: expected",
+        ),
+        ({"recipes": {"base": {**ROW, "psnr_t5": "high"}}}, "recipes.base.psnr_t5: got 'high'"),
+        ({"minutes": "five"}, "minutes: got 'five'; expected it to be a valid number"),
+    ],
+)
+def test_a_bad_comparison_names_its_own_file(folder, changes, message):
     write_comparison(folder, **changes)
-    with pytest.raises(ValueError, match=r"^folder: \S*comparison\.json is no comparison of"):
+    with pytest.raises(ValueError, match=rf"^folder: \S*comparison\.json: {message}"):
         write_card(folder)
 
 
@@ -207,10 +217,10 @@ def test_folders_without_a_usable_log(tmp_path):
         write_card(tmp_path)
     for content, message in [
         ("{", "is not valid JSON"), ("[]", "holds no JSON object"),
-        (json.dumps({"history": []}), "is no log of this trainer"),
-        (json.dumps(LOG | {"history": []}), "is no log of this trainer"),
-        (json.dumps(LOG | {"history": [3]}), "is no log of this trainer"),
-        (json.dumps(LOG | {"history": [HISTORY[0] | {"loss": "low"}]}), "is no log of this"),
+        (json.dumps({"history": []}), "recipe is missing"),
+        (json.dumps(LOG | {"history": []}), r"history: got \[\]"),
+        (json.dumps(LOG | {"history": [3]}), "history.0: got 3"),
+        (json.dumps(LOG | {"history": [HISTORY[0] | {"loss": "low"}]}), "history.0.loss: got"),
     ]:  # fmt: skip
         (tmp_path / "training_log.json").write_text(content)
         with pytest.raises(ValueError, match=rf"^folder: [^\n]*{message}"):

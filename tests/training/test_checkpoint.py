@@ -1,6 +1,7 @@
 """Checkpoints and exports are whole or not there."""
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
@@ -28,8 +29,11 @@ def prior(make_prior):
 
 def save(folder, prior, step):
     """A run's files; ``step`` is found in each of them."""
-    state = dict.fromkeys(checkpoint.STATE_KEYS, 0) | {
-        "network": {"w": torch.ones(2)}, "step": step, "generator": torch.Generator().get_state(),
+    state = {
+        "recipe": {}, "network": {"w": torch.ones(2)}, "scale": torch.ones(2), "averages": {},
+        "optimizers": [], "generator": torch.Generator().get_state(), "device": "cpu",
+        "step": step, "crops": 0, "seconds": 0.0, "history": [], "data_note": "",
+        "began_with": None,
     }  # fmt: skip
     spectrum = PhotoSpectrum(
         prior.gaussian.spectrum.mean + step, prior.gaussian.spectrum.covariance
@@ -100,10 +104,69 @@ def test_missing_and_corrupt_checkpoints(tmp_path, prior):
         path.write_bytes(content)
         with pytest.raises(ValueError, match=r"^resume: [^\n]* is corrupt [^\n]*$"):
             checkpoint.load_state(tmp_path)
-    for other in ([1, 2], {"step": 1}):
+    for other, message in ([1, 2], "holds a list; expected a"), ({"step": 1}, "recipe is missing"):
         torch.save(other, path)
-        with pytest.raises(ValueError, match=r"^resume: .* is no checkpoint .* lacks averages, "):
+        with pytest.raises(ValueError, match=rf"^resume: \S*training\.pt.* {message}"):
             checkpoint.load_state(tmp_path)
+
+
+STATE = {
+    "recipe": {}, "network": {}, "scale": torch.ones(2), "averages": {}, "optimizers": [],
+    "generator": torch.Generator().get_state(), "device": "cpu", "step": 1, "crops": 0,
+    "seconds": 0.0, "history": [], "data_note": "", "began_with": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": None}, "recipe: got None; expected it to be a valid dictionary"),
+        ({"network": [1]}, r"network: got \[1\]; expected it to be a valid dictionary"),
+        ({"optimizers": {}}, r"optimizers: got \{\}; expected it to be a valid list"),
+        ({"device": 0}, "device: got 0; expected it to be a valid string"),
+        ({"step": -1}, "step: got -1; expected it to be greater than or equal to 0"),
+        ({"step": 1.5}, "step: got 1.5; expected it to be a valid integer"),
+        ({"crops": "many"}, "crops: got 'many'; expected it to be a valid integer"),
+        ({"seconds": float("nan")}, "seconds: got nan; expected it to be"),
+        ({"seconds": "long"}, "seconds: got 'long'; expected it to be a valid number"),
+        ({"history": [{"step": 1}]}, r"history\.0\.loss is missing"),
+        ({"history": 3}, "history: got 3; expected it to be a valid list"),
+        ({"data_note": 3}, "data_note: got 3; expected it to be a valid string"),
+        (
+            {"data": {"training": "all"}},
+            r"data\.training: got 'all'; expected it to be a valid num",
+        ),
+        (
+            {"began_with": {"digest": 3}},
+            r"began_with\.digest: got 3; expected it to be a valid str",
+        ),
+    ],
+)
+def test_a_checkpoint_with_another_field_names_it(tmp_path, changes, message):
+    path = tmp_path / STATE_FILE
+    torch.save(STATE, path)
+    assert checkpoint.load_state(tmp_path)["step"] == 1
+    torch.save(STATE | changes, path)
+    with pytest.raises(ValueError, match=rf"^resume: \S*training\.pt: {message}"):
+        checkpoint.load_state(tmp_path)
+
+
+def test_killed_anywhere_a_save_leaves_a_run_that_goes_on(tmp_path, prior, kill_at):
+    turn, killed = 0, True
+    while killed:
+        turn += 1
+        save(tmp_path, prior, 1)
+        killed = kill_at(turn, lambda: save(tmp_path, prior, 2))
+        state = checkpoint.load_state(tmp_path)["step"]
+        log = json.loads((tmp_path / "training_log.json").read_text())["step"]
+        assert 2 >= state >= log >= 1  # the run is never older than what tells of it
+        for name in ("residual.safetensors", "spectrum.safetensors"):
+            with safe_open(tmp_path / name, "pt") as file:
+                assert file.keys()
+        save(tmp_path, prior, 3)
+        assert sorted(os.listdir(tmp_path)) == sorted(FILES)
+    assert turn > len(FILES)
+    assert (state, log) == (2, 2)
 
 
 def test_other_data_is_refused_by_name_and_a_checkpoint_may_be_silent():

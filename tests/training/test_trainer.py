@@ -8,7 +8,6 @@ import itertools
 import json
 import shutil
 import signal
-import threading
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.run import train_prior
-from deqir_lite.training.trainer import Trainer, postponed_interrupt
+from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import LEVELS, validate, validation_crops
 
 MINUTE = 60.0
@@ -435,41 +434,3 @@ def test_progress_bar_counts_seconds(photo_folder, tmp_path, recipe, clock, caps
     shown = capsys.readouterr().err
     assert "3/3" in shown
     assert "loss=" in shown
-
-
-def test_an_interrupt_comes_after_the_block():
-    usual, done = signal.getsignal(signal.SIGINT), []
-
-    def work():
-        with postponed_interrupt():
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGINT)
-            done.append("whole")
-        done.append("never")
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == ["whole"]
-    assert signal.getsignal(signal.SIGINT) is usual
-
-
-def test_without_an_interrupt_nothing_happens_and_errors_pass():
-    usual = signal.getsignal(signal.SIGINT)
-    with postponed_interrupt():
-        pass
-    with pytest.raises(OSError, match="full"), postponed_interrupt():
-        raise OSError("full")
-    assert signal.getsignal(signal.SIGINT) is usual
-
-
-def test_other_threads_may_use_it_too():
-    done = []
-
-    def work():
-        with postponed_interrupt():
-            done.append(1)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert done == [1]

@@ -14,33 +14,32 @@ from deqir_lite.operators import make_task
 
 
 class Photo(NamedTuple):
-    """A readable file: the start of its SHA-256, whether it has colour, its short side."""
+    """A readable file: its ``name`` in the folder of photos, with that of its subfolder; the start
+    of its SHA-256, whether it has colour, its short side."""
 
     path: Path
+    name: str
     digest: str
     coloured: bool
     side: int
-
-    @property
-    def name(self) -> str:
-        """The name of the file, without its folder."""
-        return self.path.name
 
     def load(self, size: int) -> torch.Tensor:
         """The centred square, resized: (1, 3, size, size) in [-1, 1], float64."""
         return load_photo(self.path, size=size, dtype=torch.float64)
 
 
-def find_photos(folder: Path) -> list[Photo]:
-    """The photos in ``folder``, by name; warnings and errors as in :func:`read_photos`."""
+def find_photos(folder: Path, *, without: Path | None = None) -> list[Photo]:
+    """The photos in ``folder``, by name; ``without``, warnings and errors as in
+    :func:`read_photos`."""
     return [
         Photo(
             path,
+            path.relative_to(folder).as_posix(),
             hashlib.sha256(path.read_bytes()).hexdigest()[:16],
             _coloured(image),
             min(image.shape[-2:]),
         )
-        for path, image in read_photos(folder)
+        for path, image in read_photos(folder, without=without)
     ]
 
 

@@ -17,6 +17,9 @@ from deqir_lite.studies.evaluation.results import Results
 from deqir_lite.studies.evaluation.settings import ETA, MASK_SEED, SIZES, SPACING, TIMESTEPS
 from deqir_lite.studies.evaluation.summary import Line, summarise
 
+PAGE_START = "## Restoration\n"
+"""The first line of each :func:`page`."""
+
 _NAMES = {"pinv": "A⁺y", "tv": "TV", "gaussian": "Gaussian"}
 
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import torch
 
-from deqir_lite._json import read_object, write_json
+from deqir_lite._json import read_schema, write_json
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.priors.files import RESULTS_FILE
 from deqir_lite.studies.evaluation.references import Scores
+from deqir_lite.studies.evaluation.schemas import FORMAT, ResultsFile
 from deqir_lite.studies.evaluation.settings import Setting
-
-_FORMAT = 3
 
 
 @dataclass
@@ -38,22 +37,21 @@ class Results:
         """The results in ``folder``; FileNotFoundError without, ValueError for a damaged file."""
         path = folder / RESULTS_FILE
         try:
-            stored = read_object(path, name="out")
-            if stored["format"] != _FORMAT:
-                raise ValueError(f"its format is {stored['format']!r}, not {_FORMAT}")
-            results = cls(folder, stored["settings"], stored["context"])
-            for entry in stored["references"]:
-                key = (entry.pop("task"), entry.pop("size"), entry.pop("photo"))
-                results.references[key] = _numbers(entry)
-            for entry in stored["samples"]:
-                setting = Setting(*(entry.pop(name) for name in Setting._fields))
-                photo = entry.pop("photo")
-                results.samples[setting, photo] = _numbers(entry)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            stored = read_schema(path, ResultsFile, name="out")
+        except ValueError as error:
             raise ValueError(
-                f"out: {str(path)!r} is no results file of this version of the program ({error}); "
-                "delete it or take another folder"
+                f"{error}; it is no results file of this version of the program: delete it or take "
+                "another folder"
             ) from error
+        results = cls(folder, stored.settings.model_dump(), stored.context)
+        for row in stored.references:
+            entry = row.model_dump()
+            key = (entry.pop("task"), entry.pop("size"), entry.pop("photo"))
+            results.references[key] = entry
+        for sample in stored.samples:
+            entry = sample.model_dump(exclude_unset=True)
+            setting = Setting(*(entry.pop(name) for name in Setting._fields))
+            results.samples[setting, entry.pop("photo")] = entry
         return results
 
     @classmethod
@@ -98,22 +96,13 @@ class Results:
             for (setting, photo), scores in self.samples.items()
         ]
         content = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "settings": self.settings,
             "context": self.context,
             "references": references,
             "samples": samples,
         }
         return write_json(self.folder / RESULTS_FILE, content, name="out")
-
-
-def _numbers(value: Any) -> Any:
-    """Undo ``to_json``: the strings "inf" and "nan" become numbers again."""
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return float(value) if value in ("inf", "-inf", "nan") else value
 
 
 def _brief(there: Any, here: Any) -> str:

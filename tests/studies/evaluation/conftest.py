@@ -45,7 +45,8 @@ def make_evaluation(tmp_path, gaussian_prior, photo_folder, monkeypatch):
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
         photos = find_photos(photo_folder)
-        known = {"photos": {p.name: p.digest for p in photos}, "seeds": 3, "all_seeds": False}
+        known = {"prior": "known", "seeds": 3, "all_seeds": False}
+        known["photos"] = {p.name: p.digest for p in photos}
         shared = known | {"dtype": "float64", "spacing": 3.0} | shared
         return Evaluation(
             prior=prior,

@@ -12,13 +12,21 @@ from deqir_lite.studies.evaluation.results import Results
 from deqir_lite.studies.evaluation.settings import Setting
 
 SETTING = Setting("sr2", 16, 5, 0.5)
+SETTINGS = {
+    "prior": "abc", "photos": {"a.png": "1", "b.png": "2"}, "seeds": 2, "all_seeds": False,
+    "spacing": 3.0, "dtype": "float32",
+}  # fmt: skip
 
 
 @pytest.fixture
 def filled(tmp_path):
-    filled = Results(tmp_path, {"prior": "abc", "photos": {"a.png": "1", "b.png": "2"}, "seeds": 2})
+    filled = Results(tmp_path, SETTINGS)
     filled.context = {"devices": ["a CPU"]}
-    filled.references["sr2", 16, "a.png"] = {"pinv": {"psnr": math.inf, "ssim": None}}
+    scores = {"psnr": 20.0, "ssim": 0.5}
+    filled.references["sr2", 16, "a.png"] = {
+        "pinv": {"psnr": math.inf, "ssim": None}, "baseline": scores, "tv": scores,
+        "gaussian": scores,
+    }  # fmt: skip
     filled.samples[SETTING, "a.png"] = {
         "single": {"psnr": [20.5, 21.25], "ssim": [0.5, 0.25]},
         "mean": {"psnr": 22.0, "ssim": 0.75},
@@ -59,7 +67,7 @@ def test_other_settings_are_refused(filled, change, message):
 )
 def test_damaged_files(tmp_path, content):
     (tmp_path / "evaluation.json").write_text(content)
-    with pytest.raises(ValueError, match=r"out: .*evaluation.json' is no results file"):
+    with pytest.raises(ValueError, match=r"out: .*evaluation.json.*; it is no results file of"):
         Results.resume(tmp_path, {})
 
 
@@ -69,7 +77,8 @@ def test_files_of_another_version(filled):
     older = json.loads(path.read_text()) | {"format": 2}
     path.write_text(json.dumps(older))
     with pytest.raises(
-        ValueError, match=r"of this version of the program \(its format is 2, not 3"
+        ValueError,
+        match="format: got 2; expected it to be 3; it is no results file of this",
     ):
         Results.load(filled.folder)
 
