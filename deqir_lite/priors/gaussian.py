@@ -67,6 +67,7 @@ class GaussianPrior:
         axes = self.spectrum.eigenbasis("axes", v)
         a, b, c = self._rotated(v, axes).mul(gain).unsqueeze(-4).unbind(-3)
         back = (axes[:, 0] * a).addcmul_(axes[:, 1], b).addcmul_(axes[:, 2], c)
+        del a, b, c
         back = torch.view_as_complex(back.unflatten(-1, (-1, 2)))
         return torch.fft.irfft2(back, s=v.shape[-2:], norm="ortho")
 
