@@ -42,6 +42,7 @@ def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterabl
         f"||A x - y|| = {numbers['consistency']:.1e}"
         + ("" if numbers["converged"] else ", NOT converged")
     )
+    typer.echo(numbers["plan"])
     if holes is not None:
         typer.echo(f"mask: {holes.describe()}")
     typer.echo("\n".join(map(str, files)))

@@ -71,8 +71,7 @@ class WeightedConsistency(ConsistencyStep):
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""
         x0, m = prediction.x0, self.measurement
-        y = m.y.repeat(len(x0), *[1] * (m.y.ndim - 1))
-        known = m.pinv_y.repeat(len(x0), 1, 1, 1)
+        y, known = (v.expand(len(x0), *v.shape).flatten(0, 1) for v in (m.y, m.pinv_y))
         return self._conditioned(x0.flatten(0, 1), y, known, prediction.steps).view_as(x0)
 
     @property
@@ -120,6 +119,8 @@ class WeightedConsistency(ConsistencyStep):
         of_x, of_y = (exact.reshape(-1, *[1] * (like.ndim - 1)) for like in (x, y))
         met = noisy = x
         try:
+            if self.meets_y:
+                return known + conditioning.project(x - known)
             if any(m.exact):
                 met = known + conditioning.project(torch.where(of_x, x - known, 0))
             if not all(m.exact):

@@ -157,10 +157,11 @@ class Conditioning:
     ) -> Tensor:
         shape = [-1, *[1] * (b.ndim - 1)]
         finite = b.isfinite().flatten(1).all(dim=1).reshape(shape)
+        whole = bool(finite.all())  # then nothing need be copied
         try:
             solution = conjugate_gradients(
                 system,
-                torch.where(finite, b, 0),
+                b if whole else torch.where(finite, b, 0),
                 tolerance=self.tolerance,
                 max_iterations=self.most_iterations or _MOST_ITERATIONS,
                 strict=self.most_iterations is None,
@@ -173,7 +174,7 @@ class Conditioning:
                 "tolerance, float64 or a larger sigma_y would help",
                 error.entry,
             ) from error
-        return torch.where(finite, solution, torch.nan)
+        return solution if whole else torch.where(finite, solution, torch.nan)
 
     def _filter(self, v: Tensor, gains: Tensor) -> Tensor:
         return filter_groups(self.gaussian, v, gains)

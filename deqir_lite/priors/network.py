@@ -78,6 +78,13 @@ class NetworkPrior(ModelPrior):
         times downsampling."""
         return self.patch * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """About what the network takes for each pixel that goes through it at once: with what it
+        passes on to its way up, 12 times the channels of its finest level."""
+        size = 8 if self.compute_dtype == torch.float64 else 4
+        return 12 * size * self.unet.config.block_out_channels[0] / self.patch**2
+
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
         accepted = (1, 3) if self.grey else (3,)

@@ -70,6 +70,13 @@ class ResidualPrior:
         """Images of other sides than its multiples are continued by reflection."""
         return self.network.size_divisor
 
+    @property
+    def bytes_per_pixel(self) -> float:
+        """What the network takes for each pixel that goes through it at once: 8 and a half times
+        the channels of its finest level, as measured."""
+        size = 8 if self.compute_dtype == torch.float64 else 4
+        return 8.5 * size * self.network.channels[0] / self.network.patch**2
+
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
         signal, noise = self.schedule.at(t, x_t)

@@ -6,6 +6,7 @@ depends on the image size once frequencies are measured in cycles per pixel; a t
 therefore serves every size.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -154,21 +155,32 @@ def _resample_frequencies(
     return sampled.reshape(3, 3, len(y), len(x))
 
 
-def fit_spectrum(photos: torch.Tensor) -> PhotoSpectrum:
-    """Fit to square photos (n, 3, S, S) in [-1, 1].
+def fit_spectrum(photos: torch.Tensor | Iterable[torch.Tensor]) -> PhotoSpectrum:
+    """Fit to square photos (n, 3, S, S) in [-1, 1], or to batches of them, one after the other.
 
     This is the stationary Gaussian closest to the photos' true covariance: the average
     periodogram, made real and symmetric, since photos flipped left to right are as likely as the
     originals.
     """
-    check_images("photos", photos)
-    if photos.shape[2] != photos.shape[3]:
-        raise ValueError(f"photos: got shape {tuple(photos.shape)}; expected (n, 3, S, S)")
-    check_divisible("photos", (photos.shape[2], photos.shape[3]), 2)
-    photos = photos.double()
-    mean = photos.mean(dim=(0, 2, 3))
-    modes = torch.fft.fft2(photos - mean[:, None, None], norm="ortho")
-    cross = torch.einsum("nihw,njhw->ijhw", modes, modes.conj()).real / len(photos)
+    if isinstance(photos, torch.Tensor):
+        check_images("photos", photos)
+        photos = photos.split(256)  # a bound on memory
+    count, total = 0, torch.zeros(3, dtype=torch.float64)
+    cross = torch.zeros((), dtype=torch.float64)
+    for batch in photos:
+        check_images("photos", batch)
+        if batch.shape[2] != batch.shape[3]:
+            raise ValueError(f"photos: got shape {tuple(batch.shape)}; expected (n, 3, S, S)")
+        check_divisible("photos", batch.shape[2:], 2)
+        modes = torch.fft.fft2(batch.double(), norm="ortho")
+        power = torch.einsum("nihw,njhw->ijhw", modes, modes.conj()).real
+        cross, total = cross.to(power) + power, total.to(power) + modes[..., 0, 0].real.sum(dim=0)
+        count += len(batch)
+    if not count:
+        raise ValueError("photos: got none; expected at least one")
+    cross, constant = cross / count, total / count
+    cross[..., 0, 0] -= torch.outer(constant, constant)  # of the mean, which has no other wave
+    mean = constant / cross.shape[-1]
     flipped = torch.roll(cross.flip(-1), 1, dims=-1)
     return PhotoSpectrum(mean, (cross + flipped) / 2)
 

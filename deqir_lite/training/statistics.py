@@ -40,13 +40,13 @@ def fit_photo_spectrum(
     pictures = load_photos(photos, minimum=size)
     generator = torch.Generator().manual_seed(seed)
     sampler = CropSampler(pictures, size)
-    sample = torch.cat([sampler.draw(100, generator) for _ in range(crops // 100)])
-    spectrum = fit_spectrum(sample)
+    batches = crops // 100
+    spectrum = fit_spectrum(sampler.draw(100, generator) for _ in range(batches))
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     spectrum.save(folder / SPECTRUM_FILE)
     card = _CARD.format(
-        crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
+        crops=100 * batches, size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
     )
     write_atomically(folder / CARD_FILE, card.encode())
     return spectrum
