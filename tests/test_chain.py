@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite.chain import PAPER, PICTURE, make_chain
+from deqir_lite.chain import PAPER, PICTURE, make_chain, part_of_chain
+from deqir_lite.chain.noise import Stream
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import DDPMNoise
 from deqir_lite.operators import TASKS, Inpainting, make_task

@@ -1,5 +1,7 @@
 """The network on images of any size: reflection, tiles, and what does not depend on them."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -33,7 +35,7 @@ def test_tiles_cover_a_side_and_their_weights_sum_to_one(length, side, overlap, 
     assert all(start % divisor == 0 for start in starts)
     assert starts[0] == 0
     assert starts[-1] + tall == padded
-    shared = [a + tall - b for a, b in zip(starts, starts[1:], strict=False)]
+    shared = [a + tall - b for a, b in pairwise(starts)]
     wanted = min(-(-tiles.overlap // divisor) * divisor, tall - divisor)
     assert all(0 <= wanted <= n < tall for n in shared)
     weights = blend_weights(starts, tall, length)
