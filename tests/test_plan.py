@@ -76,7 +76,7 @@ def test_twelve_megapixels_fit_into_four_gigabytes(prior, method):
 
 def test_less_memory_means_shorter_windows_then_steps_and_smaller_tiles(prior):
     found = []
-    for available in (4.0, 2.0, 1.0, 0.4):
+    for available in (4.0, 2.0, 1.0, 0.3):
         plan = plan_restoration(problem(512, 512), prior, available=int(available * GB))
         assert plan.needed <= 0.8 * available * GB
         found.append((plan.sampler, plan.window))

@@ -28,7 +28,7 @@ _SHARE = 0.8
 _WALK, _WEIGHTED = 11, 10
 """Images that live at once in a step: of any method, and more for the solves of the weighted."""
 
-_WINDOW = 36
+_WINDOW = 30
 """Images of each step that is solved for at once: states, history, and the step itself."""
 
 _GAUSSIAN = 3.5
