@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deqir_lite.chain import PAPER, PICTURE, make_chain
+from deqir_lite.chain import PAPER, PICTURE, make_chain, part_of_chain
+from deqir_lite.chain.noise import Stream
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import DDPMNoise
 from deqir_lite.operators import TASKS, Inpainting, make_task
@@ -373,3 +374,35 @@ def test_a_seed_for_each_image_of_a_batch(nonlinear_prior, gaussian_prior):
         alone = make_chain(nonlinear_prior, operator, y[i, None], num_steps=4, seed=seed)
         assert torch.equal(chain.x_T[i, None], alone.x_T)
         torch.testing.assert_close(chain.sequential()[:, i, None], alone.sequential())
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 7)])  # blocks of 16 end with an image, or within one
+@pytest.mark.parametrize("how", [{"seed": 3}, {"seed": [4, 0]}, {"seed": 5, "samples": 3}])
+def test_noise_that_is_drawn_when_asked_for_is_the_same(gaussian_prior, size, how):
+    operator = make_task("colorization", size)
+    y = operator.A(gaussian_prior.sample((2, *size), torch.Generator().manual_seed(0)))
+    kept = make_chain(gaussian_prior, operator, y, num_steps=5, **how)
+    drawn = make_chain(gaussian_prior, operator, y, num_steps=5, keep_noise=False, **how)
+    assert not isinstance(drawn.noise, torch.Tensor)
+    assert drawn.noise.shape == kept.noise.shape
+    for steps in (4, slice(1, 3), torch.tensor([3, 0]), slice(None)):  # forwards and back
+        assert torch.equal(drawn.noise[steps], kept.noise[steps])
+    assert torch.equal(drawn.x_T, kept.x_T)
+    assert torch.equal(drawn.sequential(), kept.sequential())
+
+
+@pytest.mark.parametrize(("count", "size"), [(3, 192), (4, 33), (1, 50), (6, 7), (2, 1000)])
+def test_a_row_of_a_stream_is_what_torch_draws(monkeypatch, count, size):
+    monkeypatch.setattr("deqir_lite.chain.noise._AT_ONCE", 64)
+    generator = torch.Generator().manual_seed(3)
+    whole = torch.randn(count, size, generator=generator, dtype=torch.float64)
+    stream = Stream(3, count, size)
+    for k in [*reversed(range(count)), *range(count)]:
+        assert torch.equal(stream.row(k, whole), whole[k])
+
+
+def test_a_part_of_a_chain_is_a_chain(chain_for):
+    chain = chain_for(num_steps=6, eta=0.7, batch=2)
+    states = chain.sequential()
+    part = part_of_chain(chain, 2, 5, x_T=states[2])
+    torch.testing.assert_close(part.sequential(), states[2:6])

@@ -271,7 +271,7 @@ def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
     problem = pose_problem(photo, "sr2")
     report = restore_problem(problem, gaussian_prior, method=method, sampler="sequential")
     chain = make_chain(gaussian_prior, problem.operator, problem.y, method=method)
-    torch.testing.assert_close(report.solution.states, chain.sequential())
+    torch.testing.assert_close(report.solution.states, chain.sequential()[-1:])
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

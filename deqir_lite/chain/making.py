@@ -2,10 +2,11 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 
+from deqir_lite.chain.noise import Draws, StepNoise
 from deqir_lite.chain.presets import PICTURE
 from deqir_lite.chain.restoration_chain import RestorationChain
 from deqir_lite.checks import (
@@ -23,6 +24,7 @@ from deqir_lite.methods import (
     Method,
     NoiseRule,
     StepCoefficients,
+    Weights,
     find_method,
     step_coefficients,
 )
@@ -48,6 +50,7 @@ def make_chain(
     samples: int | None = None,
     x_T: torch.Tensor | None = None,
     noise: torch.Tensor | None = None,
+    keep_noise: bool = True,
 ) -> RestorationChain:
     """Fix a chain for measurements ``y`` (B, ...): timesteps, coefficients, A^+ y and all noise.
 
@@ -66,7 +69,9 @@ def make_chain(
       dtype, so that one seed names the same chain everywhere,
     * ``samples`` N: restore every photo N times: y[0] with the seeds ``seed`` .. ``seed`` + N - 1,
       then y[1] with the same seeds, or with those from its own first one,
-    * ``x_T`` (B, 3, H, W), ``noise`` (T, B, 3, H, W): the reader's own instead of draws.
+    * ``x_T`` (B, 3, H, W), ``noise`` (T, B, 3, H, W): the reader's own instead of draws,
+    * ``keep_noise``: False draws the same xi whenever a step asks for it, where the rule lets it
+      (one draw a step): memory then does not grow with T.
 
     A chain with ``first_timestep`` begins at sqrt(abar) A^+ y plus noise. Raises ValueError for bad
     arguments, NaN, or shapes that the operator refuses.
@@ -100,13 +105,17 @@ def make_chain(
             "knows what to do with it",
             stacklevel=2,
         )
-    draws = _draw((1 + steps * max(rule.draws, 1), *pinv_y.shape), seed, samples).to(pinv_y)
+    seeds = _seeds(seed, samples, len(pinv_y))
+    draws = Draws(seeds, 1 + steps * max(rule.draws, 1), pinv_y)
     first = draws[0]
     if first_timestep is not None:
         abar = coefficients.alpha_bar[0]
         first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
-    each = draws[1:].view(steps, -1, *pinv_y.shape)
-    fresh = _fresh_noise(coefficients, consistency, each)
+    fresh: torch.Tensor | StepNoise = StepNoise(draws, range(1, draws.count))
+    plain = rule.draws == 1 and type(rule).fresh_noise is NoiseRule.fresh_noise
+    if keep_noise or not plain:
+        each = fresh[:].view(steps, -1, *pinv_y.shape)
+        fresh = each[:, 0] if plain else _fresh_noise(coefficients, consistency, each)
     for name, own in (("x_T", x_T), ("noise", noise)):
         if own is not None:
             check_finite(name, own)
@@ -119,6 +128,23 @@ def make_chain(
         coefficients,
         x_T=first if x_T is None else x_T,
         noise=fresh if noise is None else noise,
+    )
+
+
+def part_of_chain(
+    chain: RestorationChain, first: int, last: int, *, x_T: torch.Tensor
+) -> RestorationChain:
+    """The steps from states[first] to states[last] of a chain as a chain of its own, from
+    ``x_T`` (B, 3, H, W) = states[first]. What it draws it keeps."""
+    c, steps = chain.coefficients, slice(first, last)
+    weights = Weights(*(weight[steps] for weight in c.weights))
+    part = StepCoefficients(c.timesteps[steps], c.alpha_bar[first : last + 1], weights, c.rule)
+    return replace(
+        chain,
+        consistency=chain.method.consistency(chain.measurement, part, chain.prior),
+        coefficients=part,
+        x_T=x_T,
+        noise=chain.noise[steps],
     )
 
 
@@ -168,24 +194,17 @@ def _find_timesteps(
     return torch.as_tensor(timesteps, device="cpu")
 
 
-def _draw(shape: tuple[int, ...], seed: Any, samples: int | None) -> torch.Tensor:
-    """Standard normal draws of ``shape`` (n, B, 3, H, W), float64, on the CPU."""
-    count, batch, *image = shape
+def _seeds(seed: object, samples: int | None, batch: int) -> list[int]:
+    """One seed for all images together, or one for each."""
     seeds, each = several(seed), samples or 1
     if seeds is None:
+        first = check_integer("seed", seed, 0)
         if samples is None:
-            return _generated(shape, seed)
-        seeds = [seed] * (batch // each)
+            return [first]
+        seeds = [first] * (batch // each)
     if len(seeds) * each != batch:
         raise ValueError(
             f"seed: got {len(seeds)} for a batch of {batch // each}; expected one each"
         )
     firsts = [check_integer("seed", first, 0) for first in seeds]
-    alone = [_generated((count, 1, *image), first + k) for first in firsts for k in range(each)]
-    return torch.cat(alone, dim=1)
-
-
-def _generated(shape: tuple[int, ...], seed: Any) -> torch.Tensor:
-    seed = check_integer("seed", seed, 0)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
+    return [first + k for first in firsts for k in range(each)]

@@ -6,7 +6,7 @@ sequential and parallel sampling therefore see the same chain.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from deqir_lite.chain.noise import StepNoise
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_like
 from deqir_lite.measurement import Measurement
@@ -38,7 +39,7 @@ class RestorationChain:
     * ``method``, and its ``consistency`` step for this chain, which makes x0^,
     * ``coefficients``: timesteps, alpha_bar and weights of the T steps,
     * ``x_T`` (B, 3, H, W): the initial noise,
-    * ``noise`` (T, B, 3, H, W): xi, one a step,
+    * ``noise`` (T, B, 3, H, W): xi, one a step; drawn when asked for where it is a StepNoise,
     * ``watch``: sees every prediction, where one is given.
 
     Device and dtype are those of ``x_T``. Make one with :func:`make_chain`.
@@ -50,7 +51,7 @@ class RestorationChain:
     consistency: ConsistencyStep
     coefficients: StepCoefficients
     x_T: torch.Tensor
-    noise: torch.Tensor
+    noise: torch.Tensor | StepNoise
     watch: PredictionWatch | None = None
 
     def __post_init__(self) -> None:
@@ -194,13 +195,18 @@ class RestorationChain:
 
     def sequential(self, *, show_progress: bool = False) -> torch.Tensor:
         """Walk the chain step by step: all states (T+1, B, 3, H, W), x_T first, x_0 last."""
-        states = [self.x_T]
+        return torch.stack(list(self.walk(show_progress=show_progress)))
+
+    def walk(self, *, show_progress: bool = False) -> Iterator[torch.Tensor]:
+        """The states of :meth:`sequential` (B, 3, H, W) one after the other; none is kept."""
+        x = self.x_T
+        yield x
         with tqdm(range(self.num_steps), disable=not show_progress, desc="sequential") as bar:
             for k in bar:
-                states.append(self.step(states[-1], k))
+                x = self.step(x, k)
                 if self.watch is not None and k == 0:  # not only after all the work
                     self.watch.check()
-        return torch.stack(states)
+                yield x
 
     @cached_property
     def _weights(self) -> Weights:

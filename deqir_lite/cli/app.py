@@ -17,7 +17,7 @@ from deqir_lite._outputs import check_output, same_file
 from deqir_lite.bundled import mask_names, mask_path
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
-from deqir_lite.memory import is_out_of_memory
+from deqir_lite.memory import available_memory, in_gigabytes, is_out_of_memory
 from deqir_lite.operators.mask_files import HOLES, MaskFile, read_mask
 from deqir_lite.schedule import spacing_power
 
@@ -69,7 +69,11 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            typer.echo("error: out of memory; work on a smaller size or a smaller batch", err=True)
+            free = available_memory()
+            left = "" if free is None else f" ({in_gigabytes(free)} are free now)"
+            typer.echo(
+                f"error: out of memory{left}; work on a smaller size or a smaller batch", err=True
+            )
             raise typer.Exit(2) from error
 
     return wrapped

@@ -11,7 +11,7 @@ from deqir_lite._files import write_atomically
 from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite._outputs import check_folder, only_process, same_file
 from deqir_lite.bundled import data_path
-from deqir_lite.checks import check_choice, check_divisible, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import check_timesteps, one_line_errors, option, read_spacing
 from deqir_lite.cli.restore import DTYPES
 from deqir_lite.device import choose_device, fast_in_bfloat16
@@ -216,14 +216,13 @@ def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
 
 
 def _check_plan(wanted: list[Setting], prior: Prior) -> None:
-    """Refuse before the work what operators, network or schedule cannot take."""
+    """Refuse before the work what operators or schedule cannot take."""
     for setting in wanted:
         check_interval("eta", setting.eta, 0.0, 1.0)
         check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
     for task, side in {setting[:2]: None for setting in wanted}:
         check_integer("sizes", side, SMALLEST_SIDE)
         make_task(task, (side, side), seed=MASK_SEED)
-        check_divisible("sizes", (side, side), getattr(prior, "size_divisor", 1))
 
 
 def _report(results: Results, pictures: Pictures) -> None:

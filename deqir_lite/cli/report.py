@@ -42,6 +42,7 @@ def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterabl
         f"||A x - y|| = {numbers['consistency']:.1e}"
         + ("" if numbers["converged"] else ", NOT converged")
     )
+    typer.echo(numbers["plan"])
     if holes is not None:
         typer.echo(f"mask: {holes.describe()}")
     typer.echo("\n".join(map(str, files)))
@@ -92,10 +93,12 @@ def memory_advice(
     """What to say when memory runs out: the size of the work, and what makes it smaller."""
     height, width = picture.shape[-2:]
     helps = ["a smaller photo" if measured else f"a --size below {min(height, width)}"]
-    helps += ["--max-batch 1"] if (sampler == "parallel" or samples > 1) and max_batch != 1 else []
+    helps += (
+        ["--max-batch 1"] if (sampler != "sequential" or samples > 1) and max_batch != 1 else []
+    )
     helps += ["fewer --samples"] if samples > 1 else []
     helps += ["fewer --timesteps"] if timesteps != 1 else []
-    helps += ["--sampler sequential"] if sampler == "parallel" else []
+    helps += ["--sampler sequential"] if sampler != "sequential" else []
     return (
         f"out of memory with {f'{samples} samples of ' if samples > 1 else ''}a photo of "
         f"{width}x{height} pixels{f' and T = {timesteps}' if timesteps else ''}; "

@@ -34,7 +34,14 @@ from deqir_lite.methods import METHODS
 from deqir_lite.operators import TASKS
 from deqir_lite.operators.mask_files import HOLES
 from deqir_lite.priors.load import load_prior
-from deqir_lite.restoration import SAMPLERS, SolveOptions, choose, pose_problem, restore_problem
+from deqir_lite.restoration import (
+    SAMPLERS,
+    SolveOptions,
+    choose,
+    plan_restoration,
+    pose_problem,
+    restore_problem,
+)
 from deqir_lite.restoration.defaults import AUTO
 from deqir_lite.schedule import SPACINGS
 from deqir_lite.solvers import SOLVERS
@@ -86,8 +93,13 @@ def restore(
     mask_seed: Annotated[int, option(_PHOTO, "Seed of random masks.")] = 0,
     seed: Annotated[int, option(_CHAIN, "Seed of the chain's noise.")] = 0,
     sampler: Annotated[
-        str, option(_CHAIN, "parallel (all timesteps at once) or sequential (step by step).")
-    ] = "parallel",
+        str,
+        option(
+            _CHAIN,
+            "parallel (all timesteps at once), sequential (step by step), or auto: parallel, but "
+            "sequential for large photos on a CPU, or where memory is short.",
+        ),
+    ] = AUTO,
     method: Annotated[
         str,
         option(
@@ -148,7 +160,11 @@ def restore(
     dtype: Annotated[str, option(_CHAIN, f"Inside the network: {names(DTYPES)}.")] = "float32",
     max_batch: Annotated[
         int | None,
-        option(_CHAIN, "Images through the network at once; fewer need less memory. Default all."),
+        option(
+            _CHAIN,
+            "Images, or tiles of large ones, through the network at once. Default: as many as help "
+            "and fit into memory.",
+        ),
     ] = None,
     sweeps: Annotated[int | None, option(_SOLVER, "At most so many sweeps; default T.")] = None,
     form: Annotated[str, option(_SOLVER, f"Linear model: {names(FORMS)}.")] = "gaussian",
@@ -163,7 +179,7 @@ def restore(
     and OUT-deviation.png. Prints the quality of the usual answers and of this, and the cost.
     """
     check_choice("task", task, TASKS)
-    check_choice("sampler", sampler, SAMPLERS)
+    check_choice("sampler", sampler, [AUTO, *SAMPLERS])
     check_choice("method", method, [AUTO, *METHODS])
     check_choice("form", form, FORMS)
     check_choice("solver", solver, SOLVERS)
@@ -200,20 +216,34 @@ def restore(
             mask=None if holes is None else holes.mask,
             mask_seed=mask_seed,
             sigma_y=noise,
-            divisor=getattr(model, "size_divisor", 1),
         )
         chosen, settings = choose(
             problem, method=method, preset=preset, num_steps=timesteps, eta=eta, spacing=steps
         )
-        result = restore_problem(
+        plan = plan_restoration(
             problem,
             model,
+            method=chosen,
+            num_steps=settings["num_steps"],
+            samples=samples,
+            sampler=sampler,
+            max_batch=max_batch,
+        )
+        result = restore_problem(
+            problem,
+            plan.prior,
             method=chosen,
             settings=settings,
             seed=seed,
             samples=samples,
-            sampler=sampler,
-            solve=SolveOptions(form=form, solver=solver, max_sweeps=sweeps, tolerance=tolerance),
+            sampler=plan.sampler,
+            solve=SolveOptions(
+                form=form,
+                solver=solver,
+                max_sweeps=sweeps,
+                tolerance=tolerance,
+                window=plan.window,
+            ),
             show_progress=True,
         )
     numbers: dict[str, Any] = {
@@ -225,14 +255,15 @@ def restore(
         "mask_seed": mask_seed,
         "seed": seed,
         "samples": samples,
-        "sampler": sampler,
+        "sampler": plan.sampler,
+        "plan": plan.describe(),
         "prior": prior,
         "label": label,
         "device": str(place),
         "dtype": dtype,
-        "form": form if sampler == "parallel" else None,
-        "solver": solver if sampler == "parallel" else None,
-        "tolerance": tolerance if sampler == "parallel" else None,
+        "form": form if plan.sampler == "parallel" else None,
+        "solver": solver if plan.sampler == "parallel" else None,
+        "tolerance": tolerance if plan.sampler == "parallel" else None,
     } | result.numbers()
     # Pillow's font and some terminals lack the sign
     numbers["simple"] = numbers["simple"].replace("⁺", "+")

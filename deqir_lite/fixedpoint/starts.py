@@ -25,7 +25,8 @@ def measurement_start(chain: RestorationChain) -> torch.Tensor:
     kept = level - c.c1.square()
     kept = torch.where(kept > 1e-12 * level, kept, 0).sqrt()  # else it is rounding
     kept, c1 = chain.placed(kept), chain.placed(c.c1)
-    noise = chain.weigh(kept, chain.x_T.expand_as(chain.noise)) + chain.weigh(c1, chain.noise)
+    fresh = chain.noise[:]
+    noise = chain.weigh(kept, chain.x_T.expand_as(fresh)) + chain.weigh(c1, fresh)
     states = chain.per_step(c.target.sqrt()) * chain.measurement.pinv_y + noise
     return torch.cat([chain.x_T[None], states])
 

@@ -126,8 +126,13 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
         return picture
     grey = picture.mode in ("1", "L", "LA")
     if picture.has_transparency_data:
-        return picture.convert("LA" if grey and picture.mode != "1" else "RGBA")
-    return picture.convert("L" if grey else "RGB")
+        return _converted(picture, "LA" if grey and picture.mode != "1" else "RGBA")
+    return _converted(picture, "L" if grey else "RGB")
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    """Pillow makes a copy where there is nothing to convert, too."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _remarks(picture: Image.Image, path: Path) -> tuple[str, ...]:

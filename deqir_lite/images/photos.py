@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -15,6 +16,9 @@ from deqir_lite.images.profiles import Profile
 
 SMALLEST_SIDE = 8
 """Photos with fewer pixels a side are refused: no operator or prior can do anything with them."""
+
+_AT_ONCE = 2**22
+"""Pixels that are turned into floats at once."""
 
 PHOTO_ENDINGS = (
     *PICTURE_ENDINGS, ".bmp", ".jpe", ".jfif", ".avif", ".heic", ".heif", ".hif", ".jp2", ".j2k",
@@ -109,22 +113,48 @@ def _unit(pixels: Pixels, frame: Frame, label: str) -> tuple[np.ndarray, np.ndar
         np.clip(unit, 0, 1, out=unit)
         return (unit[..., :-1], unit[..., -1:]) if pixels.alpha else (unit, None)
     if not pixels.alpha:
-        return _resize(values, frame.size, white=pixels.white), None
+        return _resize(lambda rows: _floats(values[rows], pixels.white), values, frame.size), None
+
+    def opaque(rows: slice) -> np.ndarray:
+        return _floats(values[rows][..., -1:], pixels.white)
+
     # Colours weighted by alpha: else what lies hidden under transparency would shine through.
-    opaque = values[..., -1:] / np.float32(pixels.white)
-    alpha = _resize(opaque, frame.size)
-    weighted = _resize(values[..., :-1] * opaque, frame.size, white=pixels.white)
+    alpha = _resize(opaque, values, frame.size)
+    weighted = _resize(
+        lambda rows: _floats(values[rows][..., :-1], pixels.white) * opaque(rows),
+        values,
+        frame.size,
+    )
     return np.divide(weighted, alpha, out=np.ones_like(weighted), where=alpha > 0).clip(0, 1), alpha
 
 
-def _resize(values: np.ndarray, size: int, *, white: float = 1.0) -> np.ndarray:
-    """Lanczos with a support that grows with the reduction, on floats: no rounding to 8 bits."""
-    planes = []
-    for c in range(values.shape[-1]):  # one by one: only one is held in floats whole
-        plane = Image.fromarray(values[..., c].astype(np.float32) / np.float32(white))
-        planes.append(np.asarray(plane.resize((size, size), Image.Resampling.LANCZOS)))
+def _floats(values: np.ndarray, white: float) -> np.ndarray:
+    return values.astype(np.float32) / np.float32(white)
+
+
+def _resize(read: Callable[[slice], np.ndarray], values: np.ndarray, size: int) -> np.ndarray:
+    """Lanczos with a support that grows with the reduction, on the floats that ``read`` makes of
+    some rows of ``values``: no rounding to 8 bits.
+
+    Pillow goes along the rows first and then along the columns. Here the rows are done some at a
+    time, so that a large photo is never held in floats whole.
+    """
+    height, width = values.shape[:2]
+    step = max(1, _AT_ONCE // width)
+    strips = []
+    for top in range(0, height, step):
+        strip = read(slice(top, top + step))
+        narrow = [_lanczos(strip[..., c], size, len(strip)) for c in range(strip.shape[-1])]
+        strips.append(np.stack(narrow, axis=-1))
+    rows = np.concatenate(strips)
+    planes = [_lanczos(rows[..., c], size, size) for c in range(rows.shape[-1])]
     # Lanczos overshoots at edges; photos stay in their range.
     return np.clip(np.stack(planes, axis=-1), 0, 1).astype(np.float64)
+
+
+def _lanczos(plane: np.ndarray, width: int, height: int) -> np.ndarray:
+    picture = Image.fromarray(np.ascontiguousarray(plane))
+    return np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _to_srgb(

@@ -33,7 +33,7 @@ class Descent:
 def chain_digest(chain: RestorationChain) -> str:
     """A digest of what a chain was fixed to: A^+ y, the noise, its weights and its first x_T."""
     c, digest = chain.coefficients, hashlib.sha256()
-    for value in (chain.measurement.pinv_y, chain.noise, chain.x_T, c.alpha_bar, *c.weights):
+    for value in (chain.measurement.pinv_y, chain.noise[:], chain.x_T, c.alpha_bar, *c.weights):
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 

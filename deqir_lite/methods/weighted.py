@@ -21,6 +21,9 @@ from deqir_lite.priors.conditioning import Conditioning, NotSolved
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import foreign_gaussian, gaussian_of
 
+_KEPT = 2**25
+"""Values of T images up to which the filters of all steps are kept; else they are made anew."""
+
 
 class WeightedConsistency(ConsistencyStep):
     """x0^ = x_{0|t} + K_t (y - A x_{0|t}), exactly E[x_0 | x_t, y] under the Gaussian prior.
@@ -68,8 +71,7 @@ class WeightedConsistency(ConsistencyStep):
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""
         x0, m = prediction.x0, self.measurement
-        y = m.y.repeat(len(x0), *[1] * (m.y.ndim - 1))
-        known = m.pinv_y.repeat(len(x0), 1, 1, 1)
+        y, known = (v.expand(len(x0), *v.shape).flatten(0, 1) for v in (m.y, m.pinv_y))
         return self._conditioned(x0.flatten(0, 1), y, known, prediction.steps).view_as(x0)
 
     @property
@@ -94,7 +96,7 @@ class WeightedConsistency(ConsistencyStep):
         the singular basis and is not looked at without noise.
         """
         steps, m = slice(0, len(white)), self.measurement
-        z = self._conditioning.of_groups(steps).correlate(white.flatten(0, 1))
+        z = self._conditioning_of(steps).correlate(white.flatten(0, 1))
         n = torch.zeros_like(m.y).repeat(len(white), *[1] * (m.y.ndim - 1))
         if not self.meets_y:
             if not isinstance(m.operator, SpectralOperator):
@@ -112,11 +114,13 @@ class WeightedConsistency(ConsistencyStep):
         Where some images have noise and others none, each kind is solved for with zeros in place
         of the other: these are their own solution, so that every image gets what it would alone.
         """
-        m, conditioning = self.measurement, self._conditioning.of_groups(steps)
+        m, conditioning = self.measurement, self._conditioning_of(steps)
         exact = (m.sigma_y == 0).repeat(len(x) // len(m.y))
         of_x, of_y = (exact.reshape(-1, *[1] * (like.ndim - 1)) for like in (x, y))
         met = noisy = x
         try:
+            if self.meets_y:
+                return known + conditioning.project(x - known)
             if any(m.exact):
                 met = known + conditioning.project(torch.where(of_x, x - known, 0))
             if not all(m.exact):
@@ -127,25 +131,39 @@ class WeightedConsistency(ConsistencyStep):
             raise ValueError(f"{error} (in the step from timestep {timestep})") from error
         return torch.where(of_x, met, noisy)
 
+    def _conditioning_of(self, steps: Steps) -> Conditioning:
+        """K_t of some steps, each for all images. Of small photos that of all steps is kept."""
+        image = self.measurement.pinv_y[0].numel()
+        if self.coefficients.num_steps * image <= _KEPT:
+            return self._conditioning.of_groups(steps)
+        return self._make_conditioning(steps, self._shares)
+
     @cached_property
     def _conditioning(self) -> Conditioning:
-        """K_t of all steps, each for all images."""
+        return self._make_conditioning(slice(None), None)
+
+    @cached_property
+    def _shares(self) -> list[float] | None:
+        """What is tried out once, with the first step, and serves all."""
+        return self._make_conditioning(slice(1), None).shares
+
+    def _make_conditioning(self, steps: Steps, shares: list[float] | None) -> Conditioning:
         m = self.measurement
         return Conditioning(
             self.gaussian,
             m.operator,
-            self._variances,
+            self._variances(steps),
             like=m.pinv_y,
             sigma_y=m.sigma_y,
             tolerance=self.tolerance,
             floor=1e-9 if self._double else 1e-5,
             most_iterations=None if self._double else 40,
+            shares=shares,
         )
 
-    @cached_property
-    def _variances(self) -> torch.Tensor:
-        """C_t of all steps in the eigenbasis of Lam, (T, 3, H, W // 2 + 1)."""
+    def _variances(self, steps: Steps) -> torch.Tensor:
+        """C_t of n steps in the eigenbasis of Lam, (n, 3, H, W // 2 + 1)."""
         like = self.measurement.pinv_y
-        source = self.coefficients.source.to(device=like.device, dtype=like.dtype)
+        source = self.coefficients.source.to(device=like.device, dtype=like.dtype)[steps]
         source, eigenvalues = source[:, None, None, None], self.gaussian.eigenvalues(like)
         return eigenvalues * (1 - source) / (source * eigenvalues + 1 - source)

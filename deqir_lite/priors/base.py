@@ -7,6 +7,7 @@ import torch
 
 from deqir_lite.checks import check_choice
 from deqir_lite.memory import is_out_of_memory
+from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.schedule import NoiseSchedule
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
@@ -70,8 +71,12 @@ class ModelPrior:
     """A prior from any callable model(x_t, t) -> output.
 
     ``clip_x0`` clamps the implied x_0 to [-1, 1] and returns the noise that fits it. DDNM, DDRM
-    and the paper do not clip; DPS, DiffPIR, ILVR and RePaint do.
+    and the paper do not clip; DPS, DiffPIR, ILVR and RePaint do. ``tiles``: what the model is
+    asked about at once, by default the whole image, see
+    :func:`deqir_lite.priors.tiles.with_tiles`.
     """
+
+    tiles: Tiles | None = None
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class ModelPrior:
         return eps
 
     def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        return ask(self.model, x_t, t)
+        return on_tiles(lambda x, time: ask(self.model, x, time), x_t, t, tiles=self.tiles)
 
 
 def ask(

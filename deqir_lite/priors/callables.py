@@ -13,6 +13,7 @@ import torch
 
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior, Prior, ask, model_name
+from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
 
@@ -67,14 +68,19 @@ def prior_from_callable(model: Callable[..., Any], **network: Any) -> Prior:
 
 class ForeignPrior:
     """A prior of the reader's own class, whose failures are told in one line as those of a
-    :class:`ModelPrior` are. All its other attributes are those of the prior."""
+    :class:`ModelPrior` are, with the same ``tiles``. All its other attributes are those of the
+    prior; ``size_divisor`` among them says of what the sides of its images must be multiples."""
 
     def __init__(self, prior: Prior) -> None:
         self.prior, self.schedule = prior, prior.schedule
+        self.tiles: Tiles | None = None
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
-        return ask(self.prior, x_t, t)
+        divisor = getattr(self.prior, "size_divisor", 1)
+        return on_tiles(
+            lambda x, time: ask(self.prior, x, time), x_t, t, divisor=divisor, tiles=self.tiles
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name == "prior":  # not yet there, in a copy for example

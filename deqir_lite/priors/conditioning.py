@@ -6,6 +6,7 @@ Every image of a batch is solved for by itself, so that alone and in a batch it 
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +16,12 @@ from deqir_lite.conjugate_gradients import NotConverged, conjugate_gradients, do
 from deqir_lite.linear_map import linear_map
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.gaussian import GaussianPrior, twice
-from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
+from deqir_lite.priors.near_inverses import (
+    filter_groups,
+    near_inverse,
+    near_null_inverse,
+    near_null_shares,
+)
 
 _MOST_ITERATIONS = 2000
 
@@ -28,7 +34,7 @@ class NotSolved(ValueError):
         self.entry = entry
 
 
-_OF_GROUPS = {"_variances", "_precisions", "_near_null", "_near_seen"}
+_OF_GROUPS = {"_floored", "_variances", "_precisions", "_near_null", "_near_seen"}
 
 
 class Conditioning:
@@ -43,7 +49,7 @@ class Conditioning:
     A do not spoil the conditioning: (I - K A) v = N z, the z nearest to v in the norm of C^-1. All
     maps are linear and differentiable; their gradients are solves too. Raises :class:`NotSolved`
     when a solve does not converge to the relative ``tolerance``; with ``most_iterations`` it ends
-    there instead.
+    there instead. ``shares`` are those that another one has found out for its ``near_null``.
     """
 
     def __init__(
@@ -57,17 +63,19 @@ class Conditioning:
         tolerance: float,
         floor: float = 1e-9,
         most_iterations: int | None = None,
+        shares: list[float] | None = None,
     ) -> None:
         self.gaussian, self.operator = gaussian, operator
         self.sigma_y = deviations("sigma_y", sigma_y, len(like)).to(variances)
         largest = variances.amax(dim=(-3, -2, -1), keepdim=True)
         floored = torch.maximum(variances, floor * largest)[:, None]
-        self._variances, self._precisions = twice(floored), twice(1 / floored)
+        self._floored, self.shares = floored, shares
         self.most_iterations = most_iterations
         self.tolerance = max(tolerance, 4 * torch.finfo(variances.dtype).eps)
         with torch.no_grad():
             if bool((self.sigma_y == 0).any()):
-                self._near_null = near_null_inverse(gaussian, operator, floored, like)
+                self.shares = shares or near_null_shares(gaussian, operator, floored[:1], like)
+                self._near_null = near_null_inverse(gaussian, operator, floored, self.shares)
             if bool((self.sigma_y > 0).any()):
                 near = near_inverse(gaussian, operator, floored, self.sigma_y, like)
                 self._near_seen = near
@@ -78,6 +86,14 @@ class Conditioning:
         for name in sorted(_OF_GROUPS & vars(self).keys()):
             setattr(part, name, getattr(self, name)[groups])
         return part
+
+    @cached_property
+    def _variances(self) -> Tensor:
+        return twice(self._floored)
+
+    @cached_property
+    def _precisions(self) -> Tensor:
+        return twice(1 / self._floored)
 
     def correlate(self, white: Tensor) -> Tensor:
         """C^1/2 white: noise of covariance C from white noise (n * B, 3, H, W)."""
@@ -124,7 +140,7 @@ class Conditioning:
 
     def _explain(self, r: Tensor) -> Tensor:
         """S^-1 r."""
-        noise = self.sigma_y.square().repeat(len(self._variances))
+        noise = self.sigma_y.square().repeat(len(self._floored))
 
         def noisy(u: Tensor) -> Tensor:
             seen = self.operator.applied(self._filter(self.operator.adjoint(u), self._variances))
@@ -141,10 +157,11 @@ class Conditioning:
     ) -> Tensor:
         shape = [-1, *[1] * (b.ndim - 1)]
         finite = b.isfinite().flatten(1).all(dim=1).reshape(shape)
+        whole = bool(finite.all())  # then nothing need be copied
         try:
             solution = conjugate_gradients(
                 system,
-                torch.where(finite, b, 0),
+                b if whole else torch.where(finite, b, 0),
                 tolerance=self.tolerance,
                 max_iterations=self.most_iterations or _MOST_ITERATIONS,
                 strict=self.most_iterations is None,
@@ -157,7 +174,7 @@ class Conditioning:
                 "tolerance, float64 or a larger sigma_y would help",
                 error.entry,
             ) from error
-        return torch.where(finite, solution, torch.nan)
+        return solution if whole else torch.where(finite, solution, torch.nan)
 
     def _filter(self, v: Tensor, gains: Tensor) -> Tensor:
         return filter_groups(self.gaussian, v, gains)

@@ -2,9 +2,12 @@
 
 import torch
 
-from deqir_lite.linear_map import rounded
+from deqir_lite.linear_map import Map, rounded
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
+
+_LARGE = 2**24
+"""Values of images that are transformed channel by channel."""
 
 
 class GaussianPrior:
@@ -72,10 +75,11 @@ class GaussianPrior:
     def filter_twice(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """:meth:`filter` with a ``gain`` that is :func:`twice` what it is there: saves a copy."""
         axes = self.spectrum.eigenbasis("axes", v)
-        a, b, c = self._rotated(v, axes).mul(gain).unsqueeze(-4).unbind(-3)
+        a, b, c = (self._rotated(v, axes) * gain).unsqueeze(-4).unbind(-3)
         back = (axes[:, 0] * a).addcmul_(axes[:, 1], b).addcmul_(axes[:, 2], c)
+        del a, b, c
         back = torch.view_as_complex(back.unflatten(-1, (-1, 2)))
-        return torch.fft.irfft2(back, s=v.shape[-2:], norm="ortho")
+        return _by_channel(lambda m: torch.fft.irfft2(m, s=v.shape[-2:], norm="ortho"), back)
 
     def modes(self, v: torch.Tensor) -> torch.Tensor:
         """v (..., 3, H, W) in the eigenbasis of Lam: complex (..., 3, H, W // 2 + 1)."""
@@ -87,9 +91,22 @@ class GaussianPrior:
 
         So the axes, which are real, meet real numbers: half the work of complex ones.
         """
-        spectrum = torch.view_as_real(torch.fft.rfft2(v, norm="ortho")).flatten(-2)
+        modes = _by_channel(lambda x: torch.fft.rfft2(x, norm="ortho"), v)
+        spectrum = torch.view_as_real(modes).flatten(-2)
         r, g, b = spectrum.unsqueeze(-4).unbind(-3)
         return (axes[0] * r).addcmul_(axes[1], g).addcmul_(axes[2], b)
+
+
+def _by_channel(transform: Map, x: torch.Tensor) -> torch.Tensor:
+    """transform(x) of x (..., 3, H, W), of large ones channel by channel: it needs copies."""
+    if x.numel() < _LARGE or torch.is_grad_enabled():
+        return transform(x)
+    first = transform(x[..., :1, :, :])
+    result = first.new_empty(*x.shape[:-2], *first.shape[-2:])
+    result[..., :1, :, :] = first
+    for c in range(1, x.shape[-3]):
+        result[..., c, :, :] = transform(x[..., c, :, :])
+    return result
 
 
 def twice(gain: torch.Tensor) -> torch.Tensor:

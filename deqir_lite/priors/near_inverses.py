@@ -51,42 +51,47 @@ def filter_groups(gaussian: GaussianPrior, v: Tensor, gains: Tensor) -> Tensor:
 
 
 def near_null_inverse(
-    gaussian: GaussianPrior, operator: LinearOperator, variances: Tensor, like: Tensor
+    gaussian: GaussianPrior, operator: LinearOperator, variances: Tensor, shares: list[float]
 ) -> NearInverse:
-    """Near (N C^-1 N)^+ of images in null(A), for ``variances`` (n, 1, 3, H, W // 2 + 1) of C and
-    images ``like`` (B, 3, H, W).
+    """Near (N C^-1 N)^+ of images in null(A), for ``variances`` (n, 1, 3, H, W // 2 + 1) of C.
 
     Deep inside a large hole that is N C N. But a lost pixel between known ones is held by them, as
     if by a precision that all frequencies get in addition: N (C^-1 + share D)^-1 N with D the mean
-    precision of each colour axis. For each mask the best of three shares is found by trial: by how
-    far a few iterations come with it, for a photo drawn from the first C.
+    precision of each colour axis. ``shares``: one for each mask, see :func:`near_null_shares`.
     """
     null = operator.null_projector
-    precisions = 1 / variances
-    mean = precisions.mean(dim=(-2, -1), keepdim=True)
-    choices = [twice(1 / (precisions + share * mean)) for share in _SHARES]
-    first = twice(precisions[:1])
+    gains = {share: _held(variances, share) for share in set(shares)}
 
     def apply(u: Tensor, gains: Tensor) -> Tensor:
         return null(filter_groups(gaussian, u, gains))
 
-    draw = _draws(gaussian, variances[:1], 1, like).expand(_different(operator, like), -1, -1, -1)
-    b = apply(operator.range_projector(draw), first)
+    if len(gains) == 1:
+        return NearInverse(apply, gains[shares[0]])
+    return NearInverse(apply, torch.cat([gains[share] for share in shares], dim=1))
+
+
+def near_null_shares(
+    gaussian: GaussianPrior, operator: LinearOperator, variances: Tensor, like: Tensor
+) -> list[float]:
+    """The best of three shares for each mask, found by trial: by how far a few iterations come with
+    it, for a photo like ``like`` (B, 3, H, W) drawn from C with ``variances`` (1, 1, 3, H,
+    W // 2 + 1)."""
+    null, precisions = operator.null_projector, twice(1 / variances)
+    draw = _draw(gaussian, variances, like, torch.Generator().manual_seed(0))
+    draw = draw.expand(_different(operator, like), -1, -1, -1)
+    b = null(filter_groups(gaussian, operator.range_projector(draw), precisions))
     reached = []
-    for gains in choices:
+    for share in _SHARES:
         z = conjugate_gradients(
-            lambda u: apply(u, first),
+            lambda u: null(filter_groups(gaussian, u, precisions)),
             b,
             tolerance=0.0,
             max_iterations=_TRIAL,
-            preconditioner=NearInverse(apply, gains[:1]),
+            preconditioner=near_null_inverse(gaussian, operator, variances, [share]),
             strict=False,
         )
         reached.append(dot(b, z))  # conjugate gradients make this as large as they can
-    best = torch.stack(reached).argmax(dim=0).tolist()
-    if len(set(best)) == 1:
-        return NearInverse(apply, choices[best[0]])
-    return NearInverse(apply, torch.cat([choices[i] for i in best], dim=1))
+    return [_SHARES[i] for i in torch.stack(reached).argmax(dim=0).tolist()]
 
 
 def near_inverse(
@@ -125,15 +130,27 @@ def near_inverse(
         c = operator.ut(r).unflatten(0, (len(gains), -1))
         return operator.u((gains * c).flatten(0, 1))
 
-    draws = _draws(gaussian, variances, _PROBES, like).repeat_interleave(several, dim=0)
-    spread = operator.vt(draws).square().unflatten(0, (len(variances), _PROBES, several)).mean(1)
+    generator = torch.Generator().manual_seed(0)
+    total = torch.zeros(len(variances) * several, *like.shape[1:]).to(like)
+    for _ in range(_PROBES):
+        draw = _draw(gaussian, variances, like, generator).repeat_interleave(several, dim=0)
+        total += operator.vt(draw).square()
+    spread = total.unflatten(0, (len(variances), several)) / _PROBES
     return NearInverse(diagonal, 1 / (s.square() * spread + noise))
 
 
-def _draws(gaussian: GaussianPrior, variances: Tensor, count: int, like: Tensor) -> Tensor:
-    """``count`` images of each covariance (n * count, 3, H, W), always the same."""
-    shape = (count, *like.shape[1:])
-    white = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+def _held(variances: Tensor, share: float) -> Tensor:
+    precisions = 1 / variances
+    if share:
+        precisions = precisions + share * precisions.mean(dim=(-2, -1), keepdim=True)
+    return twice(1 / precisions)
+
+
+def _draw(
+    gaussian: GaussianPrior, variances: Tensor, like: Tensor, generator: torch.Generator
+) -> Tensor:
+    """An image of each covariance (n, 3, H, W), from the same white noise."""
+    white = torch.randn(1, *like.shape[1:], generator=generator, dtype=torch.float64)
     white = white.to(like).repeat(len(variances), 1, 1, 1)
     return filter_groups(gaussian, white, twice(variances.sqrt()))
 

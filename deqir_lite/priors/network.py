@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 
-from deqir_lite.checks import check_choice, check_divisible, check_integer, plain
+from deqir_lite.checks import check_choice, check_integer, plain
 from deqir_lite.priors.base import DTYPES, ModelPrior
 from deqir_lite.priors.files import find_model
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.scheduler import prediction_type_of, schedule_of
+from deqir_lite.priors.tiles import on_tiles
 from deqir_lite.priors.unet_folder import PIXELS, check_pipeline, read_scheduler, read_unet
 from deqir_lite.priors.weights import check_weights
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
@@ -31,7 +32,8 @@ class NetworkPrior(ModelPrior):
 
     ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast:
     weights and normalisation stay in float32). Input and output keep the caller's dtype.
-    ``max_batch`` limits how many images go through the network at once. ``gaussian`` is a Gaussian
+    ``max_batch`` limits how many images, or tiles of them, go through the network at once.
+    ``gaussian`` is a Gaussian
     prior of the same photos, where one is known. Raises ValueError for a network that asks for
     more than these, and for weights that are not finite.
     """
@@ -72,8 +74,16 @@ class NetworkPrior(ModelPrior):
 
     @property
     def size_divisor(self) -> int:
-        """Image sides must be multiples of this: unshuffle factor times downsampling."""
+        """Images of other sides than its multiples are continued by reflection: unshuffle factor
+        times downsampling."""
         return self.patch * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """About what the network takes for each pixel that goes through it at once: with what it
+        passes on to its way up, 12 times the channels of its finest level."""
+        size = 8 if self.compute_dtype == torch.float64 else 4
+        return 12 * size * self.unet.config.block_out_channels[0] / self.patch**2
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
@@ -91,11 +101,14 @@ class NetworkPrior(ModelPrior):
         return (x_t - mean) / noise + eps * (own_noise / own_signal) * (signal / noise)
 
     def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        check_divisible("x_t", x_t.shape[-2:], self.size_divisor)
-        chunks = zip(
-            x_t.split(self.max_batch or len(x_t)), t.split(self.max_batch or len(t)), strict=True
+        return on_tiles(
+            self._forward,
+            x_t,
+            t,
+            divisor=self.size_divisor,
+            tiles=self.tiles,
+            max_batch=self.max_batch,
         )
-        return torch.cat([self._forward(x, time) for x, time in chunks])
 
     def _forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         parameter = next(self.unet.parameters())

@@ -6,12 +6,13 @@ import torch
 from safetensors.torch import save
 
 from deqir_lite._json import read_object, read_schema, to_json
-from deqir_lite.checks import check_choice, check_divisible, check_integer
+from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.schemas import ResidualConfig
 from deqir_lite.priors.spectrum import PhotoSpectrum
+from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.priors.weights import check_weights, read_tensors
 from deqir_lite.schedule import linear_schedule
@@ -32,8 +33,12 @@ class ResidualPrior:
 
     ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast). Input
     and output keep the caller's dtype, and G is always computed in it. ``max_batch`` limits how
-    many images go through the network at once.
+    many images, or tiles of them, go through the network at once. ``tiles``: what F is asked
+    about at once, by default the whole image, see :func:`deqir_lite.priors.tiles.with_tiles`; G
+    always sees the whole.
     """
+
+    tiles: Tiles | None = None
 
     def __init__(
         self,
@@ -62,8 +67,15 @@ class ResidualPrior:
 
     @property
     def size_divisor(self) -> int:
-        """Image sides must be multiples of this."""
+        """Images of other sides than its multiples are continued by reflection."""
         return self.network.size_divisor
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """What the network takes for each pixel that goes through it at once: 8 and a half times
+        the channels of its finest level, as measured."""
+        size = 8 if self.compute_dtype == torch.float64 else 4
+        return 8.5 * size * self.network.channels[0] / self.network.patch**2
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
@@ -77,19 +89,20 @@ class ResidualPrior:
 
     def rest(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """F(x_t, t), (B, 3, H, W)."""
-        check_divisible("x_t", x_t.shape[-2:], self.size_divisor)
         signal, noise = self.schedule.at(t, x_t)
         log_ratio = (noise / signal).log().flatten()
         inner = torch.float64 if self.compute_dtype == torch.float64 else torch.float32
-        batch = self.max_batch or len(x_t)
         with torch.autocast(
             x_t.device.type, torch.bfloat16, enabled=self.compute_dtype == torch.bfloat16
         ):
-            parts = [
-                self.network(x.to(inner), level.to(inner))
-                for x, level in zip(x_t.split(batch), log_ratio.split(batch), strict=True)
-            ]
-        return torch.cat(parts).to(x_t.dtype)
+            return on_tiles(
+                lambda x, level: self.network(x.to(inner), level.to(inner)).to(x.dtype),
+                x_t,
+                log_ratio,
+                divisor=self.size_divisor,
+                tiles=self.tiles,
+                max_batch=self.max_batch,
+            )
 
     def to(self, device: torch.device | str) -> "ResidualPrior":
         """Move the network and c(t) to ``device``; returns self."""

@@ -2,6 +2,7 @@
 
 from deqir_lite.restoration.defaults import Choice, choose
 from deqir_lite.restoration.noise_level import estimate_sigma_y
+from deqir_lite.restoration.plan import Plan, plan_restoration
 from deqir_lite.restoration.problem import Problem, pose_problem
 from deqir_lite.restoration.report import (
     SAMPLERS,
@@ -19,12 +20,14 @@ from deqir_lite.restoration.sampling import (
 __all__ = [
     "SAMPLERS",
     "Choice",
+    "Plan",
     "Problem",
     "RestorationReport",
     "SolveOptions",
     "choose",
     "estimate_sigma_y",
     "make_problem_chain",
+    "plan_restoration",
     "pose_problem",
     "restore_parallel",
     "restore_problem",

@@ -59,12 +59,14 @@ def estimate_sigma_y(
         )
     left = y - operator.applied(gaussian.mean(y).expand_as(probe))
     noise = white(1, *y.shape[1:]).expand_as(y)
-    both = torch.cat([torch.where(seen, r, 0) for r in (left, noise)])
-    power = (probed.square().flatten(1).sum(dim=1) / probe.square().flatten(1).sum(dim=1)).repeat(2)
-    unexplained = both - operator.applied(_explanation(operator, both, gaussian, power))
-    kept = unexplained.abs().where(torch.cat([seen, seen]), torch.nan)
-    of_y, of_noise = kept.flatten(1).nanmedian(dim=1).values.double().cpu().chunk(2)
-    return of_y / of_noise
+    power = probed.square().flatten(1).sum(dim=1) / probe.square().flatten(1).sum(dim=1)
+    medians = []
+    for r in (left, noise):  # one after the other: large photos are many values
+        r = torch.where(seen, r, 0)
+        unexplained = r - operator.applied(_explanation(operator, r, gaussian, power))
+        kept = unexplained.abs().where(seen, torch.nan)
+        medians.append(kept.flatten(1).nanmedian(dim=1).values.double().cpu())
+    return medians[0] / medians[1]
 
 
 def _explanation(

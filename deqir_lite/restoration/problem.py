@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from deqir_lite.checks import check_divisible, check_integer, deviations
+from deqir_lite.checks import check_integer, deviations
 from deqir_lite.operators import LinearOperator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.restoration.noise_level import estimate_sigma_y
@@ -55,16 +55,14 @@ def pose_problem(
     mask: torch.Tensor | None = None,
     mask_seed: int = 0,
     sigma_y: Levels | Literal["auto"] = 0.0,
-    divisor: int = 1,
 ) -> Problem:
     """Degrade the photos ``picture`` (B, 3, H, W), or, ``measured``, read them as the measurement.
 
     ``mask`` and ``mask_seed`` are those of the task. ``sigma_y`` is the noise in y, in units of
     [-1, 1], a number or one for each photo: a degraded photo gets it, with the seed of the mask, in
     a measurement it is there already; "auto" is what :func:`estimate_sigma_y` finds in y, and
-    nothing is added. ``divisor`` is what the prior needs the sides of the restored photo to be
-    multiples of. Warns of a measurement that is given as exact and clearly is not. Raises
-    ValueError for a size that operator or prior cannot take, and for a measurement that no picture
+    nothing is added. Warns of a measurement that is given as exact and clearly is not. Raises
+    ValueError for a size that the operator cannot take, and for a measurement that no picture
     holds.
     """
     mask_seed = check_integer("mask_seed", mask_seed, 0)
@@ -78,9 +76,9 @@ def pose_problem(
         factor = 64 // grid[0]
         if channels == 1:
             y = picture.mean(dim=1, keepdim=True)
-        advice = "crop the file, or take --prior gaussian, which restores any size"
+        advice = "crop the file"
     else:
-        fitting = max(2 ** int(math.log2(min(height, width))), divisor)
+        fitting = 2 ** int(math.log2(min(height, width)))
         advice = f"--size {fitting} takes the largest square and resizes it to a size that fits"
     levels = (
         None
@@ -90,7 +88,6 @@ def pose_problem(
     size = (height * factor, width * factor)
     try:
         operator = make_task(task, size, seed=mask_seed, mask=mask)
-        check_divisible("size of the restored picture", size, divisor)
     except ValueError as error:
         raise ValueError(f"{error}; {advice}") from error
     if not measured:

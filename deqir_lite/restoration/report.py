@@ -114,8 +114,10 @@ def make_problem_chain(
     settings: ChainSettings = PICTURE,
     seed: int | Sequence[int] | Tensor = 0,
     samples: int = 1,
+    keep_noise: bool = True,
 ) -> RestorationChain:
-    """The chain that :func:`restore_problem` solves; arguments and errors as there."""
+    """The chain that :func:`restore_problem` solves; arguments and errors as there, ``keep_noise``
+    as in :func:`make_chain`."""
     method = find_method(method)
     return make_chain(
         prior,
@@ -128,6 +130,7 @@ def make_problem_chain(
         eta=settings["eta"] if isinstance(method.rule, DDNMNoise) else None,
         seed=seed,
         samples=samples,
+        keep_noise=keep_noise,
     )
 
 
@@ -149,8 +152,8 @@ def restore_problem(
     ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
     default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
     of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at
-    once, as ``solve`` says; ``sequential`` walks step by step. Raises ValueError as
-    :func:`make_chain` does.
+    once, as ``solve`` says; ``sequential`` walks step by step, and of its states only x_0 is kept.
+    Raises ValueError as :func:`make_chain` does.
     """
     check_choice("sampler", sampler, SAMPLERS)
     default = choose(problem, method=method)
@@ -162,12 +165,13 @@ def restore_problem(
         settings=choice.settings,
         seed=seed,
         samples=samples,
+        keep_noise=sampler == "parallel" and (solve is None or solve.window is None),
     )
     start = time.perf_counter()
     if sampler == "parallel":
         solution = solve_chain(chain, solve or SolveOptions(), show_progress=show_progress)
     else:
-        solution = restore_sequential(chain, show_progress=show_progress)
+        solution = restore_sequential(chain, keep_states=False, show_progress=show_progress)
     if solution.x0.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start

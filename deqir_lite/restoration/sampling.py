@@ -1,13 +1,15 @@
 """One call from a chain to its restored photo, step by step or all timesteps at once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
-from deqir_lite.chain import RestorationChain
+from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
+from deqir_lite.checks import check_integer
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -25,7 +27,8 @@ class SolveOptions:
       of an earlier solve,
     * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default that of the
       chain's prior, or the bundled one,
-    * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`.
+    * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`,
+    * ``window``: how many steps are solved for at once, by default all T; then the next ones.
     """
 
     form: str | LinearDenoiser = "gaussian"
@@ -35,6 +38,7 @@ class SolveOptions:
     max_sweeps: int | None = None
     tolerance: float = 1e-3
     pixel_tolerance: float | None = None
+    window: int | None = None
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
@@ -58,20 +62,30 @@ class SolveOptions:
         return self.start if isinstance(self.start, str) else ""
 
 
-def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) -> Solution:
+def restore_sequential(
+    chain: RestorationChain, *, keep_states: bool = True, show_progress: bool = False
+) -> Solution:
     """Walk the chain step by step: T network calls, one after the other.
 
-    Raises ValueError when the prior predicts NaN or infinity on the way, or the chain grows without
-    bounds.
+    Without ``keep_states`` the solution has x_0 as its only state. Raises ValueError when the
+    prior predicts NaN or infinity on the way, or the chain grows without bounds.
     """
     watch = PredictionWatch(chain.prior)
     with torch.no_grad():
-        states = replace(chain, watch=watch).sequential(show_progress=show_progress)
+        walk = replace(chain, watch=watch).walk(show_progress=show_progress)
+        states = torch.stack(list(walk)) if keep_states else _last(walk)[None]
     watch.check()
     if not bool(torch.isfinite(states).all()):
         raise ValueError("chain: its states became infinite; other methods may not diverge")
     evaluations = chain.asking_steps() * chain.x_T.shape[0]
     return Solution(states, chain.num_steps, evaluations, True, Trace())
+
+
+def _last(walk: Iterator[torch.Tensor]) -> torch.Tensor:
+    """The last of the states; the others are let go."""
+    for x in walk:
+        last = x
+    return last
 
 
 def restore_parallel(
@@ -113,6 +127,8 @@ def solve_chain(
     show_progress: bool = False,
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
+    if options.window is not None and options.window < chain.num_steps:
+        return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)
     chain = replace(chain, watch=PredictionWatch(chain.prior))
     return solve(
@@ -125,3 +141,39 @@ def solve_chain(
         record=record,
         show_progress=show_progress,
     )
+
+
+def _solve_in_windows(
+    chain: RestorationChain,
+    options: SolveOptions,
+    record: Collection[str],
+    show_progress: bool,
+) -> Solution:
+    """One window of steps after the other, each from where the one before it ended.
+
+    ``max_sweeps`` counts for each window. The solution has the states where windows begin and end;
+    in its trace the residuals of all other windows are 0.
+    """
+    length, steps, options = options.window, chain.num_steps, options.loaded(chain)
+    check_integer("window", length, 1)
+    assert length is not None
+    states, trace, sweeps, nfe, converged = [chain.x_T], Trace(), 0, 0, True
+    for first in range(0, steps, length):
+        last = min(first + length, steps)
+        start = options.start
+        start = start if isinstance(start, str) else start[first : last + 1]
+        part = solve_chain(
+            part_of_chain(chain, first, last, x_T=states[-1]),
+            replace(options, window=None, start=start),
+            record=record,
+            show_progress=show_progress,
+        )
+        states.append(part.x0.clone())  # else all states of the window would live on in it
+        sweeps, nfe = sweeps + part.sweeps, nfe + part.nfe
+        converged = converged and part.converged
+        trace.residuals += [F.pad(r, (0, 0, first, steps - last)) for r in part.trace.residuals]
+        trace.first += [first + solved for solved in part.trace.first]
+        trace.weights += part.trace.weights
+        trace.x0 += part.trace.x0
+        trace.states += part.trace.states
+    return Solution(torch.stack(states), sweeps, nfe, converged, trace)

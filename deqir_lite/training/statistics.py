@@ -44,10 +44,10 @@ def fit_photo_spectrum(
         pictures = load_photos(photos, minimum=size, without=folder)
         generator = torch.Generator().manual_seed(seed)
         sampler = CropSampler(pictures, size)
-        sample = torch.cat([sampler.draw(100, generator) for _ in range(crops // 100)])
-        spectrum = fit_spectrum(sample)
+        batches = crops // 100
+        spectrum = fit_spectrum(sampler.draw(100, generator) for _ in range(batches))
         card = _CARD.format(
-            crops=len(sample), size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
+            crops=100 * batches, size=size, photos=len(pictures), file=SPECTRUM_FILE, note=data_note
         )
         files = {SPECTRUM_FILE: spectrum.to_bytes(), CARD_FILE: printable(card).encode()}
         write_together(folder, files, name="out")

@@ -14,7 +14,7 @@ import deqir_lite
 from deqir_lite import TASKS, photo_names
 from deqir_lite.cli.app import check_seed, one_line_errors
 
-OUT_OF_MEMORY = "error: out of memory; work on a smaller size or a smaller batch\n"
+OUT_OF_MEMORY = " GB are free now); work on a smaller size or a smaller batch\n"
 COMMANDS = ("restore", "verify", "train", "fit-gaussian", "study", "info")
 STUDIES = ("sweeps", "inversion", "steps", "recipes", "evaluation")
 

@@ -294,13 +294,6 @@ def test_the_folder_of_the_photos_is_none_for_results(evaluate, photos):
     assert len(list(photos.iterdir())) == 2
 
 
-def test_sizes_that_the_network_cannot_take(evaluate, unet_folder, folder):
-    result = evaluate(prior=unet_folder, sizes=17, tasks="inpaint-box")
-    assert result.exit_code == 2
-    assert "sizes: got size 17x17; both sides must be multiples of 2" in result.stderr
-    assert list(folder.iterdir()) == []
-
-
 def test_results_of_other_settings_stay(evaluate, folder, photos):
     evaluate()
     before = (folder / "evaluation.json").read_bytes()

@@ -463,13 +463,6 @@ def test_a_measured_photo_is_not_resized(refuses):
     refuses("--measured", "--size", 16, message="size: got it with --measured")
 
 
-def test_a_measured_photo_that_the_prior_cannot_take(refuses, unet_folder, tmp_path):
-    odd = save_image(tmp_path / "odd.png", torch.zeros(3, 16, 17))
-    refuses("--task", "colorization", "--measured", photo=odd, prior=unet_folder,
-            message="size of the restored picture: got size 16x17; both sides must be multiples of "
-            "2; crop the file, or take --prior gaussian")  # fmt: skip
-
-
 def test_noise_that_is_known(restore, folder):
     """The weighted step takes the noise into account; the plain one says that it does not."""
     scores = {}
@@ -623,13 +616,21 @@ def test_a_size_that_the_task_cannot_divide(restore, refuses, tmp_path, task, si
     assert restore("--task", task, "--size", fitting, photo=odd).exit_code == 0
 
 
-def test_a_size_that_the_prior_cannot_divide(restore, refuses, unet_folder, tmp_path):
+def test_a_size_that_the_network_cannot_divide(restore, unet_folder, folder, tmp_path):
     odd = save_image(tmp_path / "odd.png", torch.zeros(3, 16, 17))
-    refuses("--task", "colorization", photo=odd, prior=unet_folder,
-            message="size of the restored picture: got size 16x17; both sides must be multiples of "
-            "2; --size 16 takes")  # fmt: skip
-    options = ("--task", "colorization", "--size", 16)
-    assert restore(*options, photo=odd, prior=unet_folder).exit_code == 0
+    options = ("--task", "colorization")
+    for more in ((), ("--measured",)):
+        assert restore(*options, *more, photo=odd, prior=unet_folder).exit_code == 0
+        assert Image.open(folder / "out.png").size == (17, 16)
+
+
+def test_more_memory_than_there_is(restore, folder, monkeypatch):
+    monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: 10**6)
+    result = restore("--max-batch", 64)
+    assert result.exit_code == 2
+    assert "error: memory: 1 image of 32x32 pixels, 64 at once through the network" in result.stderr
+    assert "but only 0.001 GB are free on cpu; less is needed with" in result.stderr
+    assert list(folder.iterdir()) == []
 
 
 def test_outputs_that_cannot_be_written(refuses, no_work, monkeypatch, folder, tmp_path, photo):

@@ -7,7 +7,12 @@ from deqir_lite.conjugate_gradients import dot
 from deqir_lite.operators import TASKS, FFTBlur, Inpainting, make_task
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import twice
-from deqir_lite.priors.near_inverses import filter_groups, near_inverse, near_null_inverse
+from deqir_lite.priors.near_inverses import (
+    filter_groups,
+    near_inverse,
+    near_null_inverse,
+    near_null_shares,
+)
 
 SIZE = (8, 8)
 
@@ -32,8 +37,9 @@ def test_they_are_symmetric_and_positive(gaussian_prior, variances, task):
     )
     values = operator.A(randn(4, 3, *SIZE, seed=1)), operator.A(like.repeat(2, 1, 1, 1))
     sigma_y = torch.tensor([0.1, 0.2]).double()
+    shares = near_null_shares(gaussian_prior, operator, variances[:1], like)
     for near, (u, v) in (
-        (near_null_inverse(gaussian_prior, operator, variances, like), images),
+        (near_null_inverse(gaussian_prior, operator, variances, shares), images),
         (near_inverse(gaussian_prior, operator, variances, sigma_y, like), values),
     ):
         torch.testing.assert_close(dot(u, near(v)), dot(near(u), v))
@@ -53,7 +59,8 @@ def test_where_nothing_stands_between_they_are_inverses(gaussian_prior, variance
     lost = blur.null_projector(r)
     assert lost.norm() > 1
     weighed = blur.null_projector(filter_groups(gaussian_prior, lost, twice(1 / grey)))
-    back = near_null_inverse(gaussian_prior, blur, grey, like)(weighed)
+    shares = near_null_shares(gaussian_prior, blur, grey[:1], like)
+    back = near_null_inverse(gaussian_prior, blur, grey, shares)(weighed)
     torch.testing.assert_close(back, lost)
 
 

@@ -142,12 +142,6 @@ def test_clip_x0_is_passed_on(saved, inputs):
     )
 
 
-@pytest.mark.parametrize("size", [(16, 18), (6, 16), (15, 15)])
-def test_sizes_that_the_network_cannot_halve(saved, size):
-    with pytest.raises(ValueError, match=r"^x_t: got size .* multiples of 4$"):
-        NetworkPrior.load(saved[1])(torch.zeros(1, 3, *size), torch.tensor([0]))
-
-
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

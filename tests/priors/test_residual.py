@@ -104,12 +104,6 @@ def test_products_with_the_jacobian(make_residual, x_t):
     assert not any(p.requires_grad for p in prior.network.parameters())
 
 
-@pytest.mark.parametrize("size", [(16, 18), (6, 16), (15, 15)])
-def test_sizes_that_the_network_cannot_halve(make_residual, size):
-    with pytest.raises(ValueError, match=r"^x_t: got size .* multiples of 4$"):
-        make_residual()(torch.zeros(1, 3, *size), torch.tensor([0]))
-
-
 @pytest.mark.parametrize(
     ("argument", "message"),
     [

@@ -63,7 +63,7 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
     if not isinstance(found, Tensor) or found.shape != right.shape:
         raise Hint(f"Expected a tensor of shape {tuple(right.shape)}, one state for each step.")
     constant = scale(c.target.sqrt()) * chain.measurement.pinv_y
-    fresh = scale(c.c1) * chain.noise
+    fresh = scale(c.c1) * chain.noise[:]
     late = scale((1 - eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
     wrong = {
         "These are whole states; the null-space part of something was left in.": states[1:],

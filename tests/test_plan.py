@@ -1,0 +1,146 @@
+"""Memory is known before it is needed: the estimate, and the way that fits."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from deqir_lite.operators import make_task
+from deqir_lite.priors.load import load_gaussian, load_prior
+from deqir_lite.restoration import Problem, pose_problem, restore_problem
+from deqir_lite.restoration.plan import plan_restoration
+
+GB = 10**9
+SCRIPT = Path(__file__).parent / "memory_of.py"
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return load_prior("photo64")
+
+
+def problem(height, width, task="sr2", batch=1):
+    operator = make_task(task, (height, width))
+    y = torch.zeros(batch, *operator.measurement_shape((height, width)))
+    return Problem(task, operator, y, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc/self/status")
+@pytest.mark.parametrize(
+    ("size", "steps", "sampler", "method", "tile"),
+    [
+        ((512, 512), 1, "sequential", "ddnm", 0),
+        ((192, 256), 8, "parallel", "ddnm", 0),
+        ((192, 256), 8, "parallel", "weighted", 0),
+    ],
+)
+def test_the_estimate_is_of_the_order_of_what_a_process_takes(
+    prior, size, steps, sampler, method, tile
+):
+    command = [sys.executable, SCRIPT, *size, steps, sampler, method, 0, tile]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    measured = int(done.stdout.split()[-1])
+    plan = plan_restoration(
+        problem(*size), prior, method=method, num_steps=steps, sampler=sampler, max_batch=1,
+        available=100 * GB,
+    )  # fmt: skip
+    assert plan.sampler == sampler
+    assert plan.window is None
+    assert plan.needed / 2 < measured < 2 * plan.needed
+
+
+def test_a_small_photo_is_sampled_in_parallel_whole(prior):
+    plan = plan_restoration(problem(64, 64), prior, available=8 * GB)
+    assert (plan.sampler, plan.window, plan.tiles) == ("parallel", None, None)
+    assert plan.prior.max_batch >= 20
+    assert plan.prior is not prior
+    assert plan.describe().startswith("parallel, ")
+    assert plan.describe().endswith(" of 8.0 GB of memory")
+
+
+@pytest.mark.parametrize("method", ["ddnm", "weighted"])
+def test_twelve_megapixels_fit_into_four_gigabytes(prior, method):
+    large = problem(3024, 4032, "colorization")
+    plan = plan_restoration(large, prior, method=method, available=5 * GB)
+    assert (plan.sampler, plan.prior.max_batch) == ("sequential", 1)
+    assert plan.tiles is not None
+    assert plan.prior.tiles == plan.tiles
+    assert plan.needed <= 4 * GB
+    assert "on a CPU a batch of photos as large as 4032x3024 is not faster" in plan.describe()
+    longer = plan_restoration(large, prior, method=method, num_steps=200, available=5 * GB)
+    assert longer.needed == plan.needed
+
+
+def test_less_memory_means_shorter_windows_then_steps_and_smaller_tiles(prior):
+    found = []
+    for available in (4.0, 2.0, 1.0, 0.3):
+        plan = plan_restoration(problem(512, 512), prior, available=int(available * GB))
+        assert plan.needed <= 0.8 * available * GB
+        found.append((plan.sampler, plan.window))
+    assert found[0] == ("parallel", None)
+    assert found[1][1] > found[2][1]
+    assert found[-1] == ("sequential", None)
+    whole, tiled = (
+        plan_restoration(problem(1024, 1024), prior, available=n * GB // 10) for n in (20, 5)
+    )
+    assert whole.tiles is None
+    assert tiled.tiles.side == 512
+
+
+@pytest.mark.parametrize(
+    ("size", "how", "available", "message"),
+    [
+        ((512, 512), {"max_batch": 64}, GB, "1 image of 512x512 pixels, 64 at once through the "
+         r"network, needs about \S+ GB, but only 1\.0 GB are free on cpu; less is needed with a "
+         "smaller photo, --max-batch below 64"),
+        ((3024, 4032), {}, GB, "1 image of 4032x3024 pixels, 1 at once"),
+        ((512, 512), {"sampler": "parallel", "samples": 4}, GB // 10,
+         "4 images .* a smaller photo, fewer samples .*, --sampler sequential"),
+    ],
+)  # fmt: skip
+def test_more_than_there_is(prior, size, how, available, message):
+    with pytest.raises(ValueError, match=f"^memory: {message}") as caught:
+        plan_restoration(problem(*size), prior, available=available, **how)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_asked_for_is_kept(prior):
+    plan = plan_restoration(
+        problem(2048, 2048), prior, sampler="parallel", num_steps=8, max_batch=2, available=64 * GB
+    )
+    assert (plan.sampler, plan.prior.max_batch) == ("parallel", 2)
+    for name, value in (("sampler", "fast"), ("samples", 0), ("max_batch", 0)):
+        with pytest.raises(ValueError, match=f"^{name}: "):
+            plan_restoration(problem(32, 32), prior, **{name: value})
+
+
+def test_a_prior_without_a_network_has_no_tiles():
+    gaussian = load_gaussian()
+    plan = plan_restoration(problem(700, 700), gaussian, available=8 * GB)
+    assert plan.prior is gaussian
+    assert (plan.sampler, plan.tiles, plan.max_batch) == ("sequential", None, None)
+
+
+def test_where_the_system_does_not_tell_all_is_allowed(prior, monkeypatch):
+    monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: None)
+    plan = plan_restoration(problem(64, 64), prior, num_steps=1000)
+    assert (plan.sampler, plan.window, plan.available) == ("parallel", None, None)
+
+
+def test_a_window_of_steps_gives_the_sequential_sample(nonlinear_prior, gaussian_prior):
+    from deqir_lite.restoration import SolveOptions
+
+    photo = gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    posed = pose_problem(photo, "sr2")
+    how = {"method": "ddnm", "settings": {"num_steps": 7, "eta": 0.7, "spacing": "cubic"}}
+    walked = restore_problem(posed, nonlinear_prior, sampler="sequential", **how)
+    solve = SolveOptions(window=3, tolerance=1e-12, gaussian=gaussian_prior)
+    solved = restore_problem(posed, nonlinear_prior, solve=solve, **how)
+    assert (solved.solution.x0 - walked.solution.x0).abs().max() <= 1e-10
+    assert solved.solution.converged
+    assert len(solved.solution.states) == 4
+    assert solved.solution.trace.residual_table().shape == (solved.solution.sweeps, 7)
+    assert len(walked.solution.states) == 1
