@@ -15,7 +15,7 @@ import torch
 from tqdm.auto import tqdm
 
 from deqir_lite.chain.watch import PredictionWatch
-from deqir_lite.checks import check_like
+from deqir_lite.checks import check_kinds, check_like
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     ConsistencyStep,
@@ -70,6 +70,7 @@ class RestorationChain:
 
         Raises ValueError when the priors were made for different noise schedules.
         """
+        check_kinds(RestorationChain.with_prior, locals())
         if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
             raise ValueError("prior: its noise schedule differs from that of the chain")
         consistency = self.method.consistency(self.measurement, self.coefficients, prior)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.priors.gaussian import GaussianPrior
 
@@ -220,6 +220,7 @@ def make_model(
 
     The Gaussian form needs ``gaussian``, a :class:`GaussianPrior` with the chain's schedule.
     """
+    check_kinds(make_model, locals())
     if not isinstance(form, str):
         return DenoiserModel(chain, form)
     check_choice("form", form, FORMS)

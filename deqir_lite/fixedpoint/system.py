@@ -7,6 +7,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint.models import LinearModel
 
 
@@ -30,6 +31,7 @@ class FixedPointSystem:
     """
 
     def __init__(self, chain: RestorationChain, model: LinearModel) -> None:
+        check_kinds(FixedPointSystem.__init__, locals())
         self.chain = chain
         self.model = model
 

@@ -10,7 +10,14 @@ import torch
 from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice, check_images, check_integer, check_interval, check_like
+from deqir_lite.checks import (
+    check_choice,
+    check_images,
+    check_integer,
+    check_interval,
+    check_kinds,
+    check_like,
+)
 from deqir_lite.fixedpoint import LinearDenoiser
 from deqir_lite.inversion.gradient import check_gradient
 from deqir_lite.inversion.losses import Loss
@@ -75,6 +82,7 @@ def optimize_initial_noise(
     on x_0, or is constant because the measurement decides all that it looks at;
     :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
     """
+    check_kinds(optimize_initial_noise, locals())
     _check_descent(steps, lr, optimizer, on, shell_weight)
     _check_reporting(reference, target, state_file, resume)
     check_gradient(gradient, terms, chunk)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from deqir_lite.checks import check_finite, check_images, check_integer
+from deqir_lite.checks import check_finite, check_images, check_integer, check_kinds
 from deqir_lite.images import to_unit_range
 from deqir_lite.operators.base import LinearOperator
 
@@ -74,12 +74,13 @@ def measurement_consistency(
     r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_2`.
 
     Args:
-        operator: anything with ``A``.
+        operator: A.
         x: images (B, 3, H, W) in [-1, 1], not clamped: a clamp would hide an inconsistency.
         y: measurements of the shape of A x; a single one serves every image.
 
     Returns (B,) in the dtype and on the device of x. Raises ValueError when shapes differ.
     """
+    check_kinds(measurement_consistency, locals())
     check_images("x", x)
     check_finite("y", y)
     measured = operator.A(x)

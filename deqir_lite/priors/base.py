@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.schedule import NoiseSchedule
 
@@ -81,6 +81,7 @@ class ModelPrior:
         prediction_type: str = "epsilon",
         clip_x0: bool = False,
     ) -> None:
+        check_kinds(ModelPrior.__init__, locals())
         check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
         self.model = model
         self.schedule = schedule

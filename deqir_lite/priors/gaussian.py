@@ -2,6 +2,7 @@
 
 import torch
 
+from deqir_lite.checks import check_kinds
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -15,6 +16,7 @@ class GaussianPrior:
     """
 
     def __init__(self, spectrum: PhotoSpectrum, *, schedule: NoiseSchedule | None = None) -> None:
+        check_kinds(GaussianPrior.__init__, locals())
         self.spectrum = spectrum
         self.schedule = schedule or linear_schedule()
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from deqir_lite.checks import check_deviation, check_finite
+from deqir_lite.checks import check_deviation, check_finite, check_kinds
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -27,6 +27,7 @@ class GaussianPosterior:
         sigma_y: float = 0.0,
         tolerance: float = 1e-12,
     ) -> None:
+        check_kinds(GaussianPosterior.__init__, locals())
         check_finite("y", y)
         check_deviation("sigma_y", sigma_y)
         self.prior, self.operator, self.y = prior, operator, y

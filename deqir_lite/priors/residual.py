@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save
 
 from deqir_lite._json import read_object, read_schema, to_json
-from deqir_lite.checks import check_choice, check_divisible, check_integer
+from deqir_lite.checks import check_choice, check_divisible, check_integer, check_kinds
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -44,6 +44,7 @@ class ResidualPrior:
         dtype: str = "float32",
         max_batch: int | None = None,
     ) -> None:
+        check_kinds(ResidualPrior.__init__, locals())
         check_choice("dtype", dtype, DTYPES)
         if max_batch is not None:
             check_integer("max_batch", max_batch, 1)

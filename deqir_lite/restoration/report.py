@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
@@ -115,6 +115,7 @@ def make_problem_chain(
     samples: int = 1,
 ) -> RestorationChain:
     """The chain that :func:`restore_problem` solves; arguments and errors as there."""
+    check_kinds(make_problem_chain, locals())
     method = find_method(method)
     return make_chain(
         prior,
@@ -150,6 +151,7 @@ def restore_problem(
     once, as ``solve`` says; ``sequential`` walks step by step. Raises ValueError as
     :func:`make_chain` does.
     """
+    check_kinds(restore_problem, locals())
     check_choice("sampler", sampler, SAMPLERS)
     default = choose(problem, method=method)
     choice = Choice(default.method, default.settings if settings is None else settings)

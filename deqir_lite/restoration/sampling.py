@@ -8,6 +8,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.chain.watch import PredictionWatch
+from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -35,6 +36,9 @@ class SolveOptions:
     max_sweeps: int | None = None
     tolerance: float = 1e-3
     pixel_tolerance: float | None = None
+
+    def __post_init__(self) -> None:
+        check_kinds(SolveOptions.__init__, vars(self))
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
@@ -64,6 +68,7 @@ def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) 
     Raises ValueError when the prior predicts NaN or infinity on the way, or the chain grows without
     bounds.
     """
+    check_kinds(restore_sequential, locals())
     watch = PredictionWatch(chain.prior)
     with torch.no_grad():
         states = replace(chain, watch=watch).sequential(show_progress=show_progress)
@@ -92,6 +97,7 @@ def restore_parallel(
     ``form`` to ``pixel_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
     :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
     """
+    check_kinds(restore_parallel, locals())
     options = SolveOptions(
         form=form,
         solver=solver,
@@ -113,6 +119,7 @@ def solve_chain(
     show_progress: bool = False,
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
+    check_kinds(solve_chain, locals())
     solver, options = options.solver, options.loaded(chain)
     chain = replace(chain, watch=PredictionWatch(chain.prior))
     return solve(

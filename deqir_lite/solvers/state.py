@@ -1,7 +1,7 @@
 """What a solver carries from sweep to sweep, and what it leaves behind."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 
@@ -105,6 +105,7 @@ class Solution:
 State = TypeVar("State", bound=SolverState)
 
 
+@runtime_checkable
 class Solver(Protocol[State]):
     """One rule for the next iterate. ``init`` and ``step`` may be called by hand."""
 
