@@ -122,7 +122,12 @@ def test_draws_of_the_gaussian_prior_have_its_mean_and_covariance(make_fitted_pr
     """The exact rule with the weighted step draws from the prior itself, whatever T."""
     prior, count = make_fitted_prior(4), 6000
     chain = make_chain(
-        prior, NoMeasurement((4, 4)), empty(count), method="weighted", rule=ExactNoise(), num_steps=3
+        prior,
+        NoMeasurement((4, 4)),
+        empty(count),
+        method="weighted",
+        rule=ExactNoise(),
+        num_steps=3,
     )
     x = restore_sequential(chain).x0.flatten(1)
     like = x.new_zeros(48, 3, 4, 4)
