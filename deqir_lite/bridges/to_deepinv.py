@@ -129,7 +129,9 @@ class PriorDenoiser(Denoiser):
         return (self._levels.log() - log[:, None]).abs().argmin(dim=1)
 
     def _between(self, x: Tensor, sigma: Tensor) -> Tensor:
-        above = torch.searchsorted(self._levels, sigma.contiguous()).clamp(max=len(self._levels) - 1)
+        above = torch.searchsorted(self._levels, sigma.contiguous()).clamp(
+            max=len(self._levels) - 1
+        )
         below = above - 1
         low = torch.where(below >= 0, self._levels[below], 0.0)
         share = ((sigma - low) / (self._levels[above] - low)).clamp(0, 1)

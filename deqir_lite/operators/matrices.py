@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_finite
+from deqir_lite.constants import Constants
 from deqir_lite.linear_map import Map, linear_map
 from deqir_lite.operators.base import LinearOperator, Size
 from deqir_lite.operators.dense import MatrixOperator, check_columns
@@ -97,19 +98,14 @@ def _dense(matrix: Any) -> Tensor:
 
 def _large(matrix: Any) -> Tensor:
     """As a tensor, sparse where it was."""
-    if not hasattr(matrix, "tocsr"):
-        return matrix.to_sparse_coo() if _is_csr(matrix) else _as_tensor(matrix)
+    if isinstance(matrix, Tensor):
+        return matrix if matrix.layout == torch.strided else matrix.to_sparse_coo().coalesce()
+    if not hasattr(matrix, "tocoo"):
+        return _numbers(matrix)
     coo = matrix.tocoo()
     places = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-    return torch.sparse_coo_tensor(places, _numbers(coo.data), coo.shape).coalesce()
-
-
-def _as_tensor(matrix: Any) -> Tensor:
-    return matrix if isinstance(matrix, Tensor) else _numbers(matrix)
-
-
-def _is_csr(matrix: Any) -> bool:
-    return isinstance(matrix, Tensor) and matrix.layout not in (torch.strided, torch.sparse_coo)
+    values = _numbers(coo.data)
+    return torch.sparse_coo_tensor(places, values, coo.shape, check_invariants=True).coalesce()
 
 
 def _numbers(values: np.ndarray) -> Tensor:
@@ -119,19 +115,14 @@ def _numbers(values: np.ndarray) -> Tensor:
 
 
 def _of_matrix(matrix: Tensor) -> tuple[Map, Map]:
-    sparse = matrix.layout != torch.strided
-    check_finite("matrix", matrix.coalesce().values() if sparse else matrix)
-    placed: dict[tuple[torch.dtype, torch.device, bool], Tensor] = {}
+    check_finite("matrix", matrix.values() if matrix.is_sparse else matrix)
+    turned = matrix.t().coalesce() if matrix.is_sparse else matrix.t()
+    placed = Constants()
 
-    def like(x: Tensor, turned: bool) -> Tensor:
-        key = (x.dtype, x.device, turned)
-        if key not in placed:
-            whole = matrix.detach().to(device=x.device, dtype=x.dtype)
-            whole = whole.mT if turned else whole
-            placed[key] = whole.to_sparse_csr() if sparse else whole
-        return placed[key]
+    def times(v: Tensor, name: str, of: Tensor) -> Tensor:
+        return (placed.like(name, v, lambda: of.detach()) @ v.mT).mT
 
-    return lambda x: (like(x, False) @ x.mT).mT, lambda y: (like(y, True) @ y.mT).mT
+    return lambda x: times(x, "A", matrix), lambda y: times(y, "A^T", turned)
 
 
 def _of_linear_operator(operator: Any) -> tuple[Map, Map]:
