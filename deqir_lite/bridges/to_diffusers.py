@@ -13,7 +13,7 @@ from deqir_lite.priors.base import Prior
 
 
 class PriorUNet(nn.Module):
-    """A prior as the ``unet`` of ``DDIMPipeline`` or ``DDPMPipeline``: it predicts eps.
+    """A prior as the ``unet`` of ``DDIMPipeline`` or ``DDPMPipeline``: it predicts eps::
 
         unet = PriorUNet(load_prior("photo64"))
         DDIMPipeline(unet=unet, scheduler=DDIMScheduler(clip_sample=False))()

@@ -54,6 +54,9 @@ class LinearModel(ABC):
             adjoints.append(u[i - 1] + self.apply_adjoint(adjoints[-1], first + i))
         return torch.stack(adjoints[::-1])
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(T={self.chain.num_steps})"
+
 
 class DenoiserModel(LinearModel):
     """The linear model of a step x_s = a x0^ + b x_{s+1} + c2 eps + c1 xi for a linear denoiser W:

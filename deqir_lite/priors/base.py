@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
+from deqir_lite._repr import short
 from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.schedule import NoiseSchedule
@@ -104,6 +105,11 @@ class ModelPrior:
 
     def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return ask(self.model, x_t, t)
+
+    def __repr__(self) -> str:
+        kind, steps = self.prediction_type, self.schedule.num_train_timesteps
+        clipped = ", clip_x0=True" if self.clip_x0 else ""
+        return f"{type(self).__name__}({short(self.model)}, {kind}, N={steps}{clipped})"
 
 
 def ask(

@@ -86,6 +86,9 @@ class GaussianPrior:
         r, g, b = spectrum.unsqueeze(-4).unbind(-3)
         return (axes[0] * r).addcmul_(axes[1], g).addcmul_(axes[2], b)
 
+    def __repr__(self) -> str:
+        return f"GaussianPrior({self.spectrum!r}, N={self.schedule.num_train_timesteps})"
+
 
 def twice(gain: torch.Tensor) -> torch.Tensor:
     """A gain for the real and one for the imaginary part of each mode, side by side."""

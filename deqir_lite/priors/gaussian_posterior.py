@@ -2,6 +2,7 @@
 
 import torch
 
+from deqir_lite._repr import short
 from deqir_lite.checks import check_deviation, check_finite, check_kinds
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.conditioning import Conditioning
@@ -57,3 +58,6 @@ class GaussianPosterior:
         if self.sigma_y == 0:
             return self._pinv_y + self._conditioning.project(x - self._pinv_y)
         return x + self._conditioning.gain(self.y + noise - self.operator.A(x))
+
+    def __repr__(self) -> str:
+        return f"GaussianPosterior({self.prior!r}, {self.operator!r}, y={short(self.y)})"

@@ -156,6 +156,13 @@ class ResidualPrior:
             ) from error
         return cls(gaussian, network, scale, dtype=dtype, max_batch=max_batch).to(device)
 
+    def __repr__(self) -> str:
+        network, steps = self.network, self.schedule.num_train_timesteps
+        return (
+            f"ResidualPrior(channels={network.channels}, blocks={network.blocks}, N={steps}, "
+            f"dtype={str(self.compute_dtype).removeprefix('torch.')})"
+        )
+
 
 def is_residual_prior(folder: Path) -> bool:
     """Whether ``folder`` says that it holds a :class:`ResidualPrior`; ValueError when it says

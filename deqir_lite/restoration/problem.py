@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.checks import check_divisible, check_kinds, deviations
 from deqir_lite.operators import LinearOperator, as_operator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
@@ -35,6 +36,8 @@ class Problem:
     y: torch.Tensor
     truth: torch.Tensor | None
     sigma_y: Levels = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operator", as_operator(self.operator, y=self.y))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deqir_lite._repr import short
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_kinds
@@ -103,6 +104,14 @@ class RestorationReport:
             "consistency": float(measurement_consistency(operator, x0, y).mean()),
             "simple": self.simple[0],
         } | self.quality()
+
+    def __repr__(self) -> str:
+        x0, done = self.solution.x0, "converged" if self.solution.converged else "not converged"
+        return (
+            f"RestorationReport({self.problem.task!r}, method={short(self.choice.method)}, "
+            f"photos={len(self.problem.y)}, samples={self.each}, x0={short(x0)}, "
+            f"sweeps={self.solution.sweeps}, {done}, seconds={self.seconds:.3g})"
+        )
 
 
 def make_problem_chain(

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_kinds
@@ -36,6 +37,8 @@ class SolveOptions:
     max_sweeps: int | None = None
     tolerance: float = 1e-3
     pixel_tolerance: float | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         check_kinds(SolveOptions.__init__, vars(self))

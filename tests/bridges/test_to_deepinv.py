@@ -285,7 +285,7 @@ def test_dps_restores_with_our_operator_and_prior(gaussian, photo):
 
 @pytest.mark.parametrize("task", ["sr2", "inpaint-box", "colorization"])
 def test_moment_matching_is_exact_for_the_gaussian_prior(make_fitted_prior, task):
-    """-grad log p(y | x_t) = J^T A^T (A C A^T + s^2)^-1 (A D(x_t) - y), with C the covariance of x_0
+    """-grad log p(y | x_t) = J^T A^T (A C A^T + s^2)^-1 (A D(x_t) - y), C the covariance of x_0
     given x_t and J = dD/dx_t = C / sigma^2: deepinv's solve against dense matrices."""
     gaussian, size, noise = make_fitted_prior(8), (8, 8), 0.1
     sigma = level(gaussian, 300)
