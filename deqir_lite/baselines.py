@@ -13,16 +13,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deqir_lite.checks import check_kinds
 from deqir_lite.linear_map import rounded
 from deqir_lite.operators import (
     AveragePooling,
     BicubicDownsampling,
+    FFTBlur,
     Grayscale,
     Inpainting,
     LinearOperator,
     MaskedGrayscale,
     PooledMaskedGrayscale,
-    WalshHadamard,
+    SeparableBlur,
+    as_operator,
 )
 from deqir_lite.operators.base import match_batch
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -39,6 +42,7 @@ class Baseline(NamedTuple):
 
 def simple_answer(operator: LinearOperator, y: Tensor) -> tuple[str, Tensor]:
     """The name of the usual baseline, and its images (B, 3, H, W) for y (B, ...); not clamped."""
+    check_kinds(simple_answer, locals())
     baseline = baseline_of(operator)
     return baseline.name, rounded(lambda y: baseline.restore(operator, y), y)
 
@@ -48,7 +52,7 @@ def baseline_of(operator: LinearOperator) -> Baseline:
 
     Bicubic interpolation where the measurement is small, biharmonic inpainting where pixels are
     lost (and both, in this order, for small photos with holes), the grey image itself for
-    colorization, A^+ y for compressed sensing, and y as it is for blurs.
+    colorization, y as it is for blurs, and A^+ y for all others, whose y may be no photo.
     """
     return baselines_of(operator)[0]
 
@@ -61,11 +65,11 @@ def baselines_of(operator: LinearOperator) -> list[Baseline]:
     for kind, baselines in _BASELINES:
         if isinstance(operator, kind):
             return list(baselines)
-    return [Baseline("y", lambda operator, y: y)]
+    return [_PINV]
 
 
 def gaussian_mean(
-    operator: LinearOperator,
+    operator: Any,
     y: Tensor,
     *,
     prior: GaussianPrior | None = None,
@@ -73,12 +77,16 @@ def gaussian_mean(
 ) -> Tensor:
     """E[x | y] (B, 3, H, W) for x ~ N(mean, Lam); not clamped.
 
+    ``operator``: a :class:`LinearOperator`, or what :func:`as_operator` makes one of.
+
     No other affine function of y has a smaller mean squared error on photos with this mean and
     covariance. ``prior`` is the bundled Gaussian unless another one is given. Computed by
     :class:`GaussianPosterior` in float64 on the CPU, whatever y is, to the relative
     ``tolerance``, whose default changes the PSNR by less than 0.01 dB. Source: the conditional
     mean of jointly Gaussian variables, which is the Wiener filter.
     """
+    check_kinds(gaussian_mean, locals())
+    operator = as_operator(operator, y=y)
     exact = y.detach().to("cpu", torch.float64)
     prior = load_gaussian() if prior is None else prior
     return GaussianPosterior(prior, operator, exact, tolerance=tolerance).mean().to(y)
@@ -179,6 +187,8 @@ def _pinv(operator: Any, y: Tensor) -> Tensor:
 
 
 # Their functions take the operators of their row, with a factor or a mask.
+_PINV = Baseline("A⁺y", _pinv)
+
 _BASELINES: tuple[tuple[type | tuple[type, ...], tuple[Baseline, ...]], ...] = (
     ((BicubicDownsampling, AveragePooling), (Baseline("bicubic", _enlarged),)),
     (
@@ -198,5 +208,5 @@ _BASELINES: tuple[tuple[type | tuple[type, ...], tuple[Baseline, ...]], ...] = (
         ),
     ),
     (Grayscale, (Baseline("grey", _pinv),)),
-    (WalshHadamard, (Baseline("A⁺y", _pinv),)),
+    ((SeparableBlur, FFTBlur), (Baseline("y", lambda operator, y: y),)),
 )

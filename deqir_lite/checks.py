@@ -4,12 +4,78 @@ Where a number is taken, NumPy's scalars and tensors or arrays of no dimension a
 checks return what they stand for in plain Python, which is then used and kept.
 """
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
 import torch
+
+from deqir_lite._repr import short
+
+_ADVICE = {
+    "Prior": "load_prior loads one by name, or takes a function or a network",
+    "LinearOperator": "make_task makes one by name, as_operator from what other libraries have",
+    "torch.Tensor": "load_photo reads a photo, torch.from_numpy takes an array",
+    "RestorationChain": "make_chain makes one",
+    "Problem": "pose_problem poses one",
+    "Solver": "make_solver makes one by name",
+}
+"""Where what is expected comes from."""
+
+
+def check_kinds(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for the first of a public function's ``arguments`` of a wrong kind.
+
+    Called first in its body, ``check_kinds(make_chain, locals())``: what is asked of an argument is
+    its annotation, where that is made of classes, None and protocols that can be checked at run
+    time. Others are left to the function, and so are numbers, whose checks say more.
+    """
+    for name, kinds in _kinds(function).items():
+        if not isinstance(arguments[name], kinds):
+            raise ValueError(f"{name}: got {kind_of(arguments[name])}; expected {_said(kinds)}")
+
+
+def kind_of(value: object) -> str:
+    """What messages call a value: itself, in short, and its kind."""
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text, kind = short(value), type(value).__name__
+    return text if text.startswith(kind) else f"{text} ({kind})"
+
+
+@functools.cache
+def _kinds(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
+    hints = typing.get_type_hints(function)
+    found = {name: _classes(hint) for name, hint in hints.items() if name != "return"}
+    return {name: classes for name, classes in found.items() if classes}
+
+
+def _classes(hint: Any) -> tuple[Any, ...]:
+    """The classes that values of an annotation have; none where that cannot be told."""
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        parts = [_classes(part) for part in typing.get_args(hint)]
+        return sum(parts, ()) if all(parts) else ()
+    kind = dict if typing.is_typeddict(hint) else origin or hint
+    protocol = getattr(kind, "_is_protocol", False)
+    if not isinstance(kind, type) or kind in (Any, int, float, bool):
+        return ()
+    if protocol:
+        return (kind,) if getattr(kind, "_is_runtime_protocol", False) else ()
+    return (kind,) if origin is None or kind is Callable else ()
+
+
+def _said(kinds: Iterable[type]) -> str:
+    names = ["torch.Tensor" if kind is torch.Tensor else kind.__name__ for kind in kinds]
+    parts = ["None" if n == "NoneType" else f"{'an' if n[0] in 'AEIO' else 'a'} {n}" for n in names]
+    advice = [_ADVICE[name] for name in names if name in _ADVICE]
+    return " or ".join(parts) + (f" ({'; '.join(advice)})" if advice else "")
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
+from deqir_lite._repr import short
 from deqir_lite.checks import deviations
 from deqir_lite.operators.base import LinearOperator
 
@@ -41,3 +42,6 @@ class Measurement:
         A of the result is y exactly whenever y lies in the range of A.
         """
         return self.pinv_y + self.null(x)
+
+    def __repr__(self) -> str:
+        return f"Measurement({self.operator!r}, y={short(self.y)}, exact={short(self.exact)})"

@@ -14,19 +14,9 @@ from deqir_lite.chain import PAPER, PICTURE, make_chain, part_of_chain
 from deqir_lite.chain.noise import Stream
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import DDPMNoise
-from deqir_lite.operators import TASKS, Inpainting, make_task
+from deqir_lite.operators import TASKS, Inpainting, NoMeasurement, make_task
 from deqir_lite.priors import GaussianPrior
 from deqir_lite.schedule import cosine_schedule
-
-
-class NothingMeasured:
-    """A = 0: with it a chain is plain, unconditional DDIM."""
-
-    def pinv(self, y):
-        return torch.zeros_like(y)
-
-    def null_projector(self, x):
-        return x
 
 
 def rows(chain, i):
@@ -45,7 +35,7 @@ def test_a_consistency_step_belongs_to_its_chain(chain_for):
 
 @pytest.fixture(scope="module")
 def ddim():
-    """A scheduler of diffusers with the float64 table of ours, so that 1e-10 can be asked for."""
+    """A scheduler of diffusers with the float64 table of ours, so that 1e-12 can be asked for."""
     from diffusers import DDIMScheduler
 
     def make(schedule, num_steps):
@@ -63,9 +53,9 @@ def ddim():
 @pytest.mark.parametrize("eta", [0.0, 0.15, 0.85, 0.999])
 def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, ddim, eta):
     """DDIM's own eta scales the posterior's deviation; ours is eta sqrt(1 - abar) (Prop. 1)."""
-    y = torch.zeros(2, 3, 8, 8, dtype=torch.float64)
+    nothing, y = NoMeasurement((8, 8)), torch.empty(2, 0, dtype=torch.float64)
     chain = make_chain(
-        nonlinear_prior, NothingMeasured(), y, num_steps=10, eta=eta, seed=3, spacing="uniform"
+        nonlinear_prior, nothing, y, num_steps=10, eta=eta, seed=3, spacing="uniform"
     )
     scheduler = ddim(nonlinear_prior.schedule, 10)
     expected = [chain.x_T]
@@ -79,10 +69,10 @@ def test_without_a_measurement_the_chain_is_ddim_of_diffusers(nonlinear_prior, d
         expected.append(step.prev_sample)
     got = chain.sequential()
     assert got.shape == (11, 2, 3, 8, 8)
-    torch.testing.assert_close(got, torch.stack(expected), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(got, torch.stack(expected), rtol=1e-12, atol=1e-12)
     single = make_chain(
         nonlinear_prior,
-        NothingMeasured(),
+        nothing,
         y.float(),
         num_steps=10,
         eta=eta,
@@ -338,7 +328,8 @@ def test_bad_arguments(nonlinear_prior, options, message):
         (torch.zeros(1, 3, 4, 4, dtype=torch.float16), "dtype of y: .*known: torch.float32"),
         (torch.zeros(1, 1, 4, 4), "y: got shape"),
         (torch.zeros(3, 4, 4), "y: got"),
-        (None, "y: got NoneType"),
+        (None, "y: got None; expected a torch.Tensor"),
+        ("photo.png", r"y: got 'photo.png' \(str\); expected a torch.Tensor"),
     ],
 )
 def test_bad_measurements(nonlinear_prior, y, message):

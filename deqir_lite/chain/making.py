@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -13,6 +14,7 @@ from deqir_lite.checks import (
     check_choice,
     check_finite,
     check_integer,
+    check_kinds,
     check_like,
     deviations,
     several,
@@ -28,14 +30,14 @@ from deqir_lite.methods import (
     find_method,
     step_coefficients,
 )
-from deqir_lite.operators.base import LinearOperator
+from deqir_lite.operators.conversion import as_operator
 from deqir_lite.priors.base import Prior
 from deqir_lite.schedule import timestep_grid
 
 
 def make_chain(
     prior: Prior,
-    operator: LinearOperator,
+    operator: Any,
     y: torch.Tensor,
     *,
     method: str | Method = "ddnm",
@@ -56,6 +58,8 @@ def make_chain(
 
     The defaults serve the picture, see :data:`PICTURE`; ``**PAPER`` has the settings of the paper.
 
+    * ``operator``: a :class:`LinearOperator`, or what :func:`as_operator` makes one of, such as a
+      physics of deepinv, for photos in [-1, 1],
     * ``method``: a name of ``METHODS`` or a :class:`Method`,
     * ``num_steps`` T (20), ``spacing`` ("cubic") and ``first_timestep``: of the timesteps, see
       :func:`deqir_lite.schedule.grid.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
@@ -76,7 +80,9 @@ def make_chain(
     A chain with ``first_timestep`` begins at sqrt(abar) A^+ y plus noise. Raises ValueError for bad
     arguments, NaN, or shapes that the operator refuses.
     """
+    check_kinds(make_chain, locals())
     check_finite("y", y)
+    operator = as_operator(operator, y=y)
     check_choice("dtype of y", y.dtype, (torch.float32, torch.float64))
     if samples is not None:
         samples = check_integer("samples", samples, 1)

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from deqir_lite._repr import short
 from deqir_lite.chain.noise import StepNoise
 from deqir_lite.chain.watch import PredictionWatch
-from deqir_lite.checks import check_like
+from deqir_lite.checks import check_kinds, check_like
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     ConsistencyStep,
@@ -71,6 +72,7 @@ class RestorationChain:
 
         Raises ValueError when the priors were made for different noise schedules.
         """
+        check_kinds(RestorationChain.with_prior, locals())
         if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
             raise ValueError("prior: its noise schedule differs from that of the chain")
         consistency = self.method.consistency(self.measurement, self.coefficients, prior)
@@ -247,3 +249,10 @@ class RestorationChain:
     def keeps_state(self) -> bool:
         """Whether any step keeps a part of x_{s+1} beside eps (b is not zero)."""
         return bool(self.coefficients.weights.b.any())
+
+    def __repr__(self) -> str:
+        method = type(self.consistency).__name__
+        return (
+            f"RestorationChain({short(self.prior)}, {self.measurement.operator!r}, {method}, "
+            f"{self.coefficients.rule!r}, T={self.num_steps}, x_T={short(self.x_T)})"
+        )

@@ -4,13 +4,14 @@ A change v of x_{s+1} changes the guess of x_0 by W v, and with it the noise by
 (v - sqrt(abar) W v) / sqrt(1 - abar). A form of the fixed-point system is nothing but such a W.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from deqir_lite.priors.gaussian import GaussianPrior
 
 
+@runtime_checkable
 class LinearDenoiser(Protocol):
     """W for images (B, 3, H, W) of the noise level ``alpha_bar``; symmetric."""
 

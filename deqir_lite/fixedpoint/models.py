@@ -14,7 +14,7 @@ from collections.abc import Callable
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.priors.gaussian import GaussianPrior
 
@@ -53,6 +53,9 @@ class LinearModel(ABC):
         for i in range(len(u) - 1, 0, -1):
             adjoints.append(u[i - 1] + self.apply_adjoint(adjoints[-1], first + i))
         return torch.stack(adjoints[::-1])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(T={self.chain.num_steps})"
 
 
 class DenoiserModel(LinearModel):
@@ -220,6 +223,7 @@ def make_model(
 
     The Gaussian form needs ``gaussian``, a :class:`GaussianPrior` with the chain's schedule.
     """
+    check_kinds(make_model, locals())
     if not isinstance(form, str):
         return DenoiserModel(chain, form)
     check_choice("form", form, FORMS)

@@ -3,7 +3,7 @@
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.priors.gaussian import GaussianPrior
 
 STARTS = ("x_T", "measurement", "gaussian")
@@ -40,6 +40,7 @@ def make_start(
     name: str, chain: RestorationChain, *, gaussian: GaussianPrior | None = None
 ) -> torch.Tensor:
     """The start of a name: ``x_T`` (every state, the paper's), ``measurement`` or ``gaussian``."""
+    check_kinds(make_start, locals())
     check_choice("start", name, STARTS)
     if name == "gaussian":
         if gaussian is None:

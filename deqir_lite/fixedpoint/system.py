@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint.models import LinearModel
 
 
@@ -22,6 +24,8 @@ class Sweep:
     output: torch.Tensor
     residual: torch.Tensor
 
+    __repr__ = short_repr
+
 
 class FixedPointSystem:
     """F for one chain and one linear model of its steps.
@@ -30,6 +34,7 @@ class FixedPointSystem:
     """
 
     def __init__(self, chain: RestorationChain, model: LinearModel) -> None:
+        check_kinds(FixedPointSystem.__init__, locals())
         self.chain = chain
         self.model = model
 
@@ -76,3 +81,6 @@ class FixedPointSystem:
 
     def _function(self, states: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda x: self(torch.cat([states[:1], x]))[1:]
+
+    def __repr__(self) -> str:
+        return f"FixedPointSystem({self.chain!r}, {self.model!r})"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_integer
+from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.fixedpoint import FixedPointSystem, make_model
 from deqir_lite.inversion.adjoint import neumann_series, reverse_substitution, step_pullback
 from deqir_lite.inversion.slopes import loss_slopes
@@ -45,6 +45,7 @@ def gradient_errors(
 
     Raises ValueError for a bad loss, one whose gradient vanishes, and unknown forms.
     """
+    check_kinds(gradient_errors, locals())
     max_terms = chain.num_steps if max_terms is None else max_terms
     max_terms = check_integer("max_terms", max_terms, 1)
     if gaussian is None and "gaussian" in forms:

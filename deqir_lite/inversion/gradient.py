@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from deqir_lite.checks import check_choice, check_integer, check_like
+from deqir_lite.checks import check_choice, check_integer, check_kinds, check_like
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.inversion.adjoint import neumann_series, reverse_substitution, step_pullback
 
@@ -48,6 +48,7 @@ def implicit_gradient(
     Returns the gradient (B, ...) and one tensor for each of ``parameters``. ``chunk`` steps are
     differentiated at a time. Raises ValueError for other names, shapes, and counts below 1.
     """
+    check_kinds(implicit_gradient, locals())
     terms, chunk = check_gradient(gradient, terms, chunk)
     if gradient == "unrolled":
         raise ValueError("gradient: 'unrolled' needs the whole graph; use solve_implicit")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser
 from deqir_lite.inversion.gradient import check_gradient, implicit_gradient
 from deqir_lite.restoration import SolveOptions, solve_chain
@@ -86,6 +87,7 @@ def attach_gradient(
     its first step: y, if it required a gradient when the chain was made, an operator's matrix,
     network weights. Name them to get the gradient of a tensor that is no leaf.
     """
+    check_kinds(attach_gradient, locals())
     terms, chunk = check_gradient(gradient, terms, chunk)
     if parameters is None:
         parameters = differentiable_leaves(system.chain) if torch.is_grad_enabled() else ()
@@ -119,6 +121,7 @@ def solve_implicit(
     In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a solution: with
     a loose tolerance it is that of a nearby chain.
     """
+    check_kinds(solve_implicit, locals())
     terms, chunk = check_gradient(gradient, terms, chunk)
     x_T = chain.x_T if x_T is None else x_T
     if gradient == "unrolled":

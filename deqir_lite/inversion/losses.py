@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-from deqir_lite.checks import check_choice, check_finite, check_images, check_integer
+from deqir_lite.checks import check_choice, check_finite, check_images, check_integer, check_kinds
 from deqir_lite.metrics import LPIPS_BACKBONES, LPIPS_SMALLEST_SIDE, lpips_network
 from deqir_lite.operators.base import LinearOperator
 
@@ -25,6 +25,7 @@ def measurement_loss(operator: LinearOperator, y: torch.Tensor) -> Loss:
     in more than the chain has: a second photo of the same thing, or a truer model of the camera
     than the one that could be inverted.
     """
+    check_kinds(measurement_loss, locals())
     check_finite("y", y)
     return lambda x0: _mean_square(operator.A(x0), y, "y")
 
@@ -34,6 +35,7 @@ def restorer_loss(restorer: Callable[[torch.Tensor], torch.Tensor], y: torch.Ten
 
     ``restorer`` maps y to photos (B, 3, H, W); it is called once, here, without gradients.
     """
+    check_kinds(restorer_loss, locals())
     with torch.no_grad():
         target = restorer(y)
     check_images("restorer(y)", target)

@@ -15,6 +15,7 @@ from deqir_lite.checks import (
     check_images,
     check_integer,
     check_interval,
+    check_kinds,
     check_like,
     plain,
 )
@@ -82,6 +83,7 @@ def optimize_initial_noise(
     on x_0, or is constant because the measurement decides all that it looks at;
     :class:`InversionFailed` when loss or gradient become NaN, with the best x_T so far.
     """
+    check_kinds(optimize_initial_noise, locals())
     steps = check_integer("steps", steps, 1)
     lr = check_interval("lr", lr, 0.0, math.inf)
     shell_weight = check_interval("shell_weight", shell_weight, 0.0, math.inf)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from deqir_lite._repr import short_repr
+
 
 @dataclass(frozen=True)
 class OuterStep:
@@ -42,6 +44,8 @@ class NoiseOptimization:
     step: int
     rows: tuple[OuterStep, ...]
     stopped: str
+
+    __repr__ = short_repr
 
     @property
     def x0(self) -> torch.Tensor:

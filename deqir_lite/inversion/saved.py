@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from deqir_lite._files import write_atomically
+from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain
 from deqir_lite.inversion.progress import OuterStep
 
@@ -28,6 +29,8 @@ class Descent:
     best_states: torch.Tensor | None = None
     best_step: int = 0
     optimizer: dict[str, Any] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
 
 def chain_digest(chain: RestorationChain) -> str:

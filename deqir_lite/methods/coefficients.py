@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.noise_rules import NoiseRule, Weights
 from deqir_lite.schedule import NoiseSchedule
@@ -27,6 +28,8 @@ class StepCoefficients:
     alpha_bar: torch.Tensor
     weights: Weights
     rule: NoiseRule
+
+    __repr__ = short_repr
 
     @property
     def num_steps(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.priors.base import Prior
@@ -31,6 +32,8 @@ class Prediction:
     x0: torch.Tensor
     steps: Steps
     pullback: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+    __repr__ = short_repr
 
 
 class ConsistencyStep(ABC):
@@ -75,3 +78,6 @@ class ConsistencyStep(ABC):
     @abstractmethod
     def linear_adjoint(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
         """C^T v, shapes as in :meth:`linear`."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.measurement.operator!r})"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deqir_lite._repr import short_repr
 from deqir_lite.checks import check_choice
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
@@ -20,6 +21,8 @@ class Method:
 
     consistency: Callable[[Measurement, StepCoefficients, Prior], ConsistencyStep]
     rule: NoiseRule
+
+    __repr__ = short_repr
 
 
 METHODS = {

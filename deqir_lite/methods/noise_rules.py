@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.checks import check_interval
 from deqir_lite.measurement import Measurement
 
@@ -24,6 +25,9 @@ class Weights(NamedTuple):
     b: torch.Tensor
     c2: torch.Tensor
     c1: torch.Tensor
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class Drawing(Protocol):

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from deqir_lite.checks import check_finite, check_images, check_integer, is_number, several, shown
+from deqir_lite.checks import (
+    check_finite,
+    check_images,
+    check_integer,
+    check_kinds,
+    is_number,
+    several,
+    shown,
+)
 from deqir_lite.operators.base import LinearOperator
 
 SSIM_WINDOW = 11
@@ -101,12 +109,13 @@ def measurement_consistency(
     r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_2`.
 
     Args:
-        operator: anything with ``A``.
+        operator: A.
         x: images (B, 3, H, W) in [-1, 1], not clamped: a clamp would hide an inconsistency.
         y: measurements of the shape of A x; a single one serves every image.
 
     Returns (B,) in the dtype and on the device of x. Raises ValueError when shapes differ.
     """
+    check_kinds(measurement_consistency, locals())
     check_images("x", x)
     check_finite("y", y)
     measured = operator.A(x)

@@ -10,14 +10,21 @@ from deqir_lite.operators.blur import (
 )
 from deqir_lite.operators.color import Grayscale
 from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
+from deqir_lite.operators.conversion import as_operator
 from deqir_lite.operators.dense import MatrixOperator
-from deqir_lite.operators.external import DeepinvOperator, measurement_from_unit_range
+from deqir_lite.operators.external import (
+    DeepinvOperator,
+    measurement_from_unit_range,
+    measurement_to_unit_range,
+)
 from deqir_lite.operators.fourier import FFTBlur
 from deqir_lite.operators.kernel_files import load_kernel
 from deqir_lite.operators.kernels import motion_kernel
 from deqir_lite.operators.mask_files import load_mask
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
+from deqir_lite.operators.matrices import matrix_operator
+from deqir_lite.operators.nothing import NoMeasurement
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
 from deqir_lite.operators.spectral import SpectralOperator
@@ -34,12 +41,14 @@ __all__ = [
     "LinearOperator",
     "MaskedGrayscale",
     "MatrixOperator",
+    "NoMeasurement",
     "PooledMaskedGrayscale",
     "SeparableBlur",
     "SpectralOperator",
     "Task",
     "WalshHadamard",
     "anisotropic_blur",
+    "as_operator",
     "box_mask",
     "gaussian_blur",
     "gaussian_kernel",
@@ -47,7 +56,9 @@ __all__ = [
     "load_kernel",
     "load_mask",
     "make_task",
+    "matrix_operator",
     "measurement_from_unit_range",
+    "measurement_to_unit_range",
     "motion_kernel",
     "random_mask",
     "scratch_mask",

@@ -5,7 +5,8 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from deqir_lite.checks import check_choice
+from deqir_lite._repr import short
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.schedule import NoiseSchedule
@@ -86,6 +87,7 @@ class ModelPrior:
         prediction_type: str = "epsilon",
         clip_x0: bool = False,
     ) -> None:
+        check_kinds(ModelPrior.__init__, locals())
         check_choice("prediction_type", prediction_type, PREDICTION_TYPES)
         self.model = model
         self.schedule = schedule
@@ -108,6 +110,11 @@ class ModelPrior:
 
     def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         return on_tiles(lambda x, time: ask(self.model, x, time), x_t, t, tiles=self.tiles)
+
+    def __repr__(self) -> str:
+        kind, steps = self.prediction_type, self.schedule.num_train_timesteps
+        clipped = ", clip_x0=True" if self.clip_x0 else ""
+        return f"{type(self).__name__}({short(self.model)}, {kind}, N={steps}{clipped})"
 
 
 def ask(

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from deqir_lite._repr import short
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior, Prior, ask, model_name
 from deqir_lite.priors.tiles import Tiles, on_tiles
@@ -86,6 +87,9 @@ class ForeignPrior:
         if name == "prior":  # not yet there, in a copy for example
             raise AttributeError(name)
         return getattr(self.prior, name)
+
+    def __repr__(self) -> str:
+        return f"ForeignPrior({short(self.prior)})"
 
 
 def load_callable(name: str, **network: Any) -> Prior:

@@ -2,6 +2,7 @@
 
 import torch
 
+from deqir_lite.checks import check_kinds
 from deqir_lite.linear_map import Map, rounded
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
@@ -19,6 +20,7 @@ class GaussianPrior:
     """
 
     def __init__(self, spectrum: PhotoSpectrum, *, schedule: NoiseSchedule | None = None) -> None:
+        check_kinds(GaussianPrior.__init__, locals())
         self.spectrum = spectrum
         self.schedule = schedule or linear_schedule()
 
@@ -95,6 +97,9 @@ class GaussianPrior:
         spectrum = torch.view_as_real(modes).flatten(-2)
         r, g, b = spectrum.unsqueeze(-4).unbind(-3)
         return (axes[0] * r).addcmul_(axes[1], g).addcmul_(axes[2], b)
+
+    def __repr__(self) -> str:
+        return f"GaussianPrior({self.spectrum!r}, N={self.schedule.num_train_timesteps})"
 
 
 def _by_channel(transform: Map, x: torch.Tensor) -> torch.Tensor:

@@ -2,7 +2,8 @@
 
 import torch
 
-from deqir_lite.checks import check_deviation, check_finite
+from deqir_lite._repr import short
+from deqir_lite.checks import check_deviation, check_finite, check_kinds
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.priors.conditioning import Conditioning
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -27,6 +28,7 @@ class GaussianPosterior:
         sigma_y: float = 0.0,
         tolerance: float = 1e-12,
     ) -> None:
+        check_kinds(GaussianPosterior.__init__, locals())
         check_finite("y", y)
         sigma_y = check_deviation("sigma_y", sigma_y)
         self.prior, self.operator, self.y = prior, operator, y
@@ -56,3 +58,6 @@ class GaussianPosterior:
         if self.sigma_y == 0:
             return self._pinv_y + self._conditioning.project(x - self._pinv_y)
         return x + self._conditioning.gain(self.y + noise - self.operator.A(x))
+
+    def __repr__(self) -> str:
+        return f"GaussianPosterior({self.prior!r}, {self.operator!r}, y={short(self.y)})"

@@ -122,3 +122,7 @@ class GaussianMixturePrior:
         log_weights = self.weights.log() - ((surprise * solved).sum(-1) + evidence.logdet()) / 2
         means = self.means + (gain @ surprise[..., None])[..., 0]
         return torch.softmax(log_weights, 0), means, prior - gain @ cross.mT
+
+    def __repr__(self) -> str:
+        count, dim = self.means.shape
+        return f"GaussianMixturePrior({count} in {dim} dimensions)"

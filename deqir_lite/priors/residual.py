@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save
 
 from deqir_lite._json import read_object, read_schema, to_json
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.checks import check_choice, check_integer, check_kinds
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
 from deqir_lite.priors.gaussian import GaussianPrior
@@ -49,6 +49,7 @@ class ResidualPrior:
         dtype: str = "float32",
         max_batch: int | None = None,
     ) -> None:
+        check_kinds(ResidualPrior.__init__, locals())
         check_choice("dtype", dtype, DTYPES)
         if max_batch is not None:
             max_batch = check_integer("max_batch", max_batch, 1)
@@ -167,6 +168,13 @@ class ResidualPrior:
                 f"{reason}"
             ) from error
         return cls(gaussian, network, scale, dtype=dtype, max_batch=max_batch).to(device)
+
+    def __repr__(self) -> str:
+        network, steps = self.network, self.schedule.num_train_timesteps
+        return (
+            f"ResidualPrior(channels={network.channels}, blocks={network.blocks}, N={steps}, "
+            f"dtype={str(self.compute_dtype).removeprefix('torch.')})"
+        )
 
 
 def is_residual_prior(folder: Path) -> bool:

@@ -122,6 +122,10 @@ class PhotoSpectrum:
         shared = self.covariance.mean(dim=(0, 1), keepdim=True)
         return PhotoSpectrum(self.mean.mean().expand(3), shared.expand_as(self.covariance))
 
+    def __repr__(self) -> str:
+        side = self.covariance.shape[-1]
+        return f"PhotoSpectrum({side}x{side})"
+
 
 def _power_law(
     height: int,

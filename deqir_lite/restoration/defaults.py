@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from deqir_lite.chain import PRESETS, ChainSettings
-from deqir_lite.checks import check_choice, plain
+from deqir_lite.checks import check_choice, check_kinds, plain
 from deqir_lite.methods import Method
 from deqir_lite.operators import (
     Inpainting,
@@ -51,6 +51,7 @@ def choose(
     good and takes longer. A ``preset`` (a name of ``PRESETS``) has a chain of its own, that of the
     paper its method too.
     """
+    check_kinds(choose, locals())
     if preset is not None:
         check_choice("preset", preset, PRESETS)
     if method == AUTO:

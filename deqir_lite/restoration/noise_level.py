@@ -1,11 +1,14 @@
 """How noisy a measurement is, told from the part of it that no photo explains."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from deqir_lite.checks import check_finite
+from deqir_lite.checks import check_finite, check_kinds
 from deqir_lite.conjugate_gradients import conjugate_gradients
 from deqir_lite.operators.base import LinearOperator, check_adjoint
+from deqir_lite.operators.conversion import as_operator
 from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import load_gaussian
@@ -19,10 +22,10 @@ _FEWEST = 64
 
 
 @torch.no_grad()
-def estimate_sigma_y(
-    operator: LinearOperator, y: Tensor, *, gaussian: GaussianPrior | None = None
-) -> Tensor:
+def estimate_sigma_y(operator: Any, y: Tensor, *, gaussian: GaussianPrior | None = None) -> Tensor:
     """The standard deviation of white noise in each y (B, ...), as (B,).
+
+    ``operator``: a :class:`LinearOperator`, or what :func:`as_operator` makes one of.
 
     A E[x | y], under the Gaussian photo prior (the bundled one by default) and an assumed noise, is
     the part of y that photos explain. What is left of y is compared with what the same map leaves
@@ -35,8 +38,10 @@ def estimate_sigma_y(
     .09: what tells noise from detail is mostly its colour. Raises ValueError where too few values
     are left, images are no photos, or the adjoint is none.
     """
+    check_kinds(estimate_sigma_y, locals())
     check_finite("y", y)
     y = y.double() if y.dtype == torch.float64 else y.float()
+    operator = as_operator(operator, y=y)
     size = operator.image_size(y.shape[1:])
     if len(size) != 2:
         raise ValueError("sigma_y: an estimate needs photos; the operator is one on vectors")

@@ -8,8 +8,9 @@ from typing import Literal
 
 import torch
 
-from deqir_lite.checks import check_integer, deviations
-from deqir_lite.operators import LinearOperator, make_task
+from deqir_lite._repr import short_repr
+from deqir_lite.checks import check_integer, check_kinds, deviations
+from deqir_lite.operators import LinearOperator, as_operator, make_task
 from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.restoration.noise_level import estimate_sigma_y
 
@@ -26,15 +27,21 @@ Levels = float | Sequence[float] | torch.Tensor
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A ``task`` by name: its ``operator``, the measurement ``y`` (B, ...) with white noise of the
-    standard deviation ``sigma_y`` (a number, or one for each y), and the photo ``truth``
-    (B, 3, H, W) where it is known."""
+    """A ``task`` by name: its ``operator`` (or what :func:`as_operator` makes one of), the
+    measurement ``y`` (B, ...) with white noise of the standard deviation ``sigma_y`` (a number, or
+    one for each y), and the photo ``truth`` (B, 3, H, W) where it is known."""
 
     task: str
     operator: LinearOperator
     y: torch.Tensor
     truth: torch.Tensor | None
     sigma_y: Levels = 0.0
+
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operator", as_operator(self.operator, y=self.y))
+        check_kinds(Problem.__init__, vars(self))
 
     @property
     def levels(self) -> torch.Tensor:
@@ -65,6 +72,7 @@ def pose_problem(
     ValueError for a size that the operator cannot take, and for a measurement that no picture
     holds.
     """
+    check_kinds(pose_problem, locals())
     mask_seed = check_integer("mask_seed", mask_seed, 0)
     height, width = (int(n) for n in picture.shape[-2:])
     factor, y = 1, picture

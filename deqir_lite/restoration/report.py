@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deqir_lite._repr import short
 from deqir_lite.baselines import simple_answer
 from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
@@ -105,6 +106,14 @@ class RestorationReport:
             "simple": self.simple[0],
         } | self.quality()
 
+    def __repr__(self) -> str:
+        x0, done = self.solution.x0, "converged" if self.solution.converged else "not converged"
+        return (
+            f"RestorationReport({self.problem.task!r}, method={short(self.choice.method)}, "
+            f"photos={len(self.problem.y)}, samples={self.each}, x0={short(x0)}, "
+            f"sweeps={self.solution.sweeps}, {done}, seconds={self.seconds:.3g})"
+        )
+
 
 def make_problem_chain(
     problem: Problem,
@@ -118,6 +127,7 @@ def make_problem_chain(
 ) -> RestorationChain:
     """The chain that :func:`restore_problem` solves; arguments and errors as there, ``keep_noise``
     as in :func:`make_chain`."""
+    check_kinds(make_problem_chain, locals())
     method = find_method(method)
     return make_chain(
         prior,
@@ -155,6 +165,7 @@ def restore_problem(
     once, as ``solve`` says; ``sequential`` walks step by step, and of its states only x_0 is kept.
     Raises ValueError as :func:`make_chain` does.
     """
+    check_kinds(restore_problem, locals())
     check_choice("sampler", sampler, SAMPLERS)
     default = choose(problem, method=method)
     choice = Choice(default.method, default.settings if settings is None else settings)

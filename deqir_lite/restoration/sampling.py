@@ -7,9 +7,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
-from deqir_lite.checks import check_integer
+from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -39,6 +40,11 @@ class SolveOptions:
     tolerance: float = 1e-3
     pixel_tolerance: float | None = None
     window: int | None = None
+
+    __repr__ = short_repr
+
+    def __post_init__(self) -> None:
+        check_kinds(SolveOptions.__init__, vars(self))
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
@@ -70,6 +76,7 @@ def restore_sequential(
     Without ``keep_states`` the solution has x_0 as its only state. Raises ValueError when the
     prior predicts NaN or infinity on the way, or the chain grows without bounds.
     """
+    check_kinds(restore_sequential, locals())
     watch = PredictionWatch(chain.prior)
     with torch.no_grad():
         walk = replace(chain, watch=watch).walk(show_progress=show_progress)
@@ -106,6 +113,7 @@ def restore_parallel(
     ``form`` to ``pixel_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
     :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
     """
+    check_kinds(restore_parallel, locals())
     options = SolveOptions(
         form=form,
         solver=solver,
@@ -127,6 +135,7 @@ def solve_chain(
     show_progress: bool = False,
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
+    check_kinds(solve_chain, locals())
     if options.window is not None and options.window < chain.num_steps:
         return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)

@@ -48,6 +48,10 @@ class NoiseSchedule:
         rows, shape = t.to(like.device), [-1, *[1] * (like.ndim - 1)]
         return signal[rows].reshape(shape), noise[rows].reshape(shape)
 
+    def __repr__(self) -> str:
+        first, last = float(self.alpha_bar[0]), float(self.alpha_bar[-1])
+        return f"NoiseSchedule(N={len(self.alpha_bar)}, alpha_bar={first:.4g}..{last:.2g})"
+
 
 def linear_schedule(
     num_train_timesteps: int = 1000, *, beta_start: float = 1e-4, beta_end: float = 0.02

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.state import SolverState, evaluate
@@ -30,6 +31,8 @@ class AndersonState(SolverState):
 
     mixing: torch.Tensor | None = None
     history: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    __repr__ = short_repr
 
     @property
     def weights(self) -> torch.Tensor | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.state import SolverState, evaluate
 
@@ -11,6 +12,8 @@ from deqir_lite.solvers.state import SolverState, evaluate
 @dataclass
 class PicardState(SolverState):
     """Picard remembers nothing but the last sweep."""
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from tqdm.auto import tqdm
 
-from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.state import Solution, Solver, SolverState, State, Trace
 
@@ -43,6 +43,7 @@ def solve(
     largest residual, ``converged`` is False and a :class:`ConvergenceWarning` is given. Raises
     ValueError when a prediction is NaN, where the chain has a watch.
     """
+    check_kinds(solve, locals())
     steps = system.chain.num_steps
     max_sweeps = steps if max_sweeps is None else max_sweeps
     max_sweeps = check_integer("max_sweeps", max_sweeps, 1)

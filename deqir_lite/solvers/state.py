@@ -1,10 +1,11 @@
 """What a solver carries from sweep to sweep, and what it leaves behind."""
 
 from dataclasses import dataclass, field, replace
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 
+from deqir_lite._repr import short_repr
 from deqir_lite.checks import check_like
 from deqir_lite.fixedpoint.system import FixedPointSystem
 
@@ -26,6 +27,8 @@ class Trace:
     weights: list[torch.Tensor | None] = field(default_factory=list)
     x0: list[torch.Tensor] = field(default_factory=list)
     states: list[torch.Tensor] = field(default_factory=list)
+
+    __repr__ = short_repr
 
     def residual_table(self) -> torch.Tensor:
         """Largest relative residual over the batch, (sweeps, T), float64 on the CPU."""
@@ -51,6 +54,8 @@ class SolverState:
     frozen: torch.Tensor
     sweeps: int = 0
     nfe: int = 0
+
+    __repr__ = short_repr
 
     @classmethod
     def begin(cls, system: FixedPointSystem, states: torch.Tensor) -> Self:
@@ -96,6 +101,8 @@ class Solution:
     converged: bool
     trace: Trace
 
+    __repr__ = short_repr
+
     @property
     def x0(self) -> torch.Tensor:
         """The restored photos (B, 3, H, W)."""
@@ -105,6 +112,7 @@ class Solution:
 State = TypeVar("State", bound=SolverState)
 
 
+@runtime_checkable
 class Solver(Protocol[State]):
     """One rule for the next iterate. ``init`` and ``step`` may be called by hand."""
 

@@ -1,6 +1,6 @@
 """Independent cross-checks: deepinv's operators equal ours, and the adapter makes them ours."""
 
-import warnings
+import re
 
 import numpy as np
 import pytest
@@ -128,14 +128,79 @@ def test_adapter_in_float32_and_per_image_convergence(pairs):
     torch.testing.assert_close(x, y)
 
 
-def test_adapter_warns_when_cg_does_not_converge(pairs):
-    operator = DeepinvOperator(pairs["blur"][1], SIZE, max_iterations=2)
+class WithoutPinv:
+    """A physics that knows A and A^T alone."""
+
+    def __init__(self, inner):
+        self.A, self.A_adjoint = inner.A, inner.A_adjoint
+
+
+def test_a_pseudo_inverse_out_of_reach_is_refused_with_the_number(pairs):
+    blur = WithoutPinv(pairs["blur"][1])
+    with pytest.raises(
+        ValueError,
+        match=r"^physics: no pseudo-inverse was found: conjugate gradients \(2\) are off by "
+        r"\d\.\de-01; expected at most 0\.01$",
+    ):
+        DeepinvOperator(blur, SIZE, max_iterations=2)
+    with pytest.warns(UserWarning, match=r"^physics: its pseudo-inverse is inexact: conjugate"):
+        operator = DeepinvOperator(blur, SIZE, max_iterations=2, tolerance=0.5)
+    assert 0.2 < operator.pinv_error < 0.4
     with pytest.warns(RuntimeWarning, match="CGLS stopped after 2 iterations"):
         operator.pinv(operator(images()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        operator = DeepinvOperator(pairs["grey"][1], SIZE)
-        operator.pinv(torch.randn(1, 1, *SIZE, dtype=torch.float64))
+    assert DeepinvOperator(blur, SIZE).pinv_error < 1e-9
+
+
+def test_an_exact_pseudo_inverse_of_the_physics_is_taken(pairs, monkeypatch):
+    from deqir_lite.operators import probing
+
+    asked = []
+    monkeypatch.setattr(probing, "least_squares", lambda *a, **k: asked.append(a))
+    theirs = pairs["fft"][1]
+    operator = DeepinvOperator(theirs, SIZE)
+    y = images()
+    torch.testing.assert_close(operator.pinv(y), theirs.A_dagger(y), rtol=0, atol=0)
+    assert not asked
+    assert operator.pinv_error < 1e-9
+
+
+def test_an_inexact_pseudo_inverse_of_the_physics_is_refined(pairs):
+    """deepinv's own least squares stop at 1e-4, and mix the images of a batch."""
+    ours, theirs = pairs["blur"]
+    y = images()
+    assert (theirs.A_dagger(y) - ours.pinv(y)).abs().max() > 1e-6
+    torch.testing.assert_close(
+        DeepinvOperator(theirs, SIZE).pinv(y), ours.pinv(y), atol=1e-9, rtol=0
+    )
+
+
+class Wrong(WithoutPinv):
+    """A physics with a pseudo-inverse that is none: A^T."""
+
+    def A_dagger(self, y):
+        return self.A_adjoint(y)
+
+
+class Cut(WithoutPinv):
+    """A pseudo-inverse of the right value, without a gradient."""
+
+    def __init__(self, inner):
+        super().__init__(inner)
+        self.pinv = inner.A_dagger
+
+    def A_dagger(self, y):
+        return self.pinv(y.detach())
+
+
+@pytest.mark.parametrize(("kind", "name"), [(Wrong, "blur"), (Cut, "fft")])
+def test_a_wrong_pseudo_inverse_is_not_taken(pairs, kind, name):
+    ours, theirs = pairs[name]
+    operator = DeepinvOperator(kind(theirs), SIZE)
+    y = images().requires_grad_()
+    torch.testing.assert_close(operator.pinv(y), ours.pinv(y), atol=1e-8, rtol=0)
+    (slope,) = torch.autograd.grad(operator.pinv(y), y, images())
+    (expected,) = torch.autograd.grad(ours.pinv(y), y, images())
+    torch.testing.assert_close(slope, expected, atol=1e-8, rtol=0)
 
 
 def test_adapter_is_a_plain_operator(pairs):
@@ -161,7 +226,9 @@ def test_adapter_errors(pairs):
     with pytest.raises(ValueError, match=r"^max_iterations: "):
         DeepinvOperator(pairs["grey"][1], SIZE, max_iterations=0)
     operator = DeepinvOperator(pairs["grey"][1], SIZE)
-    assert repr(operator) == "DeepinvOperator(Decolorize, size=12x8)"
+    assert re.fullmatch(
+        r"DeepinvOperator\(Decolorize, size=12x8, pinv_error=\de-\d\d\)", repr(operator)
+    )
     with pytest.raises(ValueError, match="x: got size 8x8; expected 12x8"):
         operator(torch.zeros(1, 3, 8, 8))
     with pytest.raises(ValueError, match="y: got shape"):
@@ -188,5 +255,39 @@ def test_adapter_wants_a_single_tensor(pairs):
         def A_adjoint(self, y):
             return y[0]
 
-    with pytest.raises(ValueError, match="physics: measures a list; expected a single"):
+    with pytest.raises(
+        ValueError, match="physics: A of Several returns a list; expected a single real torch.Tens"
+    ):
         DeepinvOperator(Several(), SIZE)
+
+
+def test_adapter_wants_real_numbers():
+    class Complex:
+        def A(self, x):
+            return torch.fft.fft2(x)
+
+        def A_adjoint(self, y):
+            return torch.fft.ifft2(y)
+
+    with pytest.raises(ValueError, match="physics: A of Complex returns torch.complex64; expected"):
+        DeepinvOperator(Complex(), SIZE)
+
+
+@pytest.mark.parametrize("shape", [lambda x: x + 1, torch.tanh, lambda x: x * x.abs()])
+def test_adapter_wants_a_linear_map(shape):
+    class Nonlinear:
+        def A(self, x):
+            return shape(x)
+
+        def A_adjoint(self, y):
+            return y
+
+    with pytest.raises(ValueError, match=r"^physics: A is not linear: A\(2 u - 3 v\) is off "):
+        DeepinvOperator(Nonlinear(), SIZE)
+
+
+def test_a_physics_that_fails_says_so_in_one_line():
+    theirs = physics.Inpainting((3, 8, 8), mask=0.5)
+    with pytest.raises(ValueError, match=r"^physics: A of Inpainting raised RuntimeError for") as e:
+        DeepinvOperator(theirs, SIZE)
+    assert "\n" not in str(e.value)
