@@ -8,12 +8,13 @@ import torch
 from typer.testing import CliRunner
 
 from deqir_lite import load_prior
+from deqir_lite._files import write_together
 from deqir_lite.bundled import data_path
 from deqir_lite.cli import app
 from deqir_lite.priors import GaussianPrior, fit_spectrum
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.residual import ResidualPrior
-from deqir_lite.training.checkpoint import load_state, write_together
+from deqir_lite.training.checkpoint import load_state
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.photos import load_photos
 from deqir_lite.training.recipe import Recipe
