@@ -251,8 +251,6 @@ class RestorationChain:
         return bool(self.coefficients.weights.b.any())
 
     def __repr__(self) -> str:
-        method = type(self.consistency).__name__
-        return (
-            f"RestorationChain({short(self.prior)}, {self.measurement.operator!r}, {method}, "
-            f"{self.coefficients.rule!r}, T={self.num_steps}, x_T={short(self.x_T)})"
-        )
+        step, rule = type(self.consistency).__name__, self.coefficients.rule
+        said = f"{short(self.prior)}, {self.measurement.operator!r}, {step}, {rule!r}"
+        return f"RestorationChain({said}, T={self.num_steps}, x_T={short(self.x_T)})"
