@@ -130,9 +130,10 @@ def plan_restoration(
     helps += ["fewer samples (--samples)"] if samples > 1 else []
     helps += [f"--max-batch below {max_batch}"] if max_batch and max_batch > 1 else []
     helps += ["--sampler sequential"] if sampler == "parallel" else []
+    at_once = f", {least[1]} at once through the network," if hasattr(prior, "max_batch") else ""
     raise ValueError(
-        f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels, "
-        f"{least[1]} at once through the network, need{'s' if batch == 1 else ''} about "
+        f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels"
+        f"{at_once} need{'s' if batch == 1 else ''} about "
         f"{in_gigabytes(least[0])}, but only {in_gigabytes(available)} are free on {device.type}; "
         f"less is needed with {', '.join(helps)}"
     )

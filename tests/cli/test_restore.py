@@ -624,9 +624,9 @@ def test_a_size_that_the_network_cannot_divide(restore, unet_folder, folder, tmp
         assert Image.open(folder / "out.png").size == (17, 16)
 
 
-def test_more_memory_than_there_is(restore, folder, monkeypatch):
+def test_more_memory_than_there_is(restore, unet_folder, folder, monkeypatch):
     monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: 10**6)
-    result = restore("--max-batch", 64)
+    result = restore("--max-batch", 64, prior=unet_folder)
     assert result.exit_code == 2
     assert "error: memory: 1 image of 32x32 pixels, 64 at once through the network" in result.stderr
     assert "but only 0.001 GB are free on cpu; less is needed with" in result.stderr
