@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
-
-import torch
+from typing import Any
 
 _SIGNATURES = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -53,6 +52,8 @@ class _Loader(SourceFileLoader):
                 raise
             for name in [n for n in sys.modules if n.startswith("torchvision.")]:
                 del sys.modules[name]
+            import torch  # here: `import deqir_lite` alone does not need it
+
             library = torch.library.Library("torchvision", "DEF")
             for signature in _SIGNATURES:
                 library.define(signature)
@@ -62,5 +63,5 @@ class _Loader(SourceFileLoader):
 
 _FINDER = _Finder()
 
-_DECLARED: list[torch.library.Library] = []
+_DECLARED: list[Any] = []
 """Declarations last as long as their library."""

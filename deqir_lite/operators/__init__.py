@@ -10,6 +10,7 @@ from deqir_lite.operators.blur import (
 )
 from deqir_lite.operators.color import Grayscale
 from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
+from deqir_lite.operators.damaged import DamagedPhoto
 from deqir_lite.operators.dense import MatrixOperator
 from deqir_lite.operators.external import DeepinvOperator, measurement_from_unit_range
 from deqir_lite.operators.fourier import FFTBlur
@@ -18,6 +19,7 @@ from deqir_lite.operators.kernels import motion_kernel
 from deqir_lite.operators.mask_files import load_mask
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
+from deqir_lite.operators.named_kernels import named_kernel
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
 from deqir_lite.operators.spectral import SpectralOperator
@@ -27,6 +29,7 @@ __all__ = [
     "TASKS",
     "AveragePooling",
     "BicubicDownsampling",
+    "DamagedPhoto",
     "DeepinvOperator",
     "FFTBlur",
     "Grayscale",
@@ -49,6 +52,7 @@ __all__ = [
     "make_task",
     "measurement_from_unit_range",
     "motion_kernel",
+    "named_kernel",
     "random_mask",
     "scratch_mask",
     "stripe_mask",

@@ -1,6 +1,7 @@
-"""From a photo, a task and settings to a restored photo and what is said of it."""
+"""From a photo, its damage and settings to a restored photo and what is said of it."""
 
-from deqir_lite.restoration.defaults import Choice, choose
+from deqir_lite.restoration.choice import Choice, choose
+from deqir_lite.restoration.damage import Damage, pose_damaged
 from deqir_lite.restoration.noise_level import estimate_sigma_y
 from deqir_lite.restoration.problem import Problem, pose_problem
 from deqir_lite.restoration.report import (
@@ -19,12 +20,14 @@ from deqir_lite.restoration.sampling import (
 __all__ = [
     "SAMPLERS",
     "Choice",
+    "Damage",
     "Problem",
     "RestorationReport",
     "SolveOptions",
     "choose",
     "estimate_sigma_y",
     "make_problem_chain",
+    "pose_damaged",
     "pose_problem",
     "restore_parallel",
     "restore_problem",

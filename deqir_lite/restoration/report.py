@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from deqir_lite.baselines import simple_answer
-from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
+from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice
+from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
-from deqir_lite.restoration.defaults import AUTO, Choice, choose
+from deqir_lite.restoration.choice import Choice, choose
 from deqir_lite.restoration.problem import Problem
 from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
 from deqir_lite.solvers import Solution
@@ -44,12 +45,13 @@ class RestorationReport:
     @property
     def samples(self) -> Tensor:
         """All samples (B N, 3, H, W) on the CPU, photo by photo, clamped to [-1, 1]."""
-        return self.solution.x0.clamp(-1, 1).cpu()
+        return self._photo(self.solution.x0).clamp(-1, 1).cpu()
 
     @property
     def restored(self) -> Tensor:
         """The mean of the samples of each photo (B, 3, H, W), clamped to [-1, 1]."""
-        return self.solution.x0.unflatten(0, (-1, self.each)).mean(dim=1).clamp(-1, 1).cpu()
+        x0 = self._photo(self.solution.x0)
+        return x0.unflatten(0, (-1, self.each)).mean(dim=1).clamp(-1, 1).cpu()
 
     @cached_property
     def simple(self) -> tuple[str, Tensor]:
@@ -60,10 +62,13 @@ class RestorationReport:
     def images(self) -> dict[str, Tensor]:
         """Clamped images (B, 3, H, W) by name: A^+ y ("before"), "simple", one sample ("after"),
         and of several samples the "mean"."""
-        pinv_y = self.problem.operator.pinv(self.problem.y)
+        pinv_y = self._photo(self.problem.operator.pinv(self.problem.y))
         found = {"before": pinv_y.clamp(-1, 1).cpu(), "simple": self.simple[1].clamp(-1, 1).cpu()}
         found["after"] = self.samples[:: self.each]
         return found | ({"mean": self.restored} if self.each > 1 else {})
+
+    def _photo(self, images: Tensor) -> Tensor:
+        return images[..., *self.problem.crop]
 
     def quality(self) -> dict[str, float | None]:
         """psnr_NAME (dB) and ssim_NAME of the images, and of several samples their "average";
@@ -109,13 +114,14 @@ def make_problem_chain(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = "ddnm",
-    settings: ChainSettings = PICTURE,
-    seed: int = 0,
-    samples: int = 1,
+    method: str | Method = METHOD,
+    settings: ChainSettings | None = None,
+    seed: int = SEED,
+    samples: int = SAMPLES,
 ) -> RestorationChain:
     """The chain that :func:`restore_problem` solves; arguments and errors as there."""
-    method = find_method(method)
+    default = choose(problem, method=method)
+    method, settings = find_method(default.method), settings or default.settings
     return make_chain(
         prior,
         problem.operator,
@@ -134,11 +140,11 @@ def restore_problem(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = AUTO,
+    method: str | Method = METHOD,
     settings: ChainSettings | None = None,
-    seed: int = 0,
-    samples: int = 1,
-    sampler: str = "parallel",
+    seed: int = SEED,
+    samples: int = SAMPLES,
+    sampler: str = SAMPLER,
     solve: SolveOptions | None = None,
     show_progress: bool = False,
 ) -> RestorationReport:

@@ -8,6 +8,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.chain.watch import PredictionWatch
+from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -28,12 +29,12 @@ class SolveOptions:
     * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`.
     """
 
-    form: str | LinearDenoiser = "gaussian"
-    solver: str | Solver[Any] = "anderson-triangular"
+    form: str | LinearDenoiser = FORM
+    solver: str | Solver[Any] = SOLVER
     start: str | torch.Tensor = "gaussian"
     gaussian: GaussianPrior | None = None
     max_sweeps: int | None = None
-    tolerance: float = 1e-3
+    tolerance: float = TOLERANCE
     pixel_tolerance: float | None = None
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
@@ -77,12 +78,12 @@ def restore_sequential(chain: RestorationChain, *, show_progress: bool = False) 
 def restore_parallel(
     chain: RestorationChain,
     *,
-    form: str | LinearDenoiser = "gaussian",
-    solver: str | Solver[Any] = "anderson-triangular",
+    form: str | LinearDenoiser = FORM,
+    solver: str | Solver[Any] = SOLVER,
     start: str | torch.Tensor = "gaussian",
     gaussian: GaussianPrior | None = None,
     max_sweeps: int | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
     pixel_tolerance: float | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,
