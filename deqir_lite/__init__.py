@@ -1,12 +1,13 @@
 """Deep equilibrium diffusion restoration with parallel sampling."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from deqir_lite.torchvision_repair import repair_torchvision
 
 if TYPE_CHECKING:
-    from deqir_lite._public import *
+    from deqir_lite._public import *  # noqa: F403 (it has an __all__)
 
 __version__ = "0.1.0"
 
@@ -14,15 +15,14 @@ repair_torchvision()  # for deepinv and diffusers, whoever imports them after th
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, or a module below; torch is imported with the first of them, so that the
+    """A public name, or a module below. Torch is imported with the first of the names, so that the
     command shows its help without."""
     if name.startswith("__") and name != "__all__":
         raise AttributeError(f"module 'deqir_lite' has no attribute {name!r}")
-    public = import_module("deqir_lite._public")
-    if name in globals():  # a module, which has been imported with it
-        return globals()[name]
+    if find_spec(f"deqir_lite.{name}") is not None:
+        return import_module(f"deqir_lite.{name}")
     try:
-        return getattr(public, name)
+        return getattr(import_module("deqir_lite._public"), name)
     except AttributeError:
         raise AttributeError(f"module 'deqir_lite' has no attribute {name!r}") from None
 

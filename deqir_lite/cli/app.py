@@ -1,4 +1,4 @@
-"""What all commands share: the application, one-line errors, devices."""
+"""What all commands share: the application, errors in one line, checks."""
 
 import functools
 import io
@@ -6,43 +6,40 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from torch import Tensor
 
+import deqir_lite
 from deqir_lite._files import check_place
-from deqir_lite.bundled import mask_names, mask_path
-from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
-from deqir_lite.memory import is_out_of_memory
-from deqir_lite.operators.mask_files import HOLES, MaskFile, read_mask
-from deqir_lite.schedule import spacing_power
+from deqir_lite.cli.help import group, show_help_alone
 
-app = typer.Typer(
-    help="Restore photos with a diffusion model, all timesteps at once.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = group("Restore photos with a diffusion model.")
 
 
-def option(panel: str | None, help: str, *flags: str) -> Any:
-    """An option with its help, in one of the panels of a command where that has some."""
-    return typer.Option(*flags, help=help, rich_help_panel=panel)
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"deqir-lite {deqir_lite.__version__}")
+        raise typer.Exit
 
 
-MaxPixels = Annotated[
-    int | None, option("Photo", "Most pixels that a picture may have. Default 179 million.")
-]
-Hole = Annotated[str, option("Photo", f"What is lost in --mask: {', '.join(HOLES)}.")]
+@app.callback(invoke_without_command=True)
+def main(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Restore photos with a diffusion model.
 
-
-def names(known: Iterable[str]) -> str:
-    """Known names for a help text."""
-    return ", ".join(known)
+    \b
+    deqir-lite restore scan.png --mask scratches.png   fill what the mask marks
+    deqir-lite restore small.jpg --upscale 2           twice the size
+    deqir-lite demo                                    degrade a photo, restore it
+    """
+    show_help_alone(ctx)
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,11 +53,15 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             with warnings.catch_warnings():
                 warnings.showwarning = _print_warning
                 return command(*args, **kwargs)
+        except BrokenPipeError:  # nobody reads on: no error of this command
+            raise
         except (ValueError, OSError) as error:
-            reason = _one_line(error) or type(error).__name__
+            reason = one_line(error) or type(error).__name__
             typer.echo(f"error: {reason}", err=True)
             raise typer.Exit(2) from error
         except (MemoryError, RuntimeError) as error:
+            from deqir_lite.memory import is_out_of_memory
+
             if not is_out_of_memory(error):
                 raise
             typer.echo("error: out of memory; work on a smaller size or a smaller batch", err=True)
@@ -74,15 +75,18 @@ def _print_warning(
 ) -> None:
     """What this package warns of; the advice of libraries to their callers is not for users."""
     if Path(filename).is_relative_to(Path(__file__).parents[1]):
-        typer.echo(f"warning: {_one_line(message)}", err=True)
+        typer.echo(f"warning: {one_line(message)}", err=True)
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
+    """A message without line breaks."""
     return " ".join(str(message).split())
 
 
 def check_timesteps(timesteps: int, longest: int) -> None:
     """Refuse a chain of no step, or of more steps than the schedule of the prior has."""
+    from deqir_lite.checks import check_integer
+
     check_integer("timesteps", timesteps, 1)
     if timesteps > longest:
         raise ValueError(
@@ -101,6 +105,8 @@ def read_spacing(text: str) -> str | float:
 
     Raises ValueError for what is neither.
     """
+    from deqir_lite.schedule import spacing_power
+
     try:
         spacing: str | float = float(text)
     except ValueError:
@@ -139,40 +145,3 @@ def check_folder(name: str, path: Path) -> None:
             if not place.is_dir():
                 raise NotADirectoryError(f"{name}: {str(place)!r} is a file; expected a folder")
             return
-
-
-def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
-    """Refuse, before the work, what could not be written or would overwrite the photo."""
-    check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
-    taken = {photo.resolve(): "the photo"}
-    for path in files:
-        name = "report" if path is report else "out"
-        check_writable(name, path)
-        if path.resolve() in taken:
-            raise ValueError(f"{name}: {str(path)!r} is {taken[path.resolve()]}; take another name")
-        taken[path.resolve()] = "another output of this command"
-
-
-def read_inputs(
-    photo: Path,
-    mask: str | None,
-    size: int | None,
-    hole: str,
-    max_pixels: int | None,
-    measured: bool,
-) -> tuple[Tensor, MaskFile | None]:
-    """A photo (1, 3, H, W) and its mask: a bundled one by name, which fits any photo, or a file.
-
-    A mask has the size of the restored photo, so that of a measurement is not checked here.
-    """
-    check_choice("hole", hole, HOLES)
-    if max_pixels is not None:
-        check_integer("max-pixels", max_pixels, 1)
-        allow_pixels(max_pixels)
-    picture = read_photo(photo, size=size)
-    if mask is None:
-        return picture.on_white(), None
-    if mask in mask_names():
-        return picture.on_white(), read_mask(mask_path(mask), size=size, hole=hole)
-    frame = None if measured else picture.frame
-    return picture.on_white(), read_mask(mask, size=size, frame=frame, hole=hole)

@@ -63,7 +63,7 @@ class DamagedPhoto(LinearOperator):
         self.photo_size = (size[0] * factor, size[1] * factor)
         margins = (0, 0) if self._blur is None else tuple(self._blur.kernel.shape)
         self._margins = tuple(n // 2 for n in margins)
-        self._images = self.photo_size
+        self._images: Size = self.photo_size
         if self._blur is not None:
             wanted = [n + 2 * m for n, m in zip(self.photo_size, self._margins, strict=True)]
             self._images = tuple(-(-n // multiple) * multiple for n in wanted)
@@ -119,7 +119,9 @@ class DamagedPhoto(LinearOperator):
         check_exact_size(name, size, self._images)
 
     def __repr__(self) -> str:
-        parts = [] if self._blur is None else [f"taps={'x'.join(map(str, self._blur.kernel.shape))}"]
+        parts = (
+            [] if self._blur is None else [f"taps={'x'.join(map(str, self._blur.kernel.shape))}"]
+        )
         parts += [f"factor={self.factor}"] if self.factor > 1 else []
         parts += ["grey"] if self.grey else []
         parts += [] if self._holes is None else [self._holes._mask_repr()]

@@ -67,6 +67,12 @@ class RestorationReport:
         found["after"] = self.samples[:: self.each]
         return found | ({"mean": self.restored} if self.each > 1 else {})
 
+    def distance_to_simple(self) -> float:
+        """How far the restored photo is from the simple answer: the root of the mean square, in
+        units of [-1, 1]."""
+        simple = self.simple[1].clamp(-1, 1).cpu()
+        return float((self.restored - simple).square().mean().sqrt())
+
     def _photo(self, images: Tensor) -> Tensor:
         return images[..., *self.problem.crop]
 
