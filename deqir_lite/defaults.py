@@ -1,6 +1,6 @@
 """What is taken where nothing is said: the same in the library and in the command.
 
-Nothing of torch is imported here, so that the command can show these without waiting for it. The chain's
+Torch is not imported here, so that the command can show these without waiting for it. The chain's
 own settings are in :mod:`deqir_lite.chain.presets`.
 """
 
