@@ -110,9 +110,9 @@ def test_every_task(demo, folder, photo, task):
             f"{numbers[f'{name}_{image}']:.{digits}f}{unit}"
             for image in ("before", "simple", "after")
         )
+        named = numbers["simple"].replace("⁺", "+")
         assert (
-            f"{name.upper()}  pseudo-inverse {before}, {numbers['simple'].replace('⁺', '+')} {simple}, "
-            f"restored {after}\n"
+            f"{name.upper()}  pseudo-inverse {before}, {named} {simple}, restored {after}\n"
         ) in result.stdout
     below = numbers["psnr_after"] < numbers["psnr_simple"]
     assert ("The sample has a lower PSNR than" in result.stdout) is below

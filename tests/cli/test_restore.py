@@ -77,14 +77,15 @@ def test_the_hole_may_be_white(restore, folder, photo, holes, tmp_path):
 @pytest.mark.parametrize("factor", [2, 3, 5])
 def test_any_factor(restore, folder, photo, tmp_path, factor):
     """What is enlarged and made small again is the photo that was given."""
-    odd = save_image(tmp_path / "odd.png", load_photo(photo)[..., :13, :18])
+    mild = 0.6 * load_photo(photo)[..., :13, :18]  # so that nothing is clamped
+    odd = save_image(tmp_path / "odd.png", mild)
     result = restore("--upscale", factor, "--report", folder / "report.json", photo=odd)
     assert result.exit_code == 0, result.output
     large = load_photo(folder / "out.png")
     assert large.shape == (1, 3, 13 * factor, 18 * factor)
     assert f"18x13 -> {18 * factor}x{13 * factor}, upscale {factor}\n" in result.stdout
     small = BicubicDownsampling(factor).A(large)
-    assert (small - load_photo(odd)).abs().max() < 3 / 127.5
+    assert (small - load_photo(odd)).abs().max() < 2 / 127.5
     numbers = json.loads((folder / "report.json").read_text())
     assert (numbers["size"], numbers["restored_size"]) == ([13, 18], [13 * factor, 18 * factor])
     assert not any(name.startswith(("psnr", "ssim")) for name in numbers)
