@@ -496,10 +496,6 @@ def test_a_pipe_as_a_photo(refuses, no_work, tmp_path):
     refuses(photo=tmp_path / "pipe.png", message="is a named pipe; expected a photo in a regular")
 
 
-def test_a_mask_of_another_size(refuses):
-    refuses("--mask", "box", message="expected 256x256, the size of the mask")
-
-
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n garbage", "cut"])
 def test_corrupt_photos(refuses, no_work, photo, tmp_path, content):
     broken = tmp_path / "broken.png"
