@@ -64,7 +64,7 @@ def bent_file(tmp_path):
 
 
 def pixels(path):
-    return np.asarray(Image.open(path)).astype(int)
+    return np.asarray(Image.open(path).convert("RGB")).astype(int)
 
 
 # --- what it does ---
