@@ -1,59 +1,31 @@
 """Deep equilibrium diffusion restoration with parallel sampling."""
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
 from deqir_lite._torchvision import prepare_torchvision
-from deqir_lite.baselines import gaussian_mean, simple_answer
-from deqir_lite.bundled import load_bundled_photo, photo_names
-from deqir_lite.certificate import Certificate
-from deqir_lite.chain import PAPER, PICTURE, RestorationChain, make_chain
-from deqir_lite.images import load_photo, save_image
-from deqir_lite.inversion import optimize_initial_noise, solve_implicit
-from deqir_lite.metrics import lpips, measurement_consistency, psnr, ssim
-from deqir_lite.operators import TASKS, LinearOperator, make_task
-from deqir_lite.priors import GaussianMixturePrior, GaussianPrior, ModelPrior
-from deqir_lite.priors.load import load_gaussian, load_prior
-from deqir_lite.restoration import (
-    SolveOptions,
-    estimate_sigma_y,
-    restore_parallel,
-    restore_sequential,
-)
-from deqir_lite.solvers import Anderson, Picard, Solution
+
+if TYPE_CHECKING:
+    from deqir_lite._public import *  # noqa: F403 (it has an __all__)
 
 __version__ = "0.1.0"
 
 prepare_torchvision()  # for deepinv, diffusers and lpips, whoever imports them
 
-__all__ = [
-    "PAPER",
-    "PICTURE",
-    "TASKS",
-    "Anderson",
-    "Certificate",
-    "GaussianMixturePrior",
-    "GaussianPrior",
-    "LinearOperator",
-    "ModelPrior",
-    "Picard",
-    "RestorationChain",
-    "Solution",
-    "SolveOptions",
-    "estimate_sigma_y",
-    "gaussian_mean",
-    "load_bundled_photo",
-    "load_gaussian",
-    "load_photo",
-    "load_prior",
-    "lpips",
-    "make_chain",
-    "make_task",
-    "measurement_consistency",
-    "optimize_initial_noise",
-    "photo_names",
-    "psnr",
-    "restore_parallel",
-    "restore_sequential",
-    "save_image",
-    "simple_answer",
-    "solve_implicit",
-    "ssim",
-]
+
+def __getattr__(name: str) -> Any:
+    """A public name, or a module below. Torch is imported with the first of the names, so that the
+    command shows its help without."""
+    if name.startswith("__") and name != "__all__":
+        raise AttributeError(f"module 'deqir_lite' has no attribute {name!r}")
+    if find_spec(f"deqir_lite.{name}") is not None:
+        return import_module(f"deqir_lite.{name}")
+    try:
+        return getattr(import_module("deqir_lite._public"), name)
+    except AttributeError:
+        raise AttributeError(f"module 'deqir_lite' has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *import_module("deqir_lite._public").__all__})

@@ -18,6 +18,7 @@ from deqir_lite.linear_map import rounded
 from deqir_lite.operators import (
     AveragePooling,
     BicubicDownsampling,
+    DamagedPhoto,
     FFTBlur,
     Grayscale,
     Inpainting,
@@ -62,6 +63,8 @@ def baselines_of(operator: LinearOperator) -> list[Baseline]:
 
     Holes can also be filled linearly or with the nearest pixel.
     """
+    if isinstance(operator, DamagedPhoto):
+        return _of_damage(operator)
     for kind, baselines in _BASELINES:
         if isinstance(operator, kind):
             return list(baselines)
@@ -180,6 +183,24 @@ def _filled_and_enlarged(
     share = match_batch(F.avg_pool2d(operator.mask, operator.factor).to(y), y)
     mean = y / share.where(share > 0, 1)
     return bicubic(fill(mean, share), operator.factor).expand(-1, 3, -1, -1)
+
+
+def _of_damage(operator: DamagedPhoto) -> list[Baseline]:
+    """Holes filled and pixels interpolated; blur and lost colours stay as they are."""
+    fills = {"biharm.": biharmonic, "linear": linear, "nearest": nearest}
+    enlarged = ["bicubic"] if operator.factor > 1 else []
+
+    def restored(fill: Callable[[Tensor, Tensor], Tensor], operator: Any, y: Tensor) -> Tensor:
+        filled = y if operator.mask is None else fill(y, operator.mask)
+        large = bicubic(filled, operator.factor) if operator.factor > 1 else filled
+        return large.expand(-1, 3, -1, -1)
+
+    if operator.mask is None:
+        fills = {"": nearest}
+    return [
+        Baseline(", ".join([name, *enlarged] if name else enlarged) or "y", partial(restored, fill))
+        for name, fill in fills.items()
+    ]
 
 
 def _pinv(operator: Any, y: Tensor) -> Tensor:

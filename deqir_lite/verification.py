@@ -19,6 +19,12 @@ from tqdm.auto import tqdm
 
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_deviation, check_interval
+from deqir_lite.defaults import (
+    VERIFIED_METHOD,
+    VERIFIED_NOISE,
+    VERIFIED_SIZE,
+    VERIFIED_STEPS,
+)
 from deqir_lite.methods import WeightedConsistency, find_method
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
@@ -111,10 +117,10 @@ def verify(
     etas: Sequence[float] = ETAS,
     forms: Sequence[str] = VERIFIED_FORMS,
     solvers: Sequence[str] = SOLVERS,
-    method: str = "ddnm",
-    sigma_y: float = 0.0,
-    num_steps: int = 20,
-    size: int = 16,
+    method: str = VERIFIED_METHOD,
+    sigma_y: float = VERIFIED_NOISE,
+    num_steps: int = VERIFIED_STEPS,
+    size: int = VERIFIED_SIZE,
     show_progress: bool = False,
 ) -> list[Comparison]:
     """Compare parallel with sequential sampling for every combination; one entry for each.

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from deqir_lite.bundled import load_bundled_photo
-from deqir_lite.operators import TASKS, Inpainting, make_task
+from deqir_lite.operators import TASKS, Inpainting, make_task, random_mask
 from deqir_lite.operators.dense import MatrixOperator
-from deqir_lite.restoration import estimate_sigma_y, pose_problem
+from deqir_lite.restoration import Damage, estimate_sigma_y, pose_damaged, pose_problem
 
 SIZE = (64, 64)
 GREY = ("colorization", "old-photo", "old-photo-sr2")
@@ -87,7 +87,7 @@ def test_measurements_that_tell_nothing():
 
 
 def test_a_problem_takes_the_estimate(photos):
-    problem = pose_problem(photos, "inpaint-random", measured=True, sigma_y="auto")
+    problem = pose_damaged(photos, Damage(mask=random_mask(SIZE)), sigma_y="auto")
     expected = estimate_sigma_y(problem.operator, photos)
     torch.testing.assert_close(problem.levels, expected)
     problem = pose_problem(photos, "inpaint-random", sigma_y="auto")
@@ -113,15 +113,13 @@ def test_noise_levels_that_a_problem_refuses(photos, sigma_y):
 
 
 def test_a_noisy_measurement_given_as_exact_is_remarked_on(photos, recwarn):
-    for task, level, said in (
-        *(("inpaint-random", 0.1, 1), ("inpaint-random", 0.0, 0)),
-        *(("colorization", 0.3, 1), ("colorization", 0.0, 0)),
-    ):
+    holes, grey = Damage(mask=random_mask(SIZE)), Damage(colorize=True)
+    for damage, level, said in ((holes, 0.1, 1), (holes, 0.0, 0), (grey, 0.3, 1), (grey, 0.0, 0)):
         y = noisy(make_task("inpaint-random", SIZE), photos, level)
-        y = y if task == "inpaint-random" else photos + level * torch.randn_like(photos[:, :1])
+        y = y if damage is holes else photos + level * torch.randn_like(photos[:, :1])
         recwarn.clear()
-        pose_problem(y, task, measured=True)
-        assert sum("y is given as exact, but looks as" in str(w.message) for w in recwarn) == said
+        pose_damaged(y, damage)
+        assert sum("is taken as exact, but looks as" in str(w.message) for w in recwarn) == said
     recwarn.clear()
-    pose_problem(y, task, measured=True, sigma_y=0.1)
+    pose_damaged(y, grey, sigma_y=0.1)
     assert not recwarn

@@ -18,6 +18,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import deqir_lite
+from deqir_lite import load_bundled_photo, save_image
 from deqir_lite._files import replacing
 from deqir_lite.priors.files import PICTURES_FILE, STATE_FILE, WEIGHTS_FILE
 
@@ -317,9 +318,18 @@ def test_git_leaves_unfinished_files_out(small_tree):
 def test_the_course_is_made_without_a_checkout(wheel, tmp_path):
     wheel.extractall(tmp_path / "site")
     code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import runpy; "
-    code += "runpy.run_module('deqir_lite.teach', run_name='__main__')"
+    code += "runpy.run_module('deqir_lite', run_name='__main__')"
     for command in ("student", "slides"):
-        arguments = [sys.executable, "-c", code, command, str(tmp_path / command), "-c", "3"]
+        arguments = [
+            sys.executable,
+            "-c",
+            code,
+            "teach",
+            command,
+            str(tmp_path / command),
+            "-c",
+            "3",
+        ]
         subprocess.run(arguments, check=True, cwd=tmp_path, capture_output=True)
     assert json.loads((tmp_path / "student" / "03-ddim-restoration.ipynb").read_text())["cells"]
     assert (tmp_path / "slides" / "assets" / "reveal" / "dist" / "reveal.js").is_file()
@@ -371,16 +381,12 @@ def test_the_installed_wheel_restores_a_photo_in_an_empty_folder(wheel_file, tmp
     (site / "no_network.py").write_text(NO_NETWORK)
     (site / "tests.pth").write_text("\n".join([*folders, "import no_network\n"]))
     empty.mkdir()
-    shutil.copy(ROOT / "data" / "photos" / "cat.png", empty / "mine.png")
-    command = [str(environment / "bin" / "deqir-lite"), "restore", "mine.png", "-o", "out.png"]
-    command += ["--size", "32", "--timesteps", "3"]
+    save_image(empty / "mine.png", load_bundled_photo("cat", size=32))
+    command = [str(environment / "bin" / "deqir-lite"), "restore", "mine.png", "--upscale", "2"]
+    command += ["--timesteps", "3", "--sampler", "sequential"]
     done = subprocess.run(command, cwd=empty, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in empty.iterdir()} == {
-        "mine.png",
-        "out.png",
-        "out-side-by-side.png",
-    }
+    assert {path.name for path in empty.iterdir()} == {"mine.png", "mine-restored.png"}
     *used, refused = (site / "no_network.py.log").read_text().splitlines()
     assert refused == "no network"
     assert used

@@ -24,7 +24,7 @@ def row(task: str, mask: torch.Tensor | None, photo: torch.Tensor, prior: Prior)
     """Measured, the simple answer, one restoration both ways, the mean of four, the photo."""
     problem = pose_problem(photo, task, mask=mask)
     by_step = restore_problem(problem, prior, sampler="sequential")
-    at_once = restore_problem(problem, prior)
+    at_once = restore_problem(problem, prior, sampler="parallel")
     others = restore_problem(problem, prior, seed=1, samples=SAMPLES - 1, sampler="sequential")
     samples = torch.cat([by_step.samples, others.samples])
     name, simple = by_step.simple

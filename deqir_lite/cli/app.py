@@ -1,55 +1,48 @@
-"""What all commands share: the application, one-line errors, devices."""
+"""What all commands share: the application, errors in one line, checks."""
 
 import functools
 import io
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from torch import Tensor
 
+import deqir_lite
 from deqir_lite._interrupts import describe, exit_code, stopping_signals
-from deqir_lite._outputs import check_output, same_file
-from deqir_lite.bundled import mask_names, mask_path
-from deqir_lite.checks import check_choice, check_integer
-from deqir_lite.images import PICTURE_ENDINGS, allow_pixels, read_photo
-from deqir_lite.memory import available_memory, in_gigabytes, is_out_of_memory
-from deqir_lite.operators.mask_files import HOLES, MaskFile, read_mask
-from deqir_lite.schedule import spacing_power
+from deqir_lite.cli.help import group, show_help_alone
 
-app = typer.Typer(
-    help="Restore photos with a diffusion model, all timesteps at once.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
+app = group("Restore photos with a diffusion model.")
 
 
-def option(panel: str | None, help: str, *flags: str) -> Any:
-    """An option with its help, in one of the panels of a command where that has some."""
-    return typer.Option(*flags, help=help, rich_help_panel=panel)
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"deqir-lite {deqir_lite.__version__}")
+        raise typer.Exit
 
 
-MaxPixels = Annotated[
-    int | None, option("Photo", "Most pixels that a picture may have. Default 179 million.")
-]
-Hole = Annotated[str, option("Photo", f"What is lost in --mask: {', '.join(HOLES)}.")]
+@app.callback(invoke_without_command=True)
+def main(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Restore photos with a diffusion model.
 
-
-def names(known: Iterable[str]) -> str:
-    """Known names for a help text."""
-    return ", ".join(known)
+    \b
+    deqir-lite restore scan.png --mask scratches.png   fill what the mask marks
+    deqir-lite restore small.jpg --upscale 2           twice the size
+    deqir-lite demo                                    degrade a photo, restore it
+    """
+    show_help_alone(ctx)
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn a bad argument or a missing file into one line on standard error and exit code 2.
-
-    Ctrl-C, SIGTERM and SIGHUP end the command in one line, too, with the exit codes 130, 143, 129.
-    """
+    """Turn a bad argument or a missing file into one line on standard error and exit code 2."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -62,11 +55,15 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         except KeyboardInterrupt as error:
             typer.echo(f"stopped by {describe(error)}", err=True)
             raise typer.Exit(exit_code(error)) from error
+        except BrokenPipeError:  # nobody reads on: no error of this command
+            raise
         except (ValueError, OSError) as error:
-            reason = _one_line(error) or type(error).__name__
+            reason = one_line(error) or type(error).__name__
             typer.echo(f"error: {reason}", err=True)
             raise typer.Exit(2) from error
         except (MemoryError, RuntimeError) as error:
+            from deqir_lite.memory import available_memory, in_gigabytes, is_out_of_memory
+
             if not is_out_of_memory(error):
                 raise
             free = available_memory()
@@ -84,15 +81,18 @@ def _print_warning(
 ) -> None:
     """What this package warns of; the advice of libraries to their callers is not for users."""
     if Path(filename).is_relative_to(Path(__file__).parents[1]):
-        typer.echo(f"warning: {_one_line(message)}", err=True)
+        typer.echo(f"warning: {one_line(message)}", err=True)
 
 
-def _one_line(message: object) -> str:
+def one_line(message: object) -> str:
+    """A message without line breaks."""
     return " ".join(str(message).split())
 
 
 def check_timesteps(timesteps: int, longest: int) -> None:
     """Refuse a chain of no step, or of more steps than the schedule of the prior has."""
+    from deqir_lite.checks import check_integer
+
     check_integer("timesteps", timesteps, 1)
     if timesteps > longest:
         raise ValueError(
@@ -111,6 +111,8 @@ def read_spacing(text: str) -> str | float:
 
     Raises ValueError for what is neither.
     """
+    from deqir_lite.schedule import spacing_power
+
     try:
         spacing: str | float = float(text)
     except ValueError:
@@ -133,41 +135,3 @@ def read_deviation(text: str) -> float | Literal["auto"]:
     if not 0 <= level < math.inf:
         raise ValueError(f"sigma-y: got {text!r}; expected a finite number >= 0, or auto")
     return level
-
-
-def check_outputs(photo: Path, files: list[Path], report: Path | None) -> None:
-    """Refuse, before the work, what could not be written or would overwrite the photo."""
-    check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
-    taken = {photo: "the photo"}
-    for path in files:
-        name = "report" if path is report else "out"
-        check_output(name, path)
-        for other, what in taken.items():
-            if same_file(path, other):
-                raise ValueError(f"{name}: {str(path)!r} is {what}; take another name")
-        taken[path] = "another output of this command"
-
-
-def read_inputs(
-    photo: Path,
-    mask: str | None,
-    size: int | None,
-    hole: str,
-    max_pixels: int | None,
-    measured: bool,
-) -> tuple[Tensor, MaskFile | None]:
-    """A photo (1, 3, H, W) and its mask: a bundled one by name, which fits any photo, or a file.
-
-    A mask has the size of the restored photo, so that of a measurement is not checked here.
-    """
-    check_choice("hole", hole, HOLES)
-    if max_pixels is not None:
-        check_integer("max-pixels", max_pixels, 1)
-        allow_pixels(max_pixels)
-    picture = read_photo(photo, size=size)
-    if mask is None:
-        return picture.on_white(), None
-    if mask in mask_names():
-        return picture.on_white(), read_mask(mask_path(mask), size=size, hole=hole)
-    frame = None if measured else picture.frame
-    return picture.on_white(), read_mask(mask, size=size, frame=frame, hole=hole)

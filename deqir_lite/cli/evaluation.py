@@ -1,125 +1,82 @@
 """``deqir-lite study evaluation``."""
 
-import functools
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from deqir_lite import defaults
+from deqir_lite.cli import options as o
+from deqir_lite.cli.app import one_line_errors
+from deqir_lite.cli.help import option
 
-from deqir_lite._files import write_atomically
-from deqir_lite._interrupts import postponed_interrupt
-from deqir_lite._outputs import check_folder, only_process, same_file
-from deqir_lite.bundled import data_path
-from deqir_lite.checks import check_choice, check_integer, check_interval
-from deqir_lite.cli.app import check_timesteps, one_line_errors, option, read_spacing
-from deqir_lite.cli.restore import DTYPES
-from deqir_lite.device import choose_device, fast_in_bfloat16
-from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.operators import TASKS, make_task
-from deqir_lite.priors.base import Prior
-from deqir_lite.priors.files import (
-    CARD_FILE,
-    FIGURE_FILE,
-    LOG_FILE,
-    PAGE_FILE,
-    PICTURES_FILE,
-    RESULTS_FILE,
-)
-from deqir_lite.priors.identity import prior_digest
-from deqir_lite.priors.load import load_prior, prior_folder
-from deqir_lite.schedule import SPACINGS, spacing_power
-from deqir_lite.studies.evaluation.goals import GOAL_SIZE
-from deqir_lite.studies.evaluation.photos import find_photos
-from deqir_lite.studies.evaluation.pictures import Pictures
-from deqir_lite.studies.evaluation.report import PAGE_START, page, terminal_report
-from deqir_lite.studies.evaluation.results import Results
-from deqir_lite.studies.evaluation.run import Evaluation
-from deqir_lite.studies.evaluation.settings import (
-    ETA,
-    MASK_SEED,
-    SEEDS,
-    SHORT,
-    SIZES,
-    SPACING,
-    TIMESTEPS,
-    Setting,
-    plan,
-)
-
-BATCHES = {"cuda": 32, "mps": 8, "cpu": 8}
-"""On a processor larger batches are not faster."""
-
-
-_option = functools.partial(option, None)
+_WHAT, _CHAINS, _HOW = "What is judged", "Chains", "How"
 
 
 @one_line_errors
 def evaluation(
-    prior: Annotated[
-        str, _option("photo64, gaussian, or a folder or hub id as for restore.")
-    ] = "photo64",
-    label: Annotated[
-        int | None, _option("The class, for a network that is class-conditional.")
-    ] = None,
+    prior: o.Prior = defaults.PRIOR,
+    label: o.Label = None,
     photos: Annotated[
-        Path | None, _option("Folder of photos that were not trained on. Default: the bundled.")
+        Path | None,
+        option(_WHAT, "Folder of photos not trained on; the bundled.", metavar="DIR"),
     ] = None,
+    tasks: Annotated[
+        str | None, option(_WHAT, "Tasks, separated by commas; all.", metavar="NAMES")
+    ] = None,
+    sizes: Annotated[
+        str, option(_WHAT, "Sides in pixels, separated by commas.", metavar="N,...")
+    ] = defaults.commas(defaults.EVALUATED_SIZES),
     out: Annotated[
         Path | None,
-        _option(
-            "Folder for evaluation.json, .md and .png. Default: the prior's folder where it is "
-            "one, else ./evaluation. A run goes on where an earlier one in this folder stopped, "
-            "and draws the picture again where it is missing."
+        option(
+            _HOW,
+            "Folder for evaluation.json, .md and .png: the prior's, or ./evaluation. What is "
+            "there is gone on with.",
+            metavar="DIR",
         ),
     ] = None,
-    tasks: Annotated[str, _option("Tasks, separated by commas.")] = ",".join(TASKS),
-    sizes: Annotated[str, _option("Sides in pixels, separated by commas.")] = ",".join(
-        map(str, SIZES)
-    ),
-    timesteps: Annotated[str, _option("T, separated by commas.")] = ",".join(map(str, TIMESTEPS)),
+    timesteps: Annotated[
+        str, option(_CHAINS, "T, separated by commas.", metavar="N,...")
+    ] = defaults.commas(defaults.EVALUATED_STEPS),
+    eta: Annotated[
+        str, option(_CHAINS, "Shares of fresh noise, 0 to 1, separated by commas.", metavar="X,...")
+    ] = defaults.EVALUATED_ETA,
+    spacing: Annotated[
+        str, option(_CHAINS, f"{o.SPACINGS}, or an exponent >= 1.", metavar="NAME")
+    ] = defaults.EVALUATED_SPACING,
     seeds: Annotated[
         int,
-        _option(
-            f"Samples of each photo: seeds 0, 1, ... Chains of {SHORT} steps and more, and photos "
-            f"of more than {GOAL_SIZE} pixels, are sampled once, but for the tasks with a goal of "
-            "their own at this size."
+        option(
+            _CHAINS,
+            "Samples of each photo: seeds 0, 1, ... Long chains and large photos are sampled once, "
+            "but where a task has a goal of its own.",
+            metavar="N",
         ),
-    ] = SEEDS,
+    ] = defaults.EVALUATED_SEEDS,
     all_seeds: Annotated[
-        bool, _option("All seeds everywhere: best on a GPU.", "--all-seeds")
+        bool, option(_CHAINS, "All seeds everywhere: best on a GPU.", "--all-seeds")
     ] = False,
-    eta: Annotated[
-        str,
-        _option("Shares of fresh noise, 0 to 1, separated by commas."),
-    ] = f"{ETA:g}",
-    spacing: Annotated[
-        str,
-        _option(
-            f"Where the timesteps lie: {', '.join(SPACINGS)}, or the exponent >= 1 of their power "
-            "law."
-        ),
-    ] = str(SPACING),
-    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
+    device: o.Device = defaults.DEVICE,
     dtype: Annotated[
         str | None,
-        _option(
-            f"Inside the network: {', '.join(DTYPES)}. Default: bfloat16 where it is fast, on "
-            "GPUs and some processors, else float32."
+        option(
+            o.MACHINE,
+            f"Inside the network: {o.DTYPES}; bfloat16 where it is fast.",
+            metavar="NAME",
         ),
     ] = None,
     batch: Annotated[
         int | None,
-        _option("Images through the network at once. Default: 32 on cuda, else 8."),
+        option(o.MACHINE, "Images through the network at once; 32 on cuda, else 8.", metavar="N"),
     ] = None,
     budget: Annotated[
-        float | None, _option("Stop after so many minutes; the most important cells come first.")
+        float | None,
+        option(_HOW, "Stop after so many minutes; what matters most comes first.", metavar="X"),
     ] = None,
     references_only: Annotated[
-        bool, _option("Compute baselines and reference methods only.", "--references-only")
+        bool, option(_HOW, "Baselines and reference methods only.", "--references-only")
     ] = False,
     only_table: Annotated[
-        bool, _option("Write table and figure again from what is in OUT.", "--only-table")
+        bool, option(_HOW, "Table and figure again from what is in OUT.", "--only-table")
     ] = False,
 ) -> None:
     """Judge a prior by restoration: all tasks on photos, against simpler methods.
@@ -127,121 +84,7 @@ def evaluation(
     Prints a table; OUT receives evaluation.json, evaluation.md and evaluation.png. Stop it at
     any time, with Ctrl-C for example: the same command goes on.
     """
-    usual = prior_folder(prior) or Path("evaluation")
-    folder = out or usual
-    _check_out(folder)
-    if only_table:
-        with only_process("out", folder, folder=True):
-            _report(Results.load(folder), Pictures(folder))
-        return
-    place = choose_device(device)
-    dtype = dtype or ("bfloat16" if fast_in_bfloat16(place) else "float32")
-    check_choice("dtype", dtype, DTYPES)
-    check_integer("seeds", seeds, 1)
-    if batch is not None:
-        check_integer("batch", batch, 1)
-    if budget is not None:
-        check_interval("budget", budget, 0.0, float("inf"))
-    wanted = plan(
-        _each("tasks", tasks, str),
-        _each("sizes", sizes, int),
-        _each("timesteps", timesteps, int),
-        eta=_each("eta", eta, float),
-    )
-    power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
-    if photos is not None and same_file(folder, photos):
-        raise ValueError(f"out: {str(folder)!r} has the photos, to which the figure would count")
-    found = find_photos(photos or data_path("photos"), without=folder)
-    model = load_prior(prior, device=place, dtype=dtype, label=label)
-    _check_plan(wanted, model)
-    with only_process("out", folder, folder=True):
-        results = Results.resume(
-            folder,
-            {
-                "prior": prior_digest(model, prior),
-                "photos": {photo.name: photo.digest for photo in found},
-                "seeds": seeds,
-                "all_seeds": all_seeds,
-                "spacing": power,
-                "dtype": dtype,
-            },
-        )
-        results.context |= {
-            "prior": prior,
-            "label": None if label is None else str(label),
-            "photos": None if photos is None else str(photos),
-            "out": str(out) if out is not None and out.resolve() != usual.resolve() else None,
-        }
-        pictures = Pictures(folder)
-        size = batch or BATCHES[place.type]
-        work = Evaluation(model, found, results, pictures, batch=size, device=place)
-        stopped: KeyboardInterrupt | None = None
-        try:
-            complete = work.run(
-                wanted,
-                minutes=budget,
-                references_only=references_only,
-                show_progress=True,
-                draw=not (folder / FIGURE_FILE).is_file(),
-            )
-        except KeyboardInterrupt as error:
-            complete, stopped = False, error
-        with postponed_interrupt():
-            if results.references:
-                results.save()  # the context may be new where all numbers are known
-            _report(results, pictures)
-    if not complete:
-        typer.echo("stopped before the end: the same command goes on")
-    if stopped is not None:
-        raise stopped
+    options = dict(locals())
+    from deqir_lite.cli.evaluating import evaluate
 
-
-def _check_out(folder: Path) -> None:
-    """Refuse before the work a folder where files cannot be written, or are somebody else's."""
-    files = [RESULTS_FILE, PAGE_FILE, FIGURE_FILE, PICTURES_FILE]
-    card = [CARD_FILE] if (folder / LOG_FILE).is_file() else []
-    check_folder("out", folder, files=[*files, *card])
-    page = folder / PAGE_FILE
-    if page.exists() and page.read_bytes()[: len(PAGE_START)] != PAGE_START.encode():
-        raise ValueError(f"out: {str(page)!r} is of another origin; take another folder or move it")
-
-
-def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
-    """The values of an option, separated by commas, without repetition."""
-    try:
-        values = list(dict.fromkeys(kind(part.strip()) for part in value.split(",")))
-    except ValueError:
-        raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
-    return values
-
-
-def _check_plan(wanted: list[Setting], prior: Prior) -> None:
-    """Refuse before the work what operators or schedule cannot take."""
-    for setting in wanted:
-        check_interval("eta", setting.eta, 0.0, 1.0)
-        check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
-    for task, side in {setting[:2]: None for setting in wanted}:
-        check_integer("sizes", side, SMALLEST_SIDE)
-        make_task(task, (side, side), seed=MASK_SEED)
-
-
-def _report(results: Results, pictures: Pictures) -> None:
-    """Print the table; write the page, the figure, and the model card of a trained prior."""
-    folder = results.folder
-    png = pictures.figure()
-    if png is not None:
-        write_atomically(folder / FIGURE_FILE, png, name="out")
-    # Without the pictures (they are not shipped) an earlier figure of these results stays.
-    figure = FIGURE_FILE if (folder / FIGURE_FILE).is_file() else None
-    write_atomically(
-        folder / PAGE_FILE, page(results, pictures, figure=figure).encode(), name="out"
-    )
-    if (folder / LOG_FILE).is_file():
-        from deqir_lite.training.card import write_card
-
-        try:
-            write_card(folder)
-        except ValueError as error:
-            typer.echo(f"model card left as it is: {error}", err=True)
-    typer.echo(terminal_report(results))
-    typer.echo(f"written to {folder}")
+    evaluate(**options)

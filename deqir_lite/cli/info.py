@@ -2,20 +2,22 @@
 
 import typer
 
-from deqir_lite.bundled import photo_names, prior_names
 from deqir_lite.cli.app import one_line_errors
-from deqir_lite.machine import machine, versions
-from deqir_lite.operators import TASKS
-from deqir_lite.priors.load import GAUSSIAN
 
 
 @one_line_errors
 def info() -> None:
-    """Versions, devices, tasks and bundled priors."""
+    """Versions, devices, tasks, bundled photos, masks and priors."""
+    from deqir_lite.bundled import mask_names, photo_names, prior_names
+    from deqir_lite.machine import machine, versions
+    from deqir_lite.operators import TASKS
+    from deqir_lite.priors.load import GAUSSIAN
+
     for name, value in (versions() | machine()).items():
         typer.echo(f"{name:<12} {value}")
     typer.echo(f"priors       {', '.join([*prior_names(), GAUSSIAN])}")
     typer.echo(f"photos       {', '.join(photo_names())}")
+    typer.echo(f"masks        {', '.join(mask_names())}")
     typer.echo("tasks")
     for name, task in TASKS.items():
         typer.echo(f"  {name:<19} {task.description}")

@@ -1,6 +1,6 @@
-"""What ``restore`` says: its numbers in a few lines, a sheet of samples, help against memory."""
+"""What ``restore`` and ``demo`` say: their numbers in a few lines, and the sheet of samples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,27 +8,52 @@ import torch
 import typer
 from PIL import Image
 
-from deqir_lite.images import side_by_side
+from deqir_lite._files import printable
+from deqir_lite.images import save_image, side_by_side
 from deqir_lite.metrics import format_value
-from deqir_lite.operators.mask_files import MaskFile
 
 _IN_A_ROW = 8
 
 
-def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterable[Path]) -> None:
-    """What was gained, where the truth is known, what it took, and what lies where."""
-    samples, simple = numbers["samples"], numbers["simple"]
-    if not numbers["measured"]:
-        _print_quality(numbers, "psnr", ".2f", " dB")
-        _print_quality(numbers, "ssim", ".3f", "")
-        if samples == 1 and numbers["psnr_after"] < numbers["psnr_simple"]:
-            typer.echo(
-                f"The sample has a lower PSNR than {simple}, as it invents what nobody can know; "
-                "a mean of samples (--samples 8) lies nearer to the photo."
-            )
-    if samples > 1:
+def print_demo(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
+    """What was simulated, and how near to the photo the answers come."""
+    channels, *grid = numbers["measured"]
+    shape = size_text(grid) if len(grid) == 2 else f"{channels} values"
+    typer.echo(
+        f"simulated: {numbers['simulated']}; {numbers['photo']}, {size_text(numbers['size'])} -> "
+        f"{shape}{', grey' if channels == 1 and len(grid) == 2 else ''}, "
+        f"noise {numbers['sigma_y']:.3g}"
+    )
+    for remark in remarks:
+        typer.echo(remark)
+    _print_quality(numbers, "psnr", ".2f", " dB")
+    _print_quality(numbers, "ssim", ".3f", "")
+    if numbers["samples"] == 1 and numbers["psnr_after"] < numbers["psnr_simple"]:
         typer.echo(
-            f"standard deviation of the {samples} samples: white is "
+            f"The sample has a lower PSNR than {_simple(numbers)}, as it invents what nobody can "
+            "know; a mean of samples (--samples 8) lies nearer to the photo."
+        )
+
+
+def print_damage(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
+    """What was restored of what damage, and how much more that is than the simple answer."""
+    typer.echo(
+        f"{printable(numbers['photo'])}: {size_text(numbers['size'])} -> "
+        f"{size_text(numbers['restored_size'])}, {numbers['damage']}"
+    )
+    for remark in remarks:
+        typer.echo(remark)
+    typer.echo(
+        f"simple answer: {_simple(numbers)}, from which the restored photo differs by "
+        f"{numbers['differs_from_simple'] * 255 / 2:.1f} of 255 levels (RMS)"
+    )
+
+
+def print_work(numbers: dict[str, Any], files: Iterable[Path]) -> None:
+    """How it was done, what it took, and what lies where."""
+    if numbers["samples"] > 1:
+        typer.echo(
+            f"standard deviation of the {numbers['samples']} samples: white is "
             f"{numbers['deviation_white']:.1f} of 255 levels"
         )
     typer.echo(
@@ -43,9 +68,17 @@ def print_report(numbers: dict[str, Any], holes: MaskFile | None, files: Iterabl
         + ("" if numbers["converged"] else ", NOT converged")
     )
     typer.echo(numbers["plan"])
-    if holes is not None:
-        typer.echo(f"mask: {holes.describe()}")
     typer.echo("\n".join(map(str, files)))
+
+
+def size_text(size: Sequence[int]) -> str:
+    """(H, W) as WIDTHxHEIGHT."""
+    return f"{size[1]}x{size[0]}"
+
+
+def _simple(numbers: dict[str, Any]) -> str:
+    """Some terminals lack the sign."""
+    return numbers["simple"].replace("⁺", "+")
 
 
 def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
@@ -53,7 +86,7 @@ def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -
         return format_value(numbers[f"{name}_{image}"], spec=digits) + unit
 
     line = (
-        f"{name.upper()}  pseudo-inverse {shown('before')}, {numbers['simple']} {shown('simple')}, "
+        f"{name.upper()}  pseudo-inverse {shown('before')}, {_simple(numbers)} {shown('simple')}, "
         f"restored {shown('after')}"
     )
     if (samples := numbers["samples"]) > 1:
@@ -61,14 +94,24 @@ def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -
     typer.echo(line)
 
 
-def deviation_picture(samples: torch.Tensor) -> tuple[torch.Tensor, float]:
+def write_samples(samples: torch.Tensor, seed: int, files: Sequence[Path]) -> float:
+    """Write the sheet of samples (N, 3, H, W) and the picture of their deviation; what white is in
+    that, of 255 levels."""
+    deviation, white = _deviation_picture(samples)
+    sheet, picture = files
+    save_image(sheet, _sample_sheet(samples, seed))
+    save_image(picture, deviation)
+    return white
+
+
+def _deviation_picture(samples: torch.Tensor) -> tuple[torch.Tensor, float]:
     """The standard deviation of samples (N, 3, H, W) in grey, and what white is of 255 levels."""
     deviation = samples.var(dim=0).mean(dim=0, keepdim=True).sqrt()
     white = float(deviation.max())
     return 2 * deviation / (white or 1) - 1, white * 255 / 2
 
 
-def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
+def _sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
     """All samples (N, 3, H, W) over their seeds, which begin at ``seed``, 8 in a row."""
     labels = [f"seed {seed + k}" for k in range(len(samples))]
     rows = [
@@ -80,27 +123,3 @@ def sample_sheet(samples: torch.Tensor, seed: int) -> Image.Image:
     for k, row in enumerate(rows):
         sheet.paste(row, (0, k * height))
     return sheet
-
-
-def memory_advice(
-    picture: torch.Tensor,
-    timesteps: int | None,
-    samples: int,
-    measured: bool,
-    sampler: str,
-    max_batch: int | None,
-) -> str:
-    """What to say when memory runs out: the size of the work, and what makes it smaller."""
-    height, width = picture.shape[-2:]
-    helps = ["a smaller photo" if measured else f"a --size below {min(height, width)}"]
-    helps += (
-        ["--max-batch 1"] if (sampler != "sequential" or samples > 1) and max_batch != 1 else []
-    )
-    helps += ["fewer --samples"] if samples > 1 else []
-    helps += ["fewer --timesteps"] if timesteps != 1 else []
-    helps += ["--sampler sequential"] if sampler != "sequential" else []
-    return (
-        f"out of memory with {f'{samples} samples of ' if samples > 1 else ''}a photo of "
-        f"{width}x{height} pixels{f' and T = {timesteps}' if timesteps else ''}; "
-        f"less is needed with {', '.join(helps)}"
-    )

@@ -1,281 +1,169 @@
 """``deqir-lite restore``."""
 
-import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from PIL.Image import Image
-from torch import Tensor
 
-from deqir_lite._json import write_json
-from deqir_lite.bundled import mask_names
-from deqir_lite.chain import PRESETS
-from deqir_lite.checks import check_choice, check_integer, check_interval
-from deqir_lite.cli.app import (
-    Hole,
-    MaxPixels,
-    check_outputs,
-    check_seed,
-    check_timesteps,
-    names,
-    one_line_errors,
-    option,
-    read_deviation,
-    read_inputs,
-    read_spacing,
-)
-from deqir_lite.cli.report import deviation_picture, memory_advice, print_report, sample_sheet
-from deqir_lite.device import choose_device
-from deqir_lite.fixedpoint import FORMS
-from deqir_lite.images import PICTURE_ENDINGS, save_image, side_by_side
-from deqir_lite.memory import explaining_memory
-from deqir_lite.methods import METHODS
-from deqir_lite.operators import TASKS
-from deqir_lite.operators.mask_files import HOLES
-from deqir_lite.priors.load import load_prior
-from deqir_lite.restoration import (
-    SAMPLERS,
-    SolveOptions,
-    choose,
-    plan_restoration,
-    pose_problem,
-    restore_problem,
-)
-from deqir_lite.restoration.defaults import AUTO
-from deqir_lite.schedule import SPACINGS
-from deqir_lite.solvers import SOLVERS
+from deqir_lite import defaults
+from deqir_lite.cli import options as o
+from deqir_lite.cli.app import one_line, one_line_errors, read_deviation
+from deqir_lite.cli.help import option
+from deqir_lite.cli.outputs import Job, check_files, plan_outputs, shown
+from deqir_lite.cli.settings import Settings
 
-DTYPES = ("float32", "bfloat16", "float64")
-
-_PHOTO, _CHAIN, _SOLVER, _OUTPUT = "Photo", "Chain", "Solver (--sampler parallel)", "Output"
+if TYPE_CHECKING:
+    from deqir_lite.cli.inputs import Known
 
 
 @one_line_errors
 def restore(
-    photo: Annotated[
-        Path, typer.Argument(help="The photo, of 8 pixels a side at least.", readable=False)
+    photos: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Damaged photos, or folders of them.",
+            metavar="PHOTO...",
+            readable=False,
+            rich_help_panel=o.PHOTO,
+        ),
     ],
+    mask: Annotated[
+        str | None, option(o.PHOTO, f"Holes: a picture, or {o.MASKS}.", metavar="FILE")
+    ] = None,
+    hole: o.Hole = defaults.HOLE,
+    upscale: Annotated[
+        int | None, option(o.PHOTO, "PHOTO is N times too small.", metavar="N")
+    ] = None,
+    kernel: Annotated[
+        str | None,
+        option(o.PHOTO, f"Blur: a picture, .npy or text; or {o.KERNELS}.", metavar="FILE"),
+    ] = None,
+    colorize: Annotated[bool, option(o.PHOTO, "PHOTO has lost its colours.", "--colorize")] = False,
+    sigma_y: Annotated[
+        str | None,
+        option(o.PHOTO, "Noise where white - black = 2; auto: as found.", metavar="X|auto"),
+    ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         option(
-            _OUTPUT,
-            f"The restored picture, the mean of the samples ({names(PICTURE_ENDINGS)}).",
+            o.OUTPUT,
+            "File, or folder. Default beside it, PHOTO-restored.",
             "-o",
             "--out",
-        ),
-    ],
-    report: Annotated[Path | None, option(_OUTPUT, "Also write the numbers as JSON.")] = None,
-    task: Annotated[str, option(_PHOTO, f"The degradation: {names(TASKS)}.")] = "inpaint-random",
-    measured: Annotated[
-        bool,
-        option(
-            _PHOTO,
-            "PHOTO is degraded already: it is y itself, for sr4 for example the small picture. "
-            "Random masks are those of --mask-seed.",
-            "--measured",
-        ),
-    ] = False,
-    mask: Annotated[
-        str | None,
-        option(
-            _PHOTO,
-            "Own mask for an inpaint or old-photo task: a picture, as large as the photo; or "
-            f"{names(mask_names())}.",
+            metavar="OUT",
         ),
     ] = None,
-    hole: Hole = HOLES[0],
-    max_pixels: MaxPixels = None,
-    size: Annotated[
-        int | None,
-        option(_PHOTO, "Crop the photo to a square and resize it to this side first, in pixels."),
-    ] = None,
-    mask_seed: Annotated[int, option(_PHOTO, "Seed of random masks.")] = 0,
-    seed: Annotated[int, option(_CHAIN, "Seed of the chain's noise.")] = 0,
-    sampler: Annotated[
-        str,
-        option(
-            _CHAIN,
-            "parallel (all timesteps at once), sequential (step by step), or auto: parallel, but "
-            "sequential for large photos on a CPU, or where memory is short.",
-        ),
-    ] = AUTO,
-    method: Annotated[
-        str,
-        option(
-            _CHAIN,
-            f"How the measurement is used: {names(METHODS)}; auto takes what restores the task "
-            "best, and with a preset, ddnm for the paper's.",
-        ),
-    ] = AUTO,
-    sigma_y: Annotated[
-        str,
-        option(
-            _PHOTO,
-            "Noise in y, where a photo spans [-1, 1]; added unless --measured. auto: as much as "
-            "is found in y, and none is added.",
-        ),
-    ] = "0",
-    samples: Annotated[
-        int,
-        option(
-            _CHAIN,
-            "Restore the photo so many times at once, with noise of the seeds --seed and up: OUT "
-            "is the mean, beside it lie the samples and their standard deviation.",
-        ),
-    ] = 1,
-    preset: Annotated[
-        str | None,
-        option(
-            _CHAIN,
-            "Defaults of the next three, by default what suits the method: "
-            + names(
-                f"{name} (T = {chain['num_steps']}, eta = {chain['eta']:g}, {chain['spacing']})"
-                for name, chain in PRESETS.items()
-            ),
-        ),
-    ] = None,
-    timesteps: Annotated[int | None, option(_CHAIN, "T, the length of the chain.")] = None,
-    eta: Annotated[
-        float | None, option(_CHAIN, "Share of fresh noise in each step, 0 to 1.")
-    ] = None,
-    spacing: Annotated[
-        str | None,
-        option(
-            _CHAIN,
-            f"Of the timesteps: {names(SPACINGS)}, or an exponent >= 1 (the larger, the more "
-            "steps at low noise).",
-        ),
-    ] = None,
-    prior: Annotated[
-        str,
-        option(
-            _CHAIN,
-            "photo64, gaussian, a folder of train or fit-gaussian, a diffusers folder or hub id "
-            "(owner/name), or module:function or file.py:function of your own.",
-        ),
-    ] = "photo64",
-    label: Annotated[int | None, option(_CHAIN, "Of a class-conditional network: which.")] = None,
-    device: Annotated[str, option(_CHAIN, "auto, cpu, cuda or mps.")] = "auto",
-    dtype: Annotated[str, option(_CHAIN, f"Inside the network: {names(DTYPES)}.")] = "float32",
-    max_batch: Annotated[
-        int | None,
-        option(
-            _CHAIN,
-            "Images, or tiles of large ones, through the network at once. Default: as many as help "
-            "and fit into memory.",
-        ),
-    ] = None,
-    sweeps: Annotated[int | None, option(_SOLVER, "At most so many sweeps; default T.")] = None,
-    form: Annotated[str, option(_SOLVER, f"Linear model: {names(FORMS)}.")] = "gaussian",
-    solver: Annotated[str, option(_SOLVER, f"One of {names(SOLVERS)}.")] = "anderson-triangular",
-    tolerance: Annotated[
-        float, option(_SOLVER, "Largest relative residual of any state to stop at.")
-    ] = 1e-3,
+    samples: o.Samples = defaults.SAMPLES,
+    report: o.Report = None,
+    method: o.Method = defaults.METHOD,
+    preset: o.Preset = None,
+    timesteps: o.Timesteps = None,
+    eta: o.Eta = None,
+    spacing: o.Spacing = None,
+    sampler: o.Sampler = defaults.SAMPLER,
+    seed: o.Seed = defaults.SEED,
+    form: o.Form = defaults.FORM,
+    solver: o.Solver = defaults.SOLVER,
+    sweeps: o.Sweeps = None,
+    tolerance: o.Tolerance = defaults.TOLERANCE,
+    prior: o.Prior = defaults.PRIOR,
+    label: o.Label = None,
+    device: o.Device = defaults.DEVICE,
+    dtype: o.Dtype = defaults.DTYPE,
+    max_batch: o.MaxBatch = None,
+    max_pixels: o.MaxPixels = None,
 ) -> None:
-    """Degrade a photo and restore it, or restore one that is degraded already.
+    """Restore damaged photos, of whose damage you say what you know.
 
-    Writes the restored picture to OUT and OUT-side-by-side.png; with --samples also OUT-samples.png
-    and OUT-deviation.png. Prints the quality of the usual answers and of this, and the cost.
+    \b
+    deqir-lite restore scan.png --mask scratches.png --colorize
+    deqir-lite restore small.jpg --upscale 2 --sigma-y auto
+    deqir-lite restore blurred.png --kernel gaussian:1.5
+    deqir-lite restore holiday/ --sigma-y 0.1 -o restored/
     """
-    check_choice("task", task, TASKS)
-    check_choice("sampler", sampler, [AUTO, *SAMPLERS])
-    check_choice("method", method, [AUTO, *METHODS])
-    check_choice("form", form, FORMS)
-    check_choice("solver", solver, SOLVERS)
-    check_choice("dtype", dtype, DTYPES)
-    if preset is not None:
-        check_choice("preset", preset, PRESETS)
-    steps = None if spacing is None else read_spacing(spacing)
-    check_interval("eta", eta or 0.0, 0.0, 1.0)
-    check_interval("tolerance", tolerance, 0.0, math.inf)
-    noise = read_deviation(sigma_y)
-    check_integer("samples", samples, 1)
-    check_seed(seed)
-    check_seed(seed + samples - 1)
-    check_seed(mask_seed, "mask-seed")
-    for name, value in (("timesteps", timesteps), ("sweeps", sweeps), ("max-batch", max_batch)):
-        if value is not None:
-            check_integer(name, value, 1)
-    if measured and size is not None:
-        raise ValueError("size: got it with --measured; a measurement is taken as it is")
-    beside = ["side-by-side", *(["samples", "deviation"] if samples > 1 else [])]
-    files = [out, *(out.with_name(f"{out.stem}-{name}.png") for name in beside)]
-    files += [] if report is None else [report]
-    check_outputs(photo, files, report)
-    place = choose_device(device)
-    picture, holes = read_inputs(photo, mask, size, hole, max_pixels, measured)
-    model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch, label=label)
-    check_timesteps(timesteps or 1, model.schedule.num_train_timesteps)
-    advice = memory_advice(picture, timesteps, samples, measured, sampler, max_batch)
-    with explaining_memory(advice):
-        problem = pose_problem(
-            picture.to(place),
-            task,
-            measured=measured,
-            mask=None if holes is None else holes.mask,
-            mask_seed=mask_seed,
-            sigma_y=noise,
+    given = {
+        "mask": mask, "hole": hole, "upscale": upscale, "kernel": kernel, "colorize": colorize,
+        "sigma_y": sigma_y,
+    }  # fmt: skip
+    if not any((mask, upscale is not None, kernel, colorize, sigma_y is not None)):
+        raise ValueError(
+            "damage: nothing was said of it; say what is known: --mask FILE (holes), --upscale N, "
+            "--kernel FILE (blur), --colorize, --sigma-y X or auto (noise)"
         )
-        chosen, settings = choose(
-            problem, method=method, preset=preset, num_steps=timesteps, eta=eta, spacing=steps
+    if sigma_y is not None:
+        read_deviation(sigma_y)
+    settings = Settings.of(locals())
+    from deqir_lite.cli.inputs import Known
+    from deqir_lite.cli.record import RECORD_FILE, is_done, note
+
+    known = Known.of(given, max_pixels)
+    jobs, several = plan_outputs(photos, out)
+    if several and report is not None:
+        raise ValueError(
+            f"report: got it with {len(jobs)} photos; {RECORD_FILE} in the folder has the numbers"
         )
-        plan = plan_restoration(
-            problem,
-            model,
-            method=chosen,
-            num_steps=settings["num_steps"],
-            samples=samples,
-            sampler=sampler,
-            max_batch=max_batch,
-        )
-        result = restore_problem(
-            problem,
-            plan.prior,
-            method=chosen,
-            settings=settings,
-            seed=seed,
-            samples=samples,
-            sampler=plan.sampler,
-            solve=SolveOptions(
-                form=form,
-                solver=solver,
-                max_sweeps=sweeps,
-                tolerance=tolerance,
-                window=plan.window,
-            ),
-            show_progress=True,
-        )
-    numbers: dict[str, Any] = {
-        "photo": str(photo),
-        "task": task,
-        "mask": mask,
-        "measured": measured,
-        "size": list(result.restored.shape[-2:]),
-        "mask_seed": mask_seed,
-        "seed": seed,
-        "samples": samples,
-        "sampler": plan.sampler,
-        "plan": plan.describe(),
-        "prior": prior,
-        "label": label,
-        "device": str(place),
-        "dtype": dtype,
-        "form": form if plan.sampler == "parallel" else None,
-        "solver": solver if plan.sampler == "parallel" else None,
-        "tolerance": tolerance if plan.sampler == "parallel" else None,
-    } | result.numbers()
-    # Pillow's font and some terminals lack the sign
-    numbers["simple"] = numbers["simple"].replace("⁺", "+")
-    labels = ["measured" if measured else "photo", "pseudo-inverse", numbers["simple"], "restored"]
-    labels += [f"mean of {samples}"] if samples > 1 else []
-    sheet = side_by_side([picture, *result.images.values()], labels=labels)
-    written: list[Tensor | Image] = [result.restored, sheet]
-    if samples > 1:
-        deviation, numbers["deviation_white"] = deviation_picture(result.samples)
-        written += [sample_sheet(result.samples, seed), deviation]
-    for path, image in zip(files, written, strict=False):  # the last file may be the report
-        save_image(path, image)
+    if not several:
+        check_files(_files(jobs[0], samples), jobs[0].photo, report)
+        _restore_one(jobs[0], known, settings, report)
+        return
+    asked = given | settings.asked() | known.digests()
+    failed = 0
+    for k, job in enumerate(jobs):
+        try:
+            if is_done(job.out, job.photo, asked):
+                typer.echo(f"{shown(job.out)} is there already, from the same photo and options")
+                continue
+            typer.echo(f"[{k + 1}/{len(jobs)}] {shown(job.photo)}")
+            job.out.parent.mkdir(parents=True, exist_ok=True)
+            note(job.out, job.photo, asked, _restore_one(job, known, settings, None))
+        except (ValueError, OSError) as error:
+            failed += 1
+            typer.echo(f"error: {shown(job.photo)}: {one_line(error)}", err=True)
+    if failed:
+        raise ValueError(f"{failed} of {len(jobs)} photos could not be restored")
+
+
+def _files(job: Job, samples: int) -> list[Path]:
+    """What is written for a photo."""
+    more = ["samples", "deviation"] if samples > 1 else []
+    return [job.out, *(job.beside(name) for name in more)]
+
+
+def _restore_one(
+    job: Job, known: "Known", settings: Settings, report: Path | None
+) -> dict[str, Any]:
+    """Restore a photo, write all files of it, and then say what was done."""
+    from deqir_lite._json import write_json
+    from deqir_lite.cli.report import print_damage, print_work, write_samples
+    from deqir_lite.images import write_photo
+    from deqir_lite.memory import explaining_memory
+    from deqir_lite.restoration import pose_damaged
+
+    taken = known.read(job.photo)
+    picture = taken.photo.image
+    size = (picture.shape[-2], picture.shape[-1])
+    _ = settings.model  # whose memory is not the photo's
+    with explaining_memory(settings.advice(size, "a smaller photo")):
+        problem = pose_damaged(picture.to(settings.place), taken.damage, sigma_y=known.sigma_y)
+        result, plan = settings.restore(problem)
+        numbers: dict[str, Any] = {
+            "photo": str(job.photo),
+            "damage": problem.task,
+            "mask": known.mask,
+            "kernel": known.kernel,
+            "size": list(size),
+            "restored_size": list(result.restored.shape[-2:]),
+        }
+        numbers |= settings.numbers(plan) | result.numbers()
+        numbers["differs_from_simple"] = result.distance_to_simple()
+
+    write_photo(job.out, result.restored, taken.photo)
+    files = _files(job, settings.samples)
+    if settings.samples > 1:
+        numbers["deviation_white"] = write_samples(result.samples, settings.seed, files[1:])
     if report is not None:
         write_json(report, numbers, name="report")
-    print_report(numbers, holes, files)
+        files.append(report)
+    print_damage(numbers, taken.remarks)
+    print_work(numbers, files)
+    return numbers

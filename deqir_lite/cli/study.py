@@ -6,20 +6,21 @@ from typing import Annotated
 
 import typer
 
+from deqir_lite import defaults
 from deqir_lite._outputs import check_output
-from deqir_lite.checks import check_choice
-from deqir_lite.cli.app import one_line_errors, option
+from deqir_lite.cli import options as o
+from deqir_lite.cli.app import one_line_errors
+from deqir_lite.cli.help import Command, option, subgroup
 
-study = typer.Typer(
-    help="Long measurements, kept in one file. Stop one at any time: the same command goes on.",
-    no_args_is_help=True,
+study = subgroup(
+    "Long measurements, kept in one file. Stop one at any time: the same command goes on."
 )
 
 Out = Annotated[Path, typer.Option(help="JSON file; one that is there is gone on with.")]
 _option = functools.partial(option, None)
 
 
-@study.command()
+@study.command(cls=Command)
 @one_line_errors
 def sweeps(
     out: Out,
@@ -33,7 +34,7 @@ def sweeps(
     STUDY.run(out, study_runs(steps or STEPS), show_progress=True)
 
 
-@study.command()
+@study.command(cls=Command)
 @one_line_errors
 def inversion(
     out: Out,
@@ -47,12 +48,12 @@ def inversion(
     STUDY.run(out, study_runs(photos=photo or None), show_progress=True)
 
 
-@study.command()
+@study.command(cls=Command)
 @one_line_errors
 def steps(
     out: Out,
     photos: Annotated[Path, _option("Folder of photos, best not those of the book.")],
-    count: Annotated[int, _option("How many of the photos.")] = 6,
+    count: Annotated[int, _option("How many of the photos.")] = defaults.STUDIED_PHOTOS,
 ) -> None:
     """Where the steps of a chain lie, and how much fresh noise they get (chapter 3)."""
     from deqir_lite.studies.steps import in_folder, study_photos, study_runs
@@ -62,7 +63,7 @@ def steps(
     in_folder(photos).run(out, runs, show_progress=True)
 
 
-@study.command()
+@study.command(cls=Command)
 @one_line_errors
 def weighted(
     out: Out,
@@ -71,6 +72,7 @@ def weighted(
     ] = None,
 ) -> None:
     """What the weighted step restores, and how few sweeps it needs (chapter 10)."""
+    from deqir_lite.checks import check_choice
     from deqir_lite.studies.weighted import STUDY, TASKS, study_runs
 
     for name in task or ():
@@ -78,16 +80,16 @@ def weighted(
     STUDY.run(out, study_runs(task or TASKS), show_progress=True)
 
 
-@study.command()
+@study.command(cls=Command)
 @one_line_errors
 def recipes(
     photos: Annotated[Path, _option("Folder of training photos.")],
     out: Out = Path("comparison.json"),
-    minutes: Annotated[float, _option("Of training, for each recipe.")] = 5.0,
+    minutes: Annotated[float, _option("Of training, for each recipe.")] = defaults.RECIPE_MINUTES,
     recipe: Annotated[
         list[str] | None, _option("Name of a recipe, may be given again. Default: all.")
     ] = None,
-    device: Annotated[str, _option("auto, cpu, cuda or mps.")] = "auto",
+    device: o.Device = defaults.DEVICE,
 ) -> None:
     """Train the same photos with several recipes for the same time.
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from deqir_lite import defaults
 from deqir_lite._outputs import check_folder
+from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_seed, one_line_errors
-from deqir_lite.device import choose_device
 
 Photos = Annotated[Path, typer.Option(help="Folder of training photos, searched at all depths.")]
 Out = Annotated[Path, typer.Option(help="Folder for the result; made if it does not exist.")]
@@ -43,7 +44,7 @@ def train(
         int | None,
         typer.Option(help="Seed of weights, crops and noise; by default 0, resumed as before."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: o.Device = defaults.DEVICE,
     data_note: Note = "",
 ) -> None:
     """Train a photo prior on a folder of photos, on generated dead-leaves pictures, or on both.
@@ -54,8 +55,10 @@ def train(
     if seed is not None:
         check_seed(seed)
     check_folder("out", out)
+    from deqir_lite.device import choose_device
+    from deqir_lite.training.run import train_prior
+
     place = choose_device(device)
-    from deqir_lite.training.run import train_prior  # imports torch.optim, which takes a moment
 
     folder = train_prior(
         photos,
@@ -76,8 +79,10 @@ def train(
 def fit_gaussian(
     photos: Photos,
     out: Out,
-    crops: Annotated[int, typer.Option(help="How many random crops to average over.")] = 20000,
-    seed: Annotated[int, typer.Option(help="Seed of the crops.")] = 0,
+    crops: Annotated[
+        int, typer.Option(help="How many random crops to average over.")
+    ] = defaults.CROPS,
+    seed: Annotated[int, typer.Option(help="Seed of the crops.")] = defaults.SEED,
     data_note: Note = "",
 ) -> None:
     """Fit the Gaussian photo prior to a folder of photos."""

@@ -3,27 +3,17 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deqir_lite._json import write_json
+from deqir_lite import defaults
 from deqir_lite._outputs import check_output
-from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_timesteps, one_line_errors
-from deqir_lite.methods import METHODS
-from deqir_lite.operators import TASKS
-from deqir_lite.schedule import linear_schedule
-from deqir_lite.verification import (
-    ETAS,
-    TOLERANCE,
-    VERIFIED_FORMS,
-    Comparison,
-    summary,
-)
-from deqir_lite.verification import (
-    verify as run_verification,
-)
+
+if TYPE_CHECKING:
+    from deqir_lite.verification import Comparison
 
 _LISTED = 10
 """So many misses are named one by one."""
@@ -35,19 +25,31 @@ def verify(
         list[str] | None, typer.Option(help="Only this task; may be given more than once.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help=f"The consistency step: {', '.join(METHODS)}.")
-    ] = "ddnm",
+        str, typer.Option(help=f"The consistency step: {o.METHODS.removeprefix('auto, ')}.")
+    ] = defaults.VERIFIED_METHOD,
     sigma_y: Annotated[
         float, typer.Option(help="Standard deviation of noise in y, which the chain knows.")
-    ] = 0.0,
-    timesteps: Annotated[int, typer.Option(help="T, the length of the chains.")] = 20,
-    size: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 16,
+    ] = defaults.VERIFIED_NOISE,
+    timesteps: Annotated[
+        int, typer.Option(help="T, the length of the chains.")
+    ] = defaults.VERIFIED_STEPS,
+    size: Annotated[
+        int, typer.Option(help="Side of the images in pixels.")
+    ] = defaults.VERIFIED_SIZE,
     json: Annotated[Path | None, typer.Option(help="Also write all comparisons here.")] = None,
 ) -> None:
     """Check in float64 that parallel sampling gives the sequential sample.
 
     Every task, eta, form and solver. Exit code 1 when one of them differs.
     """
+    from deqir_lite._json import write_json
+    from deqir_lite.checks import check_choice, check_integer
+    from deqir_lite.methods import METHODS
+    from deqir_lite.operators import TASKS
+    from deqir_lite.schedule import linear_schedule
+    from deqir_lite.verification import TOLERANCE, summary
+    from deqir_lite.verification import verify as run_verification
+
     tasks = list(dict.fromkeys(task or TASKS))
     for name in tasks:
         check_choice("task", name, TASKS)
@@ -66,8 +68,6 @@ def verify(
         show_progress=True,
     )
     seconds = time.perf_counter() - start
-    if json is not None:
-        write_json(json, summary(results), name="json")
     typer.echo(
         f"max |parallel - sequential| over all states and solvers "
         f"({method}, T = {timesteps}, {size}x{size} pixels, float64)\n"
@@ -83,12 +83,16 @@ def verify(
         f"in {seconds:.0f} s\n"
         f"largest difference: {_describe(max(results, key=lambda result: result.error))}"
     )
+    if json is not None:
+        write_json(json, summary(results), name="json")
     if missed:
         raise typer.Exit(1)
 
 
-def _table(results: Sequence[Comparison]) -> list[str]:
+def _table(results: Sequence["Comparison"]) -> list[str]:
     """One line per task, one column per form and eta, at most 80 wide; "!" marks a miss."""
+    from deqir_lite.verification import ETAS, VERIFIED_FORMS
+
     tasks = list(dict.fromkeys(result.task for result in results))
     width = max(len(name) for name in [*tasks, "task eta"])
     titles = "   ".join(f"{form + ' form':^{6 * len(ETAS) - 1}}" for form in VERIFIED_FORMS)
@@ -106,7 +110,7 @@ def _table(results: Sequence[Comparison]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _describe(result: Comparison) -> str:
+def _describe(result: "Comparison") -> str:
     return (
         f"{result.error:.1e} ({result.task}, eta {result.eta:g}, {result.form} form, "
         f"{result.solver})"

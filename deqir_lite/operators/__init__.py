@@ -11,6 +11,7 @@ from deqir_lite.operators.blur import (
 from deqir_lite.operators.color import Grayscale
 from deqir_lite.operators.compose import MaskedGrayscale, PooledMaskedGrayscale
 from deqir_lite.operators.conversion import as_operator
+from deqir_lite.operators.damaged import DamagedPhoto
 from deqir_lite.operators.dense import MatrixOperator
 from deqir_lite.operators.external import (
     DeepinvOperator,
@@ -24,6 +25,7 @@ from deqir_lite.operators.mask_files import load_mask
 from deqir_lite.operators.masking import Inpainting
 from deqir_lite.operators.masks import box_mask, random_mask, scratch_mask, stripe_mask, text_mask
 from deqir_lite.operators.matrices import matrix_operator
+from deqir_lite.operators.named_kernels import named_kernel
 from deqir_lite.operators.nothing import NoMeasurement
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
@@ -34,6 +36,7 @@ __all__ = [
     "TASKS",
     "AveragePooling",
     "BicubicDownsampling",
+    "DamagedPhoto",
     "DeepinvOperator",
     "FFTBlur",
     "Grayscale",
@@ -60,6 +63,7 @@ __all__ = [
     "measurement_from_unit_range",
     "measurement_to_unit_range",
     "motion_kernel",
+    "named_kernel",
     "random_mask",
     "scratch_mask",
     "stripe_mask",

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deqir_lite._files import printable
 from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.defaults import HOLE
 from deqir_lite.images import SMALLEST_SIDE, Frame
 from deqir_lite.images.decoding import Pixels, decode_file, oriented
 
@@ -43,7 +44,7 @@ def load_mask(
     *,
     size: int | None = None,
     frame: Frame | None = None,
-    hole: str = "auto",
+    hole: str = HOLE,
 ) -> Tensor:
     """Read a mask (H, W), 1 = kept and 0 = lost; arguments and errors as in :func:`read_mask`."""
     return read_mask(path, size=size, frame=frame, hole=hole).mask
@@ -54,7 +55,7 @@ def read_mask(
     *,
     size: int | None = None,
     frame: Frame | None = None,
-    hole: str = "auto",
+    hole: str = HOLE,
 ) -> MaskFile:
     """Read a mask from a picture.
 

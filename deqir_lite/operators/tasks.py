@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from deqir_lite.checks import check_choice, check_integer, check_size
+from deqir_lite.defaults import MASK_SEED
 from deqir_lite.operators.base import Size
 from deqir_lite.operators.blur import anisotropic_blur, gaussian_blur, uniform_blur
 from deqir_lite.operators.color import Grayscale
@@ -74,7 +75,7 @@ TASKS: dict[str, Task] = {
 
 
 def make_task(
-    name: str, image_size: Size, *, seed: int = 0, mask: Tensor | None = None
+    name: str, image_size: Size, *, seed: int = MASK_SEED, mask: Tensor | None = None
 ) -> SpectralOperator:
     """The operator of a named task for images of size (H, W).
 

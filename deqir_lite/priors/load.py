@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from deqir_lite.bundled import data_path, prior_names, prior_path
+from deqir_lite.defaults import DTYPE, PRIOR
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, find_model
@@ -70,10 +71,10 @@ def foreign_gaussian(prior: Prior) -> str | None:
 
 
 def load_prior(
-    name: str | Path | Callable[..., Any] = "photo64",
+    name: str | Path | Callable[..., Any] = PRIOR,
     *,
     device: torch.device | str = "cpu",
-    dtype: str = "float32",
+    dtype: str = DTYPE,
     max_batch: int | None = None,
     label: int | None = None,
 ) -> Prior:

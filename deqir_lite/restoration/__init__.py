@@ -1,11 +1,11 @@
-"""From a photo, a task and settings to a restored photo and what is said of it."""
+"""From a photo, its damage and settings to a restored photo and what is said of it."""
 
-from deqir_lite.restoration.defaults import Choice, choose
+from deqir_lite.restoration.choice import SAMPLERS, Choice, choose
+from deqir_lite.restoration.damage import Damage, pose_damaged
 from deqir_lite.restoration.noise_level import estimate_sigma_y
 from deqir_lite.restoration.plan import Plan, plan_restoration
 from deqir_lite.restoration.problem import Problem, pose_problem
 from deqir_lite.restoration.report import (
-    SAMPLERS,
     RestorationReport,
     make_problem_chain,
     restore_problem,
@@ -20,6 +20,7 @@ from deqir_lite.restoration.sampling import (
 __all__ = [
     "SAMPLERS",
     "Choice",
+    "Damage",
     "Plan",
     "Problem",
     "RestorationReport",
@@ -28,6 +29,7 @@ __all__ = [
     "estimate_sigma_y",
     "make_problem_chain",
     "plan_restoration",
+    "pose_damaged",
     "pose_problem",
     "restore_parallel",
     "restore_problem",

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from deqir_lite.checks import check_choice, check_integer
+from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
 from deqir_lite.memory import available_memory, in_gigabytes
 from deqir_lite.methods import Method
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.tiles import OVERLAP, Tiles, with_tiles
-from deqir_lite.restoration.defaults import AUTO, choose
+from deqir_lite.restoration.choice import SAMPLERS, choose
 from deqir_lite.restoration.problem import Problem
-from deqir_lite.restoration.report import SAMPLERS
 
-LARGE = 2**18
-"""Pixels of all images from which a CPU walks step by step by default: there a batch is no faster
-than its images one by one."""
+_SLOW = "a batch brings a CPU next to nothing; --sampler parallel solves for all steps at once"
 
 _SHARE = 0.8
 """Of what is free: the rest is for others, and for what the numbers below do not know."""
@@ -72,22 +70,23 @@ def plan_restoration(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = AUTO,
+    method: str | Method = METHOD,
     num_steps: int | None = None,
-    samples: int = 1,
-    sampler: str = AUTO,
+    samples: int = SAMPLES,
+    sampler: str = SAMPLER,
     max_batch: int | None = None,
     available: int | None = None,
 ) -> Plan:
     """The fastest way of :func:`restore_problem` that fits into ``available`` bytes, by default
     what is free on the device of y.
 
-    ``sampler``: parallel, sequential, or auto: parallel, but sequential for large photos on a CPU,
-    and where nothing else fits. ``max_batch``: as many images, or tiles, through the network at
-    once, and no fewer. The others as in :func:`restore_problem`. Raises ValueError, with the
-    numbers, where not even the smallest way fits.
+    ``sampler``: parallel, sequential, or auto: parallel, but sequential on a CPU, where a batch is
+    hardly faster than its images one by one, and where nothing else fits. ``max_batch``: as many
+    images, or tiles, through the network at once, and no fewer. The others as in
+    :func:`restore_problem`. Raises ValueError, with the numbers, where not even the smallest way
+    fits.
     """
-    check_choice("sampler", sampler, (AUTO, *SAMPLERS))
+    check_choice("sampler", sampler, (SAMPLER, *SAMPLERS))
     check_integer("samples", samples, 1)
     if max_batch is not None:
         check_integer("max_batch", max_batch, 1)
@@ -97,11 +96,11 @@ def plan_restoration(
     chosen = choose(problem, method=method, num_steps=num_steps)
     height, width = problem.operator.image_size(problem.y.shape[1:])
     batch, steps = len(problem.y) * samples, chosen.settings["num_steps"]
-    slow = device.type == "cpu" and batch * height * width > LARGE
+    slow = device.type == "cpu"
     samplers: list[int] = []  # how many steps at once; 0 walks
-    if sampler == "parallel" or (sampler == AUTO and not slow):
+    if sampler == "parallel" or (sampler == SAMPLER and not slow):
         samplers += [n for n in range(steps, 1, -1) if n == steps or n & (n - 1) == 0] or [1]
-    if sampler == "sequential" or sampler == AUTO:
+    if sampler == "sequential" or sampler == SAMPLER:
         samplers.append(0)
     least: tuple[int, int] | None = None
     for together in samplers:
@@ -112,7 +111,7 @@ def plan_restoration(
             needed = int(fixed + count * pixels * _bytes_per_pixel(prior))
             least = min(least or (needed, count), (needed, count))
             if available is None or needed <= _SHARE * available:
-                reason = "" if together or not slow or sampler != AUTO else _why(height, width)
+                reason = "" if together or not slow or sampler != SAMPLER else _SLOW
                 tiles = None if side is None else Tiles(side)
                 return Plan(
                     _prepared(prior, tiles, max_batch or count),
@@ -179,7 +178,3 @@ def _prepared(prior: Prior, tiles: Tiles | None, max_batch: int) -> Prior:
     if hasattr(prepared, "max_batch"):
         prepared.max_batch = max_batch
     return prepared
-
-
-def _why(height: int, width: int) -> str:
-    return f"on a CPU a batch of photos as large as {width}x{height} is not faster"

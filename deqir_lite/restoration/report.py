@@ -11,17 +11,17 @@ from torch import Tensor
 
 from deqir_lite._repr import short
 from deqir_lite.baselines import simple_answer
-from deqir_lite.chain import PICTURE, ChainSettings, RestorationChain, make_chain
+from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_kinds
+from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
-from deqir_lite.restoration.defaults import AUTO, Choice, choose
+from deqir_lite.restoration.choice import SAMPLERS, Choice, choose
+from deqir_lite.restoration.plan import plan_restoration
 from deqir_lite.restoration.problem import Problem
 from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
 from deqir_lite.solvers import Solution
-
-SAMPLERS = ("parallel", "sequential")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,13 @@ class RestorationReport:
     @property
     def samples(self) -> Tensor:
         """All samples (B N, 3, H, W) on the CPU, photo by photo, clamped to [-1, 1]."""
-        return self.solution.x0.clamp(-1, 1).cpu()
+        return self._photo(self.solution.x0).clamp(-1, 1).cpu()
 
     @property
     def restored(self) -> Tensor:
         """The mean of the samples of each photo (B, 3, H, W), clamped to [-1, 1]."""
-        return self.solution.x0.unflatten(0, (-1, self.each)).mean(dim=1).clamp(-1, 1).cpu()
+        x0 = self._photo(self.solution.x0)
+        return x0.unflatten(0, (-1, self.each)).mean(dim=1).clamp(-1, 1).cpu()
 
     @cached_property
     def simple(self) -> tuple[str, Tensor]:
@@ -62,10 +63,19 @@ class RestorationReport:
     def images(self) -> dict[str, Tensor]:
         """Clamped images (B, 3, H, W) by name: A^+ y ("before"), "simple", one sample ("after"),
         and of several samples the "mean"."""
-        pinv_y = self.problem.operator.pinv(self.problem.y)
+        pinv_y = self._photo(self.problem.operator.pinv(self.problem.y))
         found = {"before": pinv_y.clamp(-1, 1).cpu(), "simple": self.simple[1].clamp(-1, 1).cpu()}
         found["after"] = self.samples[:: self.each]
         return found | ({"mean": self.restored} if self.each > 1 else {})
+
+    def distance_to_simple(self) -> float:
+        """How far the restored photo is from the simple answer: the root of the mean square, in
+        units of [-1, 1]."""
+        simple = self.simple[1].clamp(-1, 1).cpu()
+        return float((self.restored - simple).square().mean().sqrt())
+
+    def _photo(self, images: Tensor) -> Tensor:
+        return images[..., *self.problem.crop]
 
     def quality(self) -> dict[str, float | None]:
         """psnr_NAME (dB) and ssim_NAME of the images, and of several samples their "average";
@@ -119,16 +129,17 @@ def make_problem_chain(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = "ddnm",
-    settings: ChainSettings = PICTURE,
-    seed: int | Sequence[int] | Tensor = 0,
-    samples: int = 1,
+    method: str | Method = METHOD,
+    settings: ChainSettings | None = None,
+    seed: int | Sequence[int] | Tensor = SEED,
+    samples: int = SAMPLES,
     keep_noise: bool = True,
 ) -> RestorationChain:
     """The chain that :func:`restore_problem` solves; arguments and errors as there, ``keep_noise``
     as in :func:`make_chain`."""
     check_kinds(make_problem_chain, locals())
-    method = find_method(method)
+    default = choose(problem, method=method)
+    method, settings = find_method(default.method), settings or default.settings
     return make_chain(
         prior,
         problem.operator,
@@ -148,11 +159,11 @@ def restore_problem(
     problem: Problem,
     prior: Prior,
     *,
-    method: str | Method = AUTO,
+    method: str | Method = METHOD,
     settings: ChainSettings | None = None,
-    seed: int | Sequence[int] | Tensor = 0,
-    samples: int = 1,
-    sampler: str = "parallel",
+    seed: int | Sequence[int] | Tensor = SEED,
+    samples: int = SAMPLES,
+    sampler: str = SAMPLER,
     solve: SolveOptions | None = None,
     show_progress: bool = False,
 ) -> RestorationReport:
@@ -162,13 +173,25 @@ def restore_problem(
     ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
     default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
     of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at
-    once, as ``solve`` says; ``sequential`` walks step by step, and of its states only x_0 is kept.
+    once, as ``solve`` says; ``sequential`` walks step by step, and of its states only x_0 is kept;
+    ``auto`` is parallel where ``solve`` is given, and else what :func:`plan_restoration` plans.
     Raises ValueError as :func:`make_chain` does.
     """
     check_kinds(restore_problem, locals())
-    check_choice("sampler", sampler, SAMPLERS)
+    check_choice("sampler", sampler, [SAMPLER, *SAMPLERS])
     default = choose(problem, method=method)
     choice = Choice(default.method, default.settings if settings is None else settings)
+    if sampler == SAMPLER and solve is not None:
+        sampler = "parallel"
+    if sampler == SAMPLER:
+        plan = plan_restoration(
+            problem,
+            prior,
+            method=choice.method,
+            num_steps=choice.settings["num_steps"],
+            samples=samples,
+        )
+        prior, sampler, solve = plan.prior, plan.sampler, SolveOptions(window=plan.window)
     chain = make_problem_chain(
         problem,
         prior,

@@ -11,6 +11,7 @@ from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
+from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -32,12 +33,12 @@ class SolveOptions:
     * ``window``: how many steps are solved for at once, by default all T; then the next ones.
     """
 
-    form: str | LinearDenoiser = "gaussian"
-    solver: str | Solver[Any] = "anderson-triangular"
+    form: str | LinearDenoiser = FORM
+    solver: str | Solver[Any] = SOLVER
     start: str | torch.Tensor = "gaussian"
     gaussian: GaussianPrior | None = None
     max_sweeps: int | None = None
-    tolerance: float = 1e-3
+    tolerance: float = TOLERANCE
     pixel_tolerance: float | None = None
     window: int | None = None
 
@@ -98,12 +99,12 @@ def _last(walk: Iterator[torch.Tensor]) -> torch.Tensor:
 def restore_parallel(
     chain: RestorationChain,
     *,
-    form: str | LinearDenoiser = "gaussian",
-    solver: str | Solver[Any] = "anderson-triangular",
+    form: str | LinearDenoiser = FORM,
+    solver: str | Solver[Any] = SOLVER,
     start: str | torch.Tensor = "gaussian",
     gaussian: GaussianPrior | None = None,
     max_sweeps: int | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
     pixel_tolerance: float | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,

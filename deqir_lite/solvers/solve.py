@@ -3,13 +3,15 @@
 import math
 import warnings
 from collections.abc import Collection
+from contextlib import closing
 from dataclasses import replace
 
 import torch
-from tqdm.auto import tqdm
 
 from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
+from deqir_lite.defaults import TOLERANCE
 from deqir_lite.fixedpoint.system import FixedPointSystem
+from deqir_lite.solvers.progress import SweepBar
 from deqir_lite.solvers.state import Solution, Solver, SolverState, State, Trace
 
 RECORDS = ("x0", "states")
@@ -25,7 +27,7 @@ def solve(
     start: torch.Tensor,
     *,
     max_sweeps: int | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
     pixel_tolerance: float | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,
@@ -55,12 +57,13 @@ def solve(
     trace, state = Trace(), solver.init(system, start)
     best, lowest = state.states, torch.full((state.states.shape[1],), math.inf).double()
     converged = False
-    with tqdm(total=max_sweeps, disable=not show_progress, desc="sweeps") as bar:
+    bar = SweepBar(system.chain.prior, max_sweeps, show=show_progress)
+    with closing(bar):
         while state.sweeps < max_sweeps:
             previous = state.output
             trace.first.append(state.first)
-            state = solver.step(system, state, tolerance=tolerance)
-            bar.update()
+            with bar.sweep(state.states[state.first + 1 :].numel()):
+                state = solver.step(system, state, tolerance=tolerance)
             _record(trace, state, record)
             worst = state.residual.amax(dim=0)
             if not bool(worst.isfinite().all()):
@@ -74,6 +77,7 @@ def solve(
             converged = state.first == steps
             if converged:
                 break
+        bar.end(converged=converged)
     if not converged:
         _warn(state, float(lowest.max()), tolerance)
     states = state.output if converged else best

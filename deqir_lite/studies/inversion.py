@@ -118,7 +118,9 @@ def measure(run: InversionRun, prior: Prior, gaussian: GaussianPrior) -> Inversi
     """Optimise x_T for one run (Algorithm 2)."""
     check_integer("steps", run.steps, 1)
     problem = problem_of(run)
-    chain = make_problem_chain(problem, prior, settings=chain_settings(run), seed=run.seed)
+    chain = make_problem_chain(
+        problem, prior, method="ddnm", settings=chain_settings(run), seed=run.seed
+    )
     original = load_bundled_photo(run.photo, size=run.size)
     photo = teacher_photo(run, prior)
     others = other_samples(run, prior)

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from deqir_lite._json import Schema
-from deqir_lite.chain import PICTURE
+from deqir_lite.chain import PICTURE, RestorationChain
 from deqir_lite.checks import check_integer
 from deqir_lite.images import load_photo
 from deqir_lite.metrics import psnr
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
-from deqir_lite.restoration import make_problem_chain, pose_problem
+from deqir_lite.restoration import Problem, make_problem_chain, pose_problem
 from deqir_lite.studies.evaluation.photos import find_photos, photos_of
 from deqir_lite.studies.study import Study, chain_settings
 from deqir_lite.studies.sweeps import sweep, sweeps_to
@@ -112,10 +112,14 @@ def measure(run: StepsRun, folder: Path, prior: Prior, gaussian: GaussianPrior) 
     truth = torch.cat([load_photo(folder / name, size=run.size) for name in run.photos])
     problem = pose_problem(truth, run.task, mask_seed=run.seed)
     settings = chain_settings(run)
-    x0 = make_problem_chain(problem, prior, settings=settings, seed=run.seed).sequential()[-1]
+
+    def chain_of(some: Problem) -> RestorationChain:
+        return make_problem_chain(some, prior, method="ddnm", settings=settings, seed=run.seed)
+
+    x0 = chain_of(problem).sequential()[-1]
     sweeps = []
     for i in range(run.solved):
-        chain = make_problem_chain(problem[i : i + 1], prior, settings=settings, seed=run.seed)
+        chain = chain_of(problem[i : i + 1])
         how = "gaussian", "anderson-triangular", "gaussian"
         curve = sweep(chain, x0[i : i + 1], gaussian, *how, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))

@@ -165,7 +165,9 @@ def make_run_chain(run: SweepRun, prior: Prior) -> RestorationChain:
     """The chain of a run."""
     photo = load_bundled_photo(run.photo, size=run.size)
     problem = pose_problem(photo, run.task, mask_seed=run.seed)
-    return make_problem_chain(problem, prior, settings=chain_settings(run), seed=run.seed)
+    return make_problem_chain(
+        problem, prior, method="ddnm", settings=chain_settings(run), seed=run.seed
+    )
 
 
 def measure(

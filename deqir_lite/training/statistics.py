@@ -7,6 +7,7 @@ import torch
 from deqir_lite._files import printable, write_together
 from deqir_lite._outputs import check_folder, only_process
 from deqir_lite.checks import check_integer
+from deqir_lite.defaults import CROPS, SEED
 from deqir_lite.priors.files import CARD_FILE, SPECTRUM_FILE, STATE_FILE, WEIGHTS_FILE
 from deqir_lite.priors.spectrum import PhotoSpectrum, fit_spectrum
 from deqir_lite.training.crops import CropSampler
@@ -27,9 +28,9 @@ def fit_photo_spectrum(
     photos: str | Path,
     out: str | Path,
     *,
-    crops: int = 20000,
+    crops: int = CROPS,
     size: int = 64,
-    seed: int = 0,
+    seed: int = SEED,
     data_note: str = "",
 ) -> PhotoSpectrum:
     """Fit a :class:`PhotoSpectrum` to random crops of the photos in a folder and write it to

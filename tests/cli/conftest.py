@@ -50,14 +50,24 @@ def photo(tmp_path):
     return save_image(tmp_path / "photo.png", load_bundled_photo("cat", size=32))
 
 
+def _to_picture(run, folder, photo, command, usual):
+    def call(*options, photo=photo, out=folder / "out.png", prior="gaussian"):
+        told = [photo, "-o", out, "--prior", prior, "--timesteps", 5, *usual]
+        return run(command, *told, *options)
+
+    return call
+
+
+@pytest.fixture
+def demo(run, folder, photo):
+    """(options..., photo=...) -> a demonstration under the Gaussian prior, to folder / out.png."""
+    return _to_picture(run, folder, photo, "demo", ["--task", "inpaint-random"])
+
+
 @pytest.fixture
 def restore(run, folder, photo):
     """(options..., photo=...) -> a restoration under the Gaussian prior, to folder / out.png."""
-
-    def call(*options, photo=photo, out=folder / "out.png", prior="gaussian"):
-        return run("restore", photo, "-o", out, "--prior", prior, "--timesteps", 5, *options)
-
-    return call
+    return _to_picture(run, folder, photo, "restore", [])
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """What all commands share: help, errors in one line, devices; and what importing costs."""
 
+import importlib
 import importlib.metadata
+import inspect
 import re
 import signal
 import subprocess
@@ -11,12 +13,41 @@ import pytest
 import torch
 
 import deqir_lite
-from deqir_lite import TASKS, photo_names
+from deqir_lite import (
+    PICTURE,
+    TASKS,
+    Damage,
+    SolveOptions,
+    load_prior,
+    photo_names,
+    pose_damaged,
+    pose_problem,
+    restore_problem,
+    verification,
+)
+from deqir_lite.bundled import mask_names
+from deqir_lite.cli import options
 from deqir_lite.cli.app import check_seed, one_line_errors
+from deqir_lite.fixedpoint import FORMS
+from deqir_lite.images import PICTURE_ENDINGS, read_photo
+from deqir_lite.methods import METHODS
+from deqir_lite.operators.mask_files import HOLES, read_mask
+from deqir_lite.operators.named_kernels import kernel_forms
+from deqir_lite.priors.base import DTYPES
+from deqir_lite.restoration import choose
+from deqir_lite.schedule import SPACINGS
+from deqir_lite.solvers import SOLVERS
+from deqir_lite.training.statistics import fit_photo_spectrum
 
 OUT_OF_MEMORY = " GB are free now); work on a smaller size or a smaller batch\n"
-COMMANDS = ("restore", "verify", "train", "fit-gaussian", "study", "info")
-STUDIES = ("sweeps", "inversion", "steps", "recipes", "evaluation")
+COMMANDS = ("restore", "demo", "verify", "train", "fit-gaussian", "study", "teach", "info")
+STUDIES = ("sweeps", "inversion", "steps", "weighted", "recipes", "evaluation")
+TEACHING = ("student", "instructor", "slides", "plan")
+SINGLE = [
+    *(name for name in COMMANDS if name not in ("study", "teach")),
+    *(f"study {name}" for name in STUDIES),
+    *(f"teach {name}" for name in TEACHING),
+]
 
 
 def python(*arguments):
@@ -27,40 +58,127 @@ def python(*arguments):
 
 
 def test_help_lists_the_commands(run):
-    for group, commands in ([], COMMANDS), (["study"], STUDIES):
-        result = run(*group, "--help")
-        assert result.exit_code == 0
-        for command in commands:
-            assert f"│ {command} " in result.stdout
+    for group, commands in ([], COMMANDS), (["study"], STUDIES), (["teach"], TEACHING):
+        for asking in (["--help"], ["-h"], []):
+            result = run(*group, *asking)
+            assert result.exit_code == 0
+            for command in commands:
+                assert f"\n  {command} " in result.stdout
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *(f"study {name}" for name in STUDIES)])
-def test_every_option_is_explained(run, command):
+@pytest.mark.parametrize("command", SINGLE)
+def test_every_option_is_explained_on_one_screen(run, command):
     result = run(*command.split(), "--help")
     assert result.exit_code == 0
-    rows = [line for line in result.stdout.splitlines() if re.match(r"│[ *]+--", line)]
-    assert rows
-    for row in rows:
-        words = row.split(">", 1)[1] if ">" in row else ""
-        assert len(words.split()) >= 2, row
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 47  # half of what restore had once
+    assert all(len(line) <= 80 for line in lines)
+    rows = [k for k, line in enumerate(lines) if re.match(r" +(-\w, )?--\w", line)]
+    for k in rows:
+        own = re.split(r"  +", lines[k].strip(), maxsplit=1)
+        assert len(own) == 2 or lines[k + 1].startswith(" " * 10), lines[k]
+
+
+def test_examples_come_before_options(run):
+    for command in ("restore", "demo"):
+        text = run(command, "--help").stdout
+        assert 0 < text.index(f"deqir-lite {command} ") < text.index("--sigma-y X|auto")
+
+
+def test_version(run):
+    assert run("--version").stdout == f"deqir-lite {deqir_lite.__version__}\n"
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "message"),
     [
-        ["restore"],
-        ["restore", "photo.png"],
-        ["restore", "photo.png", "-o", "out.png", "--timesteps", "many"],
-        ["restore", "photo.png", "-o", "out.png", "--tsak", "sr4"],
-        ["train", "--photos", "."],
-        ["bogus"],
+        (["restore"], "Missing argument 'PHOTO...'; "),
+        (["restore", "photo.png", "--timesteps", "many"], "Invalid value for '--timesteps': "),
+        (["demo", "photo.png", "--tsak", "sr4"], "o such option"),
+        (["train", "--photos", "."], "Missing option '--"),
+        (["bogus"], "No such command 'bogus'"),
+        (["study", "bogus"], "No such command 'bogus'"),
+        (["info", "too", "much"], "Got unexpected extra argument"),
     ],
 )
-def test_wrong_usage_exits_with_2(run, arguments):
+def test_wrong_usage_is_one_line(run, arguments, message):
     result = run(*arguments)
-    assert result.exit_code == 2
-    assert "Usage: " in result.stderr
-    assert "Traceback" not in result.output
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+
+
+# --- defaults and names: what the command says is what the library does ---
+
+
+def defaults_of(*functions):
+    """The defaults of all parameters, those of the first function first."""
+    parameters = [inspect.signature(function).parameters for function in functions]
+    return {
+        name: parameter.default
+        for each in reversed(parameters)
+        for name, parameter in each.items()
+        if parameter.default is not parameter.empty
+    }
+
+
+RENAMED = {"num_steps": "timesteps", "max_sweeps": "sweeps", "name": "prior"}
+OWN = {
+    "mask", "upscale", "kernel", "out", "report", "size", "photo", "task", "label", "max_pixels",
+    "device",
+}  # fmt: skip
+"""Options that are no defaults of the library: None, or what only the command has."""
+
+
+@pytest.mark.parametrize(("command", "pose"), [("restore", pose_damaged), ("demo", pose_problem)])
+def test_the_defaults_are_those_of_the_library(command, pose):
+    module = importlib.import_module(f"deqir_lite.cli.{command}")
+    said = defaults_of(getattr(module, command))
+    library = defaults_of(
+        restore_problem, pose, choose, load_prior, read_mask, SolveOptions, Damage, read_photo
+    )
+    library = {RENAMED.get(name, name): value for name, value in library.items()}
+    for name in said.keys() - OWN:
+        expected = library[name]
+        shown = float(said[name]) if command == "demo" and name == "sigma_y" else said[name]
+        assert shown == expected, name
+    assert {name: said[name] for name in ("mask", "out", "report", "label", "max_pixels")} == (
+        dict.fromkeys(("mask", "out", "report", "label", "max_pixels"))
+    )
+    assert said["device"] == "auto"
+
+
+def test_the_defaults_of_the_other_commands():
+    for module, name, function in (
+        ("verify", "verify", verification.verify),
+        ("train", "fit_gaussian", fit_photo_spectrum),
+    ):
+        said = defaults_of(getattr(importlib.import_module(f"deqir_lite.cli.{module}"), name))
+        library = {RENAMED.get(k, k): v for k, v in defaults_of(function).items()}
+        both = said.keys() & library.keys()
+        assert len(both) >= 3
+        assert {k: said[k] for k in both} == {k: library[k] for k in both}
+    said = defaults_of(importlib.import_module("deqir_lite.cli.evaluation").evaluation)
+    assert said["eta"] == f"{PICTURE['eta']:g}"
+    assert said["spacing"] == PICTURE["spacing"]
+    assert (said["sizes"], said["timesteps"]) == ("64,128,256", "20,50")
+
+
+def test_the_names_in_the_help_are_those_of_the_library():
+    for text, names in (
+        (options.HOLES, HOLES),
+        (options.MASKS, mask_names()),
+        (options.ENDINGS, PICTURE_ENDINGS),
+        (options.DTYPES, DTYPES),
+        (options.METHODS, ["auto", *METHODS]),
+        (options.SPACINGS, SPACINGS),
+        (options.FORMS, FORMS),
+        (options.SOLVERS, SOLVERS),
+    ):
+        assert sorted(text.split(", ")) == sorted(names)
+    assert kernel_forms() == options.KERNELS
+    assert PICTURE == {"num_steps": 20, "eta": 1.0, "spacing": "cubic"}  # as --help says
 
 
 # --- info ---
@@ -178,18 +296,38 @@ def test_signals_end_a_command_in_one_line(capsys, name, code, line):
 # --- the real thing, in its own process ---
 
 
-def test_importing_loads_no_heavy_package():
-    code = (
-        "import sys, deqir_lite, deqir_lite.cli\n"
-        "heavy = ('diffusers', 'lpips', 'deepinv', 'torchvision', 'skimage', 'scipy')\n"
-        "print([name for name in heavy if name in sys.modules])"
+HEAVY = ("torch", "numpy", "diffusers", "lpips", "deepinv", "torchvision", "skimage", "scipy")
+
+
+@pytest.mark.parametrize(
+    ("code", "loaded"),
+    [
+        ("import deqir_lite, deqir_lite.cli", []),
+        ("from deqir_lite.cli import app; app(['restore', '-h'], standalone_mode=False)", []),
+        ("from deqir_lite.cli import app; app(['study', 'evaluation', '-h'])", []),
+        ("from deqir_lite.cli import app; app(['restore', '--bogus'])", []),
+        ("from deqir_lite import *; assert psnr", ["torch", "numpy"]),
+    ],
+)
+def test_importing_loads_no_heavy_package(code, loaded):
+    result = python(
+        "-c",
+        f"import atexit, sys\natexit.register(lambda: print([n for n in {HEAVY} if n in "
+        f"sys.modules]))\n{code}",
     )
-    result = python("-c", code)
-    assert result.stdout == "[]\n", result.stdout + result.stderr
+    assert result.stdout.splitlines()[-1] == str(loaded), result.stdout + result.stderr
+
+
+def test_a_closed_pipe_is_quiet():
+    command = f"{sys.executable} -m deqir_lite info | head -1"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert result.stdout.startswith("python ")
+    assert result.stderr == ""
 
 
 def test_module_and_exit_codes(tmp_path):
-    result = python("-m", "deqir_lite", "restore", "missing.png", "-o", str(tmp_path / "out.png"))
+    command = ("restore", "missing.png", "--colorize", "-o", str(tmp_path / "out.png"))
+    result = python("-m", "deqir_lite", *command)
     assert result.returncode == 2
     assert result.stderr == "error: path: no photo 'missing.png'\n"
     assert result.stdout == ""

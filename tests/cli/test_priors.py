@@ -407,7 +407,7 @@ def check(run, photo, folder):
 
     def refused(prior, message, *options, early=True):
         result = run(
-            "restore", photo, "-o", folder / "out.png", "--timesteps", 3, "--prior", prior, *options
+            "demo", photo, "-o", folder / "out.png", "--timesteps", 3, "--prior", prior, *options
         )
         assert result.exit_code == 2, result.output
         assert isinstance(result.exception, SystemExit), "a traceback"
@@ -496,6 +496,6 @@ def test_files_of_this_package_are_priors(run, photo, copies, folder):
     for name in ("spectrum", "averaged"):
         out = folder / f"{name}.png"
         prior = copies / "own" / f"{name}.safetensors"
-        result = run("restore", photo, "-o", out, "--timesteps", 3, "--prior", prior)
+        result = run("demo", photo, "-o", out, "--timesteps", 3, "--prior", prior)
         assert result.exit_code == 0, result.output
         assert out.is_file()

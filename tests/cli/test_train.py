@@ -61,7 +61,7 @@ def test_train_resume_restore(run, photos, folder, photo, tiny_recipe):
     assert second["minutes"] > first["minutes"]
     assert log["recipe"]["batch"] == 4
 
-    result = run("restore", photo, "-o", folder / "out.png", "--prior", prior, "--timesteps", 4)
+    result = run("demo", photo, "-o", folder / "out.png", "--prior", prior, "--timesteps", 4)
     assert result.exit_code == 0, result.output
     assert load_photo(folder / "out.png").shape == (1, 3, 32, 32)
 

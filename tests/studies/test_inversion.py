@@ -73,7 +73,8 @@ def test_only_the_oracle_sees_the_original(photos, monkeypatch):
 def test_the_mean_is_that_of_other_noise_than_the_chains(photos):
     problem, settings = problem_of(RUN), chain_settings(RUN)
     chain, single = (
-        make_problem_chain(problem, photos, settings=settings, seed=seed) for seed in (0, 1)
+        make_problem_chain(problem, photos, method="ddnm", settings=settings, seed=seed)
+        for seed in (0, 1)
     )
     assert not single.x_T.allclose(chain.x_T)
     repeated = problem.y.repeat(SAMPLES, 1, 1, 1)
@@ -95,7 +96,8 @@ def test_a_run_begins_at_the_untouched_noise_and_goes_down(photos):
     assert found.run == RUN
     assert found.teacher_psnr is None
     assert len(found.loss) == len(found.psnr) == len(found.shell) == RUN.steps + 1
-    chain = make_problem_chain(problem_of(RUN), photos, settings=chain_settings(RUN))
+    settings = chain_settings(RUN)
+    chain = make_problem_chain(problem_of(RUN), photos, method="ddnm", settings=settings)
     original = load_bundled_photo("cat", size=16)
     untouched = psnr(chain.sequential()[-1], original).item()
     assert found.psnr[0] == pytest.approx(untouched, abs=0.05)

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from deqir_lite.teach.__main__ import app
+from deqir_lite.cli.teach import teach
 from deqir_lite.teach.export import write_files
 from deqir_lite.teach.notebooks import chapters
 from deqir_lite.teach.units import load_units, plan_markdown
@@ -18,7 +18,7 @@ NAMES = {f"{chapter.name}.ipynb" for chapter in chapters()}
 
 
 def run(*arguments):
-    return RUNNER.invoke(app, [str(argument) for argument in arguments])
+    return RUNNER.invoke(teach, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("command", ["student", "instructor"])
@@ -54,15 +54,16 @@ def test_slides(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["nbconvert", "markdown_it", "pybtex"])
-def test_without_a_library_it_says_what_to_install(missing):
-    code = f"import runpy, sys; sys.modules[{missing!r}] = None; "
-    code += "runpy.run_module('deqir_lite.teach', run_name='__main__')"
+def test_without_a_library_it_says_what_to_install(missing, tmp_path):
+    code = f"import sys; sys.modules[{missing!r}] = None; from deqir_lite.cli import app; "
+    code += f"app(['teach', 'student', {str(tmp_path / 'out')!r}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert missing in done.stderr
     assert done.stderr.endswith("; install deqir-lite[book]\n")
     assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_plan():

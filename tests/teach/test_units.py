@@ -38,7 +38,7 @@ def test_a_unit_follows_its_chapter(unit):
 
 def test_the_teachers_page_has_the_plans():
     page = (book_folder() / "teaching.md").read_text(encoding="utf-8")
-    assert plan_markdown(UNITS) in page, "python -m deqir_lite.teach plan prints what belongs there"
+    assert plan_markdown(UNITS) in page, "deqir-lite teach plan prints what belongs there"
 
 
 def test_a_plan_in_markdown():

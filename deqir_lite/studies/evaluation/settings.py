@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_choice
+from deqir_lite.defaults import EVALUATED_SEEDS, EVALUATED_SIZES, EVALUATED_STEPS
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 
-SIZES = (64, 128, 256)
-TIMESTEPS = (20, 50)
+SIZES, TIMESTEPS, SEEDS = EVALUATED_SIZES, EVALUATED_STEPS, EVALUATED_SEEDS
+"""Seeds 0 to 7 of the chain: their mean estimates the posterior mean."""
+
 ETA, SPACING = PICTURE["eta"], PICTURE["spacing"]
-SEEDS = 8
-"""Seeds 0 to 7 of the chain; their mean estimates the posterior mean."""
 
 MASK_SEED = 0
 """Masks and subsets are the same for all photos and all seeds of the chain."""

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from deqir_lite.chain import PRESETS, ChainSettings
 from deqir_lite.checks import check_choice, check_kinds, plain
+from deqir_lite.defaults import METHOD
 from deqir_lite.methods import Method
 from deqir_lite.operators import (
+    DamagedPhoto,
     Inpainting,
     LinearOperator,
     MaskedGrayscale,
@@ -14,15 +16,17 @@ from deqir_lite.operators import (
 )
 from deqir_lite.restoration.problem import Problem
 
-AUTO = "auto"
-"""Leave the method to :func:`choose`."""
-
 _SCATTERED: tuple[type[LinearOperator], ...] = (
+    DamagedPhoto,
     Inpainting,
     MaskedGrayscale,
     PooledMaskedGrayscale,
     WalshHadamard,
 )
+
+
+SAMPLERS = ("parallel", "sequential")
+"""All timesteps at once, or one after the other."""
 
 
 class Choice(NamedTuple):
@@ -35,7 +39,7 @@ class Choice(NamedTuple):
 def choose(
     problem: Problem,
     *,
-    method: str | Method = AUTO,
+    method: str | Method = METHOD,
     preset: str | None = None,
     num_steps: int | None = None,
     eta: float | None = None,
@@ -43,7 +47,7 @@ def choose(
 ) -> Choice:
     """The method and the chain for ``problem``; what is given stays as it is.
 
-    * noise in y, masks, old photos, compressed sensing: ``weighted``,
+    * noise in y, masks, old photos, several kinds of damage, compressed sensing: ``weighted``,
     * super-resolution, pooling, blur, grey and all others, without noise: ``ddnm``,
 
     both with the chain :data:`PICTURE`. So the study in data/benchmarks/weighted.json has it (old
@@ -54,7 +58,7 @@ def choose(
     check_kinds(choose, locals())
     if preset is not None:
         check_choice("preset", preset, PRESETS)
-    if method == AUTO:
+    if method == METHOD:
         suits = isinstance(problem.operator, _SCATTERED) or bool(problem.levels.any())
         method = "weighted" if suits and preset != "paper" else "ddnm"
     chain = PRESETS[preset or "picture"]

@@ -1,0 +1,122 @@
+"""Which photos a command restores, and where each of them goes: known before any work."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from deqir_lite._files import printable
+from deqir_lite._outputs import check_folder, check_output, same_file
+
+_LOSSLESS = (".png", ".tif", ".tiff", ".webp")
+
+
+class Job(NamedTuple):
+    """A photo, and the file that its restoration goes to."""
+
+    photo: Path
+    out: Path
+
+    def beside(self, name: str, ending: str = ".png") -> Path:
+        """Another file of the same restoration."""
+        return self.out.with_name(f"{self.out.stem}-{name}{ending}")
+
+
+class Plan(NamedTuple):
+    """The ``jobs`` of a command; ``several``: each fails alone, and is not done twice."""
+
+    jobs: list[Job]
+    several: bool
+
+
+def plan_outputs(given: Sequence[Path], out: Path | None) -> Plan:
+    """Where the photos and folders of photos that were ``given`` go.
+
+    Without ``out`` beside each photo, and from a folder into another one beside it, by the photo's
+    name with "-restored"; with several photos ``out`` is a folder, with one a file or a folder that
+    is there. Files that are outputs of this command are no photos of it. Raises ValueError or
+    OSError for what could not be written, or would overwrite one of the photos.
+    """
+    found = [pair for path in given for pair in _photos(path, out)]
+    if len(found) == 1 and not any(path.is_dir() for path in given):
+        photo, folder = found[0]
+        file = folder / f"{photo.stem}-restored{_ending(photo)}"
+        return Plan([Job(photo, file if out is None or out.is_dir() else out)], several=False)
+    _check_is_folder(out, len(found))
+    found = list(dict.fromkeys(found))
+    names = Counter((folder, photo.stem, _ending(photo)) for photo, folder in found)
+    jobs = []
+    for photo, folder in found:
+        alone = names[folder, photo.stem, _ending(photo)] == 1
+        name = photo.stem if alone else photo.name
+        jobs.append(Job(photo, folder / f"{name}-restored{_ending(photo)}"))
+    written = {job.out.resolve() for job in jobs}
+    jobs = [job for job in jobs if job.photo.resolve() not in written]
+    _check_several(jobs)
+    return Plan(jobs, several=True)
+
+
+def _photos(path: Path, out: Path | None) -> list[tuple[Path, Path]]:
+    """The photos that a path means, each with the folder for its restoration."""
+    if not path.is_dir():
+        return [(path, path.parent if out is None else out)]
+    from deqir_lite.images import PHOTO_ENDINGS
+
+    target = path.with_name(f"{path.resolve().name}-restored") if out is None else out
+    among = target.resolve() == path.resolve()
+    inside = [
+        photo
+        for photo in sorted(path.rglob("*"))
+        if photo.suffix.lower() in PHOTO_ENDINGS
+        and not any(part.startswith(".") for part in photo.relative_to(path).parts)
+        and (among or not photo.resolve().is_relative_to(target.resolve()))
+    ]
+    if not inside:
+        raise ValueError(
+            f"photo: the folder {str(path)!r} holds no photo ({', '.join(PHOTO_ENDINGS)})"
+        )
+    return [(photo, target / photo.parent.relative_to(path)) for photo in inside]
+
+
+def _ending(photo: Path) -> str:
+    """That of the photo, but for formats that lose detail, or cannot be written."""
+    ending = photo.suffix.lower()
+    return ending if ending in _LOSSLESS else ".png"
+
+
+def _check_is_folder(out: Path | None, count: int) -> None:
+    from deqir_lite.images import PICTURE_ENDINGS
+
+    if out is not None and not out.is_dir() and out.suffix.lower() in PICTURE_ENDINGS:
+        raise ValueError(f"out: got {str(out)!r} for {count} photos; expected a folder")
+
+
+def _check_several(jobs: Sequence[Job]) -> None:
+    """Refuse folders that cannot be made, and outputs that would overwrite a photo."""
+    photos = {job.photo.resolve() for job in jobs}
+    for job in jobs:
+        if job.out.resolve() in photos:
+            raise ValueError(f"out: {shown(job.out)} is one of the photos; take another folder")
+        check_folder("out", job.out.parent)
+
+
+def check_files(files: Sequence[Path], photo: Path, report: Path | None) -> None:
+    """Refuse, before the work, files that could not be written, would overwrite the photo, or one
+    another."""
+    from deqir_lite.checks import check_choice
+    from deqir_lite.images import PICTURE_ENDINGS
+
+    check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
+    taken = {photo: "the photo"}
+    for path in [*files, *([] if report is None else [report])]:
+        name = "report" if path is report else "out"
+        check_output(name, path)
+        for other, what in taken.items():
+            if same_file(path, other):
+                raise ValueError(f"{name}: {str(path)!r} is {what}; take another name")
+        taken[path] = "another output of this command"
+
+
+def shown(path: Path) -> str:
+    """A path for the terminal."""
+    return printable(str(path))
