@@ -76,7 +76,7 @@ def test_a_blurred_photo_comes_back_to_its_border(photo, gaussian_prior):
     sharp = photo[..., 8:40, 8:40]
     blurred = FFTBlur(kernel, threshold=0).A(photo)[..., 8:40, 8:40]
     blurred = ((blurred + 1) * 127.5).round() / 127.5 - 1
-    problem = pose_damaged(blurred, Damage(kernel=kernel), multiple=8)
+    problem = pose_damaged(blurred, Damage(kernel=kernel))
     report = restore_problem(problem, gaussian_prior, sampler="sequential")
     assert report.restored.shape == report.images["before"].shape == sharp.shape
     assert report.simple[0] == "y"

@@ -19,14 +19,7 @@ from deqir_lite.chain.noise import StepNoise
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_kinds, check_like
 from deqir_lite.measurement import Measurement
-from deqir_lite.methods import (
-    ConsistencyStep,
-    Method,
-    Prediction,
-    StepCoefficients,
-    Steps,
-    Weights,
-)
+from deqir_lite.methods import ConsistencyStep, Method, Prediction, StepCoefficients, Steps, Weights
 from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.base import Prior, predict_x0
 

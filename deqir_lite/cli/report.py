@@ -43,10 +43,12 @@ def print_damage(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
     )
     for remark in remarks:
         typer.echo(remark)
-    typer.echo(
-        f"simple answer: {_simple(numbers)}, from which the restored photo differs by "
-        f"{numbers['differs_from_simple'] * 255 / 2:.1f} of 255 levels (RMS)"
-    )
+    difference = numbers["differs_from_simple"]
+    if difference is not None:
+        typer.echo(
+            f"simple answer: {_simple(numbers)}, from which the restored photo differs by "
+            f"{difference * 255 / 2:.1f} of 255 levels (RMS)"
+        )
 
 
 def print_work(numbers: dict[str, Any], files: Iterable[Path]) -> None:

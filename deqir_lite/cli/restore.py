@@ -1,11 +1,14 @@
 """``deqir-lite restore``."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deqir_lite import defaults
+from deqir_lite._outputs import only_process
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import one_line, one_line_errors, read_deviation
 from deqir_lite.cli.help import option
@@ -14,6 +17,10 @@ from deqir_lite.cli.settings import Settings
 
 if TYPE_CHECKING:
     from deqir_lite.cli.inputs import Known
+
+
+_LARGE = 2**20
+"""Pixels of a photo from which on the simple answer would take longer than it tells."""
 
 
 @one_line_errors
@@ -94,7 +101,7 @@ def restore(
         read_deviation(sigma_y)
     settings = Settings.of(locals())
     from deqir_lite.cli.inputs import Known
-    from deqir_lite.cli.record import RECORD_FILE, is_done, note
+    from deqir_lite.cli.record import RECORD_FILE
 
     known = Known.of(given, max_pixels)
     jobs, several = plan_outputs(photos, out)
@@ -107,6 +114,20 @@ def restore(
         _restore_one(jobs[0], known, settings, report)
         return
     asked = given | settings.asked() | known.digests()
+    with ExitStack() as at_work:
+        for folder in sorted({job.out.parent for job in jobs}):
+            at_work.enter_context(only_process("out", folder, folder=True))
+        failed = _restore_all(jobs, known, settings, asked)
+    if failed:
+        raise ValueError(f"{failed} of {len(jobs)} photos could not be restored")
+
+
+def _restore_all(
+    jobs: Sequence[Job], known: "Known", settings: Settings, asked: dict[str, Any]
+) -> int:
+    """Restore several photos, but for those that are done; how many failed."""
+    from deqir_lite.cli.record import is_done, note
+
     failed = 0
     for k, job in enumerate(jobs):
         try:
@@ -114,13 +135,11 @@ def restore(
                 typer.echo(f"{shown(job.out)} is there already, from the same photo and options")
                 continue
             typer.echo(f"[{k + 1}/{len(jobs)}] {shown(job.photo)}")
-            job.out.parent.mkdir(parents=True, exist_ok=True)
             note(job.out, job.photo, asked, _restore_one(job, known, settings, None))
         except (ValueError, OSError) as error:
             failed += 1
             typer.echo(f"error: {shown(job.photo)}: {one_line(error)}", err=True)
-    if failed:
-        raise ValueError(f"{failed} of {len(jobs)} photos could not be restored")
+    return failed
 
 
 def _files(job: Job, samples: int) -> list[Path]:
@@ -155,7 +174,8 @@ def _restore_one(
             "restored_size": list(result.restored.shape[-2:]),
         }
         numbers |= settings.numbers(plan) | result.numbers()
-        numbers["differs_from_simple"] = result.distance_to_simple()
+        large = result.restored.shape[-2] * result.restored.shape[-1] > _LARGE
+        numbers["differs_from_simple"] = None if large else result.distance_to_simple()
 
     write_photo(job.out, result.restored, taken.photo)
     files = _files(job, settings.samples)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite._repr import short
-from deqir_lite.baselines import simple_answer
+from deqir_lite.baselines import baseline_of, simple_answer
 from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED
@@ -113,7 +113,7 @@ class RestorationReport:
             "converged": self.solution.converged,
             "seconds": self.seconds,
             "consistency": float(measurement_consistency(operator, x0, y).mean()),
-            "simple": self.simple[0],
+            "simple": baseline_of(self.problem.operator).name,
         } | self.quality()
 
     def __repr__(self) -> str:

@@ -276,7 +276,10 @@ def test_signals_end_a_command_in_one_line(capsys, name, code, line):
     number = getattr(signal, name, None)
     if number is None:
         pytest.skip(f"no {name} here")
-    usual, left = signal.getsignal(number), []
+    left = []
+    # in the background of a shell the signal is ignored
+    before, usual = signal.getsignal(number), signal.default_int_handler
+    signal.signal(number, usual)
 
     @one_line_errors
     def command():
@@ -285,12 +288,15 @@ def test_signals_end_a_command_in_one_line(capsys, name, code, line):
         finally:
             left.append("tidied up")
 
-    with pytest.raises(Exception) as caught:  # noqa: PT011 (typer has no public base class)
-        command()
+    try:
+        with pytest.raises(Exception) as caught:  # noqa: PT011 (typer has no public base class)
+            command()
+        assert signal.getsignal(number) is usual
+    finally:
+        signal.signal(number, before)
     assert caught.value.exit_code == code
     assert capsys.readouterr().err == line
     assert left == ["tidied up"]
-    assert signal.getsignal(number) is usual
 
 
 # --- the real thing, in its own process ---

@@ -60,7 +60,7 @@ def test_table_and_files(evaluate, folder):
     assert text.startswith("## Restoration\n")
     assert "--tasks sr2,colorization --sizes 16 --timesteps 3,4 --seeds 2" in text
     with Image.open(folder / "evaluation.png") as picture:
-        assert picture.width == 5 * 128 + 6 * 10
+        assert picture.width == 5 * 128 + 6 * 8
 
 
 def test_goes_on_where_it_stopped(evaluate, folder):

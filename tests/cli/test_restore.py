@@ -285,7 +285,10 @@ def test_nothing_is_said_of_the_damage(refuses, no_work):
         (["--colorize", "--hole", "grey"], "hole: unknown value 'grey'; known: auto, black"),
         (["--colorize", "--max-pixels", 0], "max-pixels: got 0"),
         (["--colorize", "--method", "bogus"], "method: unknown value 'bogus'; known: auto, ddnm"),
-        (["--colorize", "--sampler", "bogus"], "sampler: unknown value 'bogus'; known: parallel"),
+        (
+            ["--colorize", "--sampler", "bogus"],
+            "sampler: unknown value 'bogus'; known: auto, parallel",
+        ),
         (["--colorize", "--device", "bogus"], "device: unknown value 'bogus'; known: auto"),
         (["--colorize", "--samples", 0], "samples: got 0; expected an integer >= 1"),
         (["--colorize", "--seed", -1], "seed: got -1"),
