@@ -289,8 +289,8 @@ def test_endings(demo, folder, ending):
 
 
 def test_a_run_that_does_not_converge_says_so(demo, folder, bent_file):
-    result = demo("--task", "inpaint-box", "--sampler", "parallel", "--form", "noise", "--sweeps", 1,
-                     "--report", folder / "report.json", prior=bent_file)  # fmt: skip
+    result = demo("--task", "inpaint-box", "--sampler", "parallel", "--form", "noise",
+                  "--sweeps", 1, "--report", folder / "report.json", prior=bent_file)  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "warning: not converged after 1 sweeps: largest relative residual" in result.stderr
     assert "1 sweep, 5 network evaluations" in result.stdout
