@@ -85,7 +85,7 @@ def chain_for(nonlinear_prior, gaussian_prior):
         **options,
     ):
         operator = make_task(task, size, seed=seed)
-        photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(seed))
+        photo = gaussian_prior.sample((batch, *size), torch.Generator().manual_seed(int(seed)))
         y = operator.A(photo.to(dtype))
         return make_chain(
             prior, operator, y, num_steps=num_steps, eta=eta, seed=seed, spacing=spacing, **options

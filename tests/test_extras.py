@@ -28,12 +28,12 @@ import importlib, pkgutil, sys
 for name in {EXTRAS!r}:
     sys.modules[name] = None
 import deqir_lite
-figures_and_course = ("deqir_lite.viz", "deqir_lite.teach")
+others = ("deqir_lite.viz", "deqir_lite.teach", "deqir_lite.bridges.to_deepinv")
 def fail(name):
-    if not name.startswith(figures_and_course):
+    if not name.startswith(others):
         raise
 for module in pkgutil.walk_packages(deqir_lite.__path__, "deqir_lite.", fail):
-    if not module.name.startswith(figures_and_course):
+    if not module.name.startswith(others):
         importlib.import_module(module.name)
 import deqir_lite.teach
 try:

@@ -22,6 +22,7 @@ from deqir_lite.metrics import (
     psnr,
     ssim,
 )
+from deqir_lite.operators import Grayscale
 
 
 def images(*shape, seed=0, dtype=torch.float64):
@@ -187,28 +188,23 @@ def test_too_small():
         psnr(x, x, crop_border=-1)
 
 
-class Grey:
-    def A(self, x):
-        return x.mean(dim=1, keepdim=True)
-
-
 def test_consistency_is_the_norm_for_each_image():
     x = images(2, 3, 4, 4)
-    y = Grey().A(x)
+    y = Grayscale().A(x)
     y[1, 0, 0, 0] += 3
     y[1, 0, 1, 1] += 4
     torch.testing.assert_close(
-        measurement_consistency(Grey(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
+        measurement_consistency(Grayscale(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
     )
-    assert measurement_consistency(Grey(), x, y[:1]).shape == (2,)
+    assert measurement_consistency(Grayscale(), x, y[:1]).shape == (2,)
 
 
 def test_consistency_refuses_other_shapes():
     x = images(2, 3, 4, 4)
     with pytest.raises(ValueError, match=r"y: got shape .* expected \(2, 1, 4, 4\)"):
-        measurement_consistency(Grey(), x, x)
+        measurement_consistency(Grayscale(), x, x)
     with pytest.raises(ValueError, match="y: contains NaN"):
-        measurement_consistency(Grey(), x, torch.full((2, 1, 4, 4), torch.nan))
+        measurement_consistency(Grayscale(), x, torch.full((2, 1, 4, 4), torch.nan))
 
 
 @pytest.fixture

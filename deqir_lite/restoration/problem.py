@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -33,7 +33,7 @@ class Problem:
     y: torch.Tensor
     truth: torch.Tensor | None
     sigma_y: Levels = 0.0
-    crop: tuple[slice, slice] = (slice(None), slice(None))
+    crop: tuple[slice, slice] = field(default=(slice(None), slice(None)), repr=False)
 
     __repr__ = short_repr
 
