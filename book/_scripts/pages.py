@@ -17,7 +17,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 LONGEST = 200  # characters of a description that search engines show
-CARD = "_static/card.png"
+CARD = "_static/readme.png"
 UNUSED = re.compile(
     r'\s*<script [^>]*src="[^"]*/(?:fontawesome|searchtools|language_data|searchindex)\.js[^"]*">'
     r"</script>"
