@@ -19,8 +19,8 @@ from sphinx.application import Sphinx
 LONGEST = 200  # characters of a description that search engines show
 CARD = "_static/readme.png"
 UNUSED = re.compile(
-    r'\s*<script [^>]*src="(?:[^"]*/)?(?:fontawesome|searchtools|language_data|searchindex)\.js[^"]*">'
-    r"</script>"
+    r'\s*<script [^>]*src="(?:[^"]*/)?'
+    r'(?:fontawesome|searchtools|language_data|searchindex)\.js[^"]*"></script>'
 )
 
 
