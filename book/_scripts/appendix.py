@@ -87,7 +87,7 @@ class EquationLedger(Appendix):
             chapter = executed.chapter_number(Path(document).name)
             name = f"chapter {chapter}" if chapter else Path(document).name
             places.append(f"\n\n{{doc}}`{name} </{document}>`, {{eq}}`paper-eq-{number}`")
-        return f"**Eq. {number}.** {entry.says}" + "".join(places)
+        return f"**[paper {number}]** {entry.says}" + "".join(places)
 
     def _object(self, kind: str, name: str) -> str:
         parts = {"mod": 0, "meth": 2}.get(kind, 1)

@@ -6,8 +6,6 @@ Docstrings are plain text with mathematics, not markup:
 * Indented lines after a sentence are shown as they stand: equations.
 * A name without its module leads to the only object of this name in the package.
 * Functions that a class got from another library are left out.
-
-Pages do not carry the scripts of Thebe, which the book does not use and which needs a network.
 """
 
 import inspect
@@ -96,20 +94,9 @@ def resolve(
     return make_refnode(app.builder, node["refdoc"], docname, anchor, [contnode], name)
 
 
-def drop_thebe(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
-    """Leave out the scripts of sphinx-thebe, which Jupyter Book adds to every page."""
-    context["script_files"] = [
-        script
-        for script in context.get("script_files", [])
-        if "sphinx-thebe" not in str(script.filename)
-        and "THEBE_JS_URL" not in script.attributes.get("body", "")
-    ]
-
-
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions above."""
     app.connect("autodoc-process-docstring", process, priority=400)
     app.connect("autodoc-skip-member", skip)
     app.connect("missing-reference", resolve)
-    app.connect("html-page-context", drop_thebe, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,5 @@
 """The chapters of the book as notebooks: read, chosen, and written."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,8 +31,8 @@ class Chapter:
 
     @cached_property
     def title(self) -> str:
-        """The title without its number."""
-        return re.sub(r"^\d+\.\s+", "", headings(self.cells[0].source, 1)[0])
+        """The title, without a number."""
+        return headings(self.cells[0].source, 1)[0]
 
     @cached_property
     def sections(self) -> list[str]:

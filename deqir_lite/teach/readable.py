@@ -1,8 +1,7 @@
 """MyST as plain Markdown, for readers in JupyterLab: directives and roles turned into text.
 
-Sphinx numbers theorems and exercises through the book and labelled equations on each page, and
-resolves references. Here the same numbers are counted and written out, with the chapter where a
-reference leads to another one.
+Sphinx numbers theorems, exercises and labelled equations by chapter, (4.3) for the third equation
+of chapter 4, and resolves references. Here the same numbers are counted and written out.
 """
 
 from collections import Counter
@@ -42,21 +41,23 @@ class Target:
 def targets(book: Sequence[Chapter]) -> dict[str, Target]:
     """All labels of the book: equations, theorems, exercises, figures and sections."""
     found: dict[str, Target] = {}
-    counts: Counter[str] = Counter()
     for chapter in book:
-        counts["equation"] = 0  # begins anew on every page; the others run through the book
+        counts: Counter[str] = Counter()
         for cell in chapter.cells:
             figure = cell.metadata.get("mystnb", {}).get("figure", {})
             if "name" in figure:
                 found[figure["name"]] = Target(f"figure “{figure['caption']}”", chapter.number)
             if cell.cell_type == "markdown":
-                named = _labels(cell.source, counts)
+                named = _labels(cell.source, chapter.number, counts)
                 found |= {label: Target(text, chapter.number) for label, text in named}
     return found
 
 
-def _labels(text: str, counts: Counter[str]) -> Iterator[tuple[str, str]]:
-    """(label, what a reference to it says) of all that a text labels; ``counts`` goes on."""
+def _labels(text: str, chapter: int, counts: Counter[str]) -> Iterator[tuple[str, str]]:
+    """(label, what a reference to it says) of all that a text of a chapter labels.
+
+    ``counts``, of what the chapter has numbered so far, goes on.
+    """
     tokens = MYST.parse(text)
     for target, heading, title in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if (target.type, heading.type) == ("myst_target", "heading_open"):
@@ -67,11 +68,11 @@ def _labels(text: str, counts: Counter[str]) -> Iterator[tuple[str, str]]:
             if kind and "nonumber" not in piece.options:
                 counts[kind] += 1
                 if piece.label:
-                    yield piece.label, f"{kind} {counts[kind]}"
+                    yield piece.label, f"{kind} {chapter}.{counts[kind]}"
             piece = piece.source
         for label in equations(piece):
             counts["equation"] += 1
-            yield label, f"({counts['equation']})"
+            yield label, f"({chapter}.{counts['equation']})"
 
 
 def citations(bibliography: Path) -> dict[str, tuple[str, str]]:
@@ -116,6 +117,8 @@ class Reader:
             first, end = token.map or (0, 0)
             if token.type == "myst_target":
                 del lines[first:end]
+            elif token.type == "heading_open" and token.tag == "h1":
+                lines[first] = f"# {self.chapter}. {lines[first].removeprefix('# ')}"
             elif token.type == "math_block_label":
                 margin = lines[first].partition("$$")[0]  # of a quotation
                 tex = "\n".join(lines[first:end]).rpartition("$$")[0].removesuffix(margin)
@@ -182,8 +185,9 @@ class Reader:
         target = self.labels.get(text)
         if target is None or role not in ("eq", "ref", "numref", "prf:ref", "doc"):
             return text
+        titled = "“" in target.text  # a figure or a section, which has no number
         elsewhere = f" of chapter {target.chapter}" if target.chapter != self.chapter else ""
-        return f"{target.text}{elsewhere}"
+        return f"{target.text}{elsewhere if titled else ''}"
 
     def _cite(self, role: str, keys: str) -> str:
         entries = [self.cited.get(key.strip(), (key.strip(), "")) for key in keys.split(",")]

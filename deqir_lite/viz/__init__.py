@@ -21,6 +21,7 @@ from deqir_lite.viz.lines import plot_lines
 from deqir_lite.viz.noise import plot_noise
 from deqir_lite.viz.paths import plot_paths
 from deqir_lite.viz.plane import plot_solution_line
+from deqir_lite.viz.race import SweepRace
 from deqir_lite.viz.score_field import plot_score_field
 from deqir_lite.viz.slider import IterationSlider
 from deqir_lite.viz.spectra import plot_singular_values
@@ -32,6 +33,7 @@ __all__ = [
     "BookFigure",
     "IterationSlider",
     "RestorationExplorer",
+    "SweepRace",
     "book_style",
     "explore_restoration",
     "figure_picture",

@@ -9,13 +9,19 @@ import numpy as np
 from deqir_lite.viz._values import log_floor
 from deqir_lite.viz.style import COLORS, GRID, INK
 
+WIDTH = 420
+"""Pixels of a curve across, and the most that it takes on a screen."""
+
 
 def curve_svg(series: Mapping[str, np.ndarray], first: int, label: str, ylabel: str) -> str:
     """A small plot of ``series`` (name -> one value for each sweep) on a logarithmic axis.
 
     The group of class ``cursor`` stands at the first sweep; its ``data-x`` lists the places of all.
     """
-    width, height, left, right, top, bottom = 420, 170, 52, 10, 24, 34
+    width, left, right, bottom = WIDTH, 52, 10, 34
+    legend, lines = _legend(list(series), left, width - right)
+    top = 24 + 16 * lines
+    height = 146 + top
     values = list(series.values())
     floor = log_floor(values)
     logs = [
@@ -51,7 +57,6 @@ def curve_svg(series: Mapping[str, np.ndarray], first: int, label: str, ylabel: 
         f'<text x="{(left + width - right) / 2}" y="{height - 5}" text-anchor="middle">'
         f"{html.escape(label.lower())}</text>"
     )
-    legend = width - right
     for k, (name, v) in reversed(list(enumerate(zip(series, logs, strict=True)))):
         color = COLORS[k % len(COLORS)]
         dash = ("", "6 3", "2 3", "8 3 2 3")[k % 4]
@@ -69,13 +74,12 @@ def curve_svg(series: Mapping[str, np.ndarray], first: int, label: str, ylabel: 
             if len(run) > 1
         ]
         if name:  # in ink: not all colours of lines are readable as text
-            sample = legend - 7 * len(name) - 24
+            x, y = legend[k]
             parts.append(
-                f'<text x="{legend}" y="12" text-anchor="end">{html.escape(name)}</text>'
-                f'<line x1="{sample}" x2="{sample + 18}" y1="8" y2="8" stroke="{color}" '
+                f'<line x1="{x}" x2="{x + 18}" y1="{y - 4}" y2="{y - 4}" stroke="{color}" '
                 f'stroke-width="1.6" stroke-dasharray="{dash}"/>'
+                f'<text x="{x + 24}" y="{y}">{html.escape(name)}</text>'
             )
-            legend = sample - 12
     parts.append(
         f'<g class="cursor" data-x=\'{xs}\' transform="translate({xs[0]} 0)">'
         f'<line y1="{top}" y2="{height - bottom}" stroke="{INK}" stroke-width="1.2"/></g>'
@@ -90,6 +94,19 @@ def curve_svg(series: Mapping[str, np.ndarray], first: int, label: str, ylabel: 
         f'aria-label="{html.escape(ylabel)} against {html.escape(label.lower())}, '
         f'{html.escape(ends)}">{"".join(parts)}</svg>'
     )
+
+
+def _legend(names: list[str], left: int, right: int) -> tuple[list[tuple[int, int]], int]:
+    """Where the entry of each name begins, below the label of the axis, and the lines they take."""
+    places: list[tuple[int, int]] = []
+    x, line = left, 0
+    for name in names:
+        wide = 24 + 7 * len(name) + 12
+        if x > left and x + wide > right:
+            x, line = left, line + 1
+        places.append((x, 28 + 16 * line))
+        x += wide
+    return places, line + 1 if any(names) else 0
 
 
 def _first_finite(values: np.ndarray) -> float:

@@ -1,8 +1,12 @@
 """Images side by side, pixel for pixel."""
 
+import base64
+import html
+import io
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +19,50 @@ from deqir_lite.viz.style import DPI, BookFigure, book_style
 _GAP = 10  # pixels between images
 _LINE = 16  # pixels for a line of a title
 _LETTER = 6.9  # average width of a letter of a title, in pixels
+_NARROWEST = 88  # pixels of a picture on a page; fewer of them stand in a row on a narrow screen
+_LARGE = 200  # pixels of a side from which on single pixels are not looked at
+
+
+class PhotoFigure(BookFigure):
+    """A figure of photos: on a page a grid that fits its width, elsewhere one picture.
+
+    The grid has the photos pixel for pixel, enlarged by the browser, and their titles as text.
+    """
+
+    def __init__(
+        self, pictures: Sequence[Image.Image], titles: Sequence[str], ncols: int, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._pictures, self._titles, self._ncols = pictures, titles, ncols
+
+    def _repr_html_(self) -> str:
+        share = f"(100% - {self._ncols - 1} * 0.6rem) / {self._ncols}"
+        width = max(max(picture.size) for picture in self._pictures)
+        widest = self._ncols * max(width, 150)
+        panels = [
+            '<div><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
+            'height:auto;margin:0;image-rendering:pixelated">{title}</div>'.format(
+                alt=html.escape(f"{title or 'photo'} (picture {k} of {len(self._pictures)})"),
+                source=_webp(picture),
+                title=f"<div>{html.escape(title)}</div>" if title else "",
+            )
+            for k, (picture, title) in enumerate(
+                zip(self._pictures, self._titles, strict=True), start=1
+            )
+        ]
+        return (
+            '<div class="photo-grid" role="group" aria-label="" style="display:grid;gap:0.6rem;'
+            f"max-width:{widest}px;margin:auto;text-align:center;line-height:1.25;"
+            f'grid-template-columns:repeat(auto-fill,minmax(max({_NARROWEST}px,{share}),1fr))">'
+            f"{''.join(panels)}</div>"
+        )
+
+
+def _webp(picture: Image.Image) -> str:
+    """A picture as an address: to the last bit where pixels are looked at, else nearly."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format="WEBP", lossless=min(picture.size) < _LARGE, quality=90, method=4)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def show_images(
@@ -23,7 +71,7 @@ def show_images(
     titles: Sequence[str] | None = None,
     ncols: int | None = None,
     scale: int | None = None,
-) -> BookFigure:
+) -> PhotoFigure:
     """Show images in a grid; every pixel becomes a square of whole screen pixels.
 
     Args:
@@ -37,7 +85,8 @@ def show_images(
     Returns the figure, one axes for each image. Raises ValueError when there is no image, the
     numbers differ, or an argument is out of range.
     """
-    pictures = [np.asarray(to_picture(image)) for image in images]
+    shown = [to_picture(image) for image in images]
+    pictures = [np.asarray(picture) for picture in shown]
     if not pictures:
         raise ValueError("images: got none; expected at least one")
     if titles is not None and len(titles) != len(pictures):
@@ -60,7 +109,13 @@ def show_images(
     total_height = nrows * (cell_height + band + _GAP) + _GAP
 
     with book_style():
-        figure = BookFigure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI)
+        figure = PhotoFigure(
+            shown,
+            titles or [""] * len(shown),
+            ncols,
+            figsize=(total_width / DPI, total_height / DPI),
+            dpi=DPI,
+        )
         for k, (picture, title) in enumerate(zip(pictures, wrapped, strict=True)):
             row, column = divmod(k, ncols)
             factor = min(cell_height // picture.shape[0], cell_width // picture.shape[1])

@@ -1,11 +1,9 @@
 """A slider over the sweeps that needs no kernel: it works in the static book and in JupyterLab."""
 
 import base64
-import hashlib
 import html
 import io
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,33 +14,8 @@ from PIL import Image
 from deqir_lite.checks import check_integer
 from deqir_lite.images import side_by_side, to_picture
 from deqir_lite.viz._values import to_array
-from deqir_lite.viz.curve import curve_svg
-
-_DRAWN: Counter[str] = Counter()  # how often the same content was shown: ids differ on one page
-
-_SCRIPT = """
-(function () {
-  var root = document.getElementById("ID");
-  if (!root) { return; }
-  var input = root.querySelector("input");
-  var frames = root.querySelectorAll("img");
-  var cursor = root.querySelector(".cursor");
-  var marks = cursor ? JSON.parse(cursor.dataset.x) : [];
-  function show() {
-    var k = input.value - input.min;
-    frames.forEach(function (frame, i) { frame.style.display = i === k ? "" : "none"; });
-    var text = frames[k].dataset.caption;
-    root.querySelector("output").textContent = text;
-    input.setAttribute("aria-valuetext", text);
-    if (cursor) { cursor.setAttribute("transform", "translate(" + marks[k] + " 0)"); }
-  }
-  input.addEventListener("input", show);
-  ["keydown", "keyup", "keypress"].forEach(function (name) {
-    input.addEventListener(name, function (event) { event.stopPropagation(); });
-  });
-  show();
-})();
-"""
+from deqir_lite.viz.curve import WIDTH, curve_svg
+from deqir_lite.viz.player import player
 
 
 class IterationSlider:
@@ -114,22 +87,8 @@ class IterationSlider:
         content = self._pictures()
         if self.series:
             content += curve_svg(self.series, self.first, self.label, self.series_label)
-        digest = hashlib.sha256((content + self.label).encode()).hexdigest()[:10]
-        _DRAWN[digest] += 1
-        name = f"slider-{digest}-{_DRAWN[digest]}"
-        last = self.first + len(self.frames) - 1
-        return (
-            f'<div class="iteration-slider" id="{name}" role="group" '
-            f'aria-label="{html.escape(self.label)}" style="max-width:100%">'
-            f"{content}"
-            '<div style="display:flex;flex-wrap:wrap;gap:0.2em 0.8em;align-items:center">'
-            f'<label for="{name}-input">{html.escape(self.label)}</label>'
-            f'<input id="{name}-input" type="range" min="{self.first}" max="{last}" step="1" '
-            f'value="{self.first}" autocomplete="off" '
-            f'aria-valuetext="{html.escape(self.captions[0])}" style="flex:0 1 256px">'
-            f'<output for="{name}-input" aria-live="polite">{html.escape(self.captions[0])}'
-            f"</output></div><script>{_SCRIPT.replace('ID', name, 1)}</script></div>"
-        )
+        width = max(self.frames[0].width * self.scale, WIDTH if self.series else 0)
+        return player(content, self.captions, label=self.label, first=self.first, width=width)
 
     def _repr_png_(self) -> bytes:
         """Return up to five frames in a row with their captions, for print."""
@@ -141,14 +100,12 @@ class IterationSlider:
     def _pictures(self) -> str:
         width = self.frames[0].width * self.scale
         pictures = []
-        for k, (frame, caption, alt) in enumerate(
-            zip(self.frames, self.captions, self.alts, strict=True)
-        ):
+        for k, (frame, alt) in enumerate(zip(self.frames, self.alts, strict=True)):
             data = base64.b64encode(_png(frame)).decode()
             hidden = "display:none;" if k else ""
             pictures.append(
                 f'<img class="dark-light" alt="{html.escape(alt)}" '
-                f'data-caption="{html.escape(caption)}" src="data:image/png;base64,{data}" '
+                f'data-frame="{k}" src="data:image/png;base64,{data}" '
                 f'style="{hidden}width:{width}px;max-width:100%;height:auto;margin:0;'
                 'image-rendering:pixelated">'
             )

@@ -105,15 +105,16 @@ def test_sliders_move_by_keyboard(browser, site, html):
 
 
 SLIDER = """slider => {
-  const frames = [...slider.querySelectorAll("img")];
-  const shown = frames.filter(frame => frame.checkVisibility());
   const input = slider.querySelector("input");
+  const parts = [...slider.querySelectorAll("[data-frame]")];
+  const frame = String(input.value - input.min);
   return {
-    shown: shown.map(frame => frames.indexOf(frame)),
-    captions: [shown[0]?.dataset.caption, slider.querySelector("output").textContent,
-               input.getAttribute("aria-valuetext")],
+    frame: Number(frame),
+    right: parts.every(part =>
+      part.checkVisibility() === part.dataset.frame.split(" ").includes(frame)),
+    captions: [slider.querySelector("output").textContent, input.getAttribute("aria-valuetext")],
     cursor: slider.querySelector(".cursor")?.getAttribute("transform"),
-    frames: frames.length,
+    last: input.max - input.min,
   };
 }"""
 
@@ -124,10 +125,10 @@ def check_slider(slider):
 
     def state():
         found = slider.evaluate(SLIDER)
-        assert len(found["shown"]) == 1
+        assert found["right"], "other parts are seen than those of the frame"
         assert found["captions"][0]
         assert len(set(found["captions"])) == 1
-        return found["shown"][0], found["cursor"]
+        return found["frame"], found["cursor"]
 
     handle.focus()
     start, cursor = state()
@@ -139,7 +140,27 @@ def check_slider(slider):
     handle.press("ArrowLeft")
     assert state() == (start, cursor)
     handle.press("End")
-    assert state()[0] == slider.evaluate(SLIDER)["frames"] - 1
+    assert state()[0] == slider.evaluate(SLIDER)["last"]
+
+
+def test_sliders_play_and_pause(browser, site, html):
+    name = next(n for n in toc() if parse(html / f"{n}.html").select(".iteration-slider"))
+    with chrome.guarded(browser) as (page, visit):
+        page.goto(f"{site}/{name}.html")
+        slider = page.locator(".iteration-slider").first
+        button = slider.locator("button")
+        button.click()
+        assert button.text_content() == "Pause"
+        page.wait_for_timeout(1000)
+        moved = slider.evaluate(SLIDER)
+        assert moved["frame"] >= 1
+        assert moved["right"]
+        button.click()
+        assert button.text_content() == "Play"
+        stopped = slider.evaluate(SLIDER)["frame"]
+        page.wait_for_timeout(1000)
+        assert slider.evaluate(SLIDER)["frame"] == stopped
+        assert not visit.errors
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])

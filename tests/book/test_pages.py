@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from .conftest import ROOT, executed, notebooks, parse, toc
+from .conftest import HTML, ROOT, executed, notebooks, parse, toc
 
 EXTERNAL = re.compile(r"^(https?:)?//", re.IGNORECASE)
 FILE_NAME = re.compile(r"^\S*[\w-]\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
@@ -73,6 +73,15 @@ def test_page_has_a_title_and_text(page):
     assert article is not None
     assert article.find("h1") is not None
     assert len(article.get_text(" ", strip=True)) > 100
+
+
+def test_a_page_is_described_by_its_beginning(page):
+    (tag,) = page.select("head meta[name=description]")
+    text = " ".join(page.find("article").get_text(" ").split())
+    words = re.findall(r"\w{4,}", tag["content"])
+    assert len(words) >= 5
+    assert all(word in text for word in words)
+    assert not re.search(r"\\\\|\$", tag["content"]), "a formula is no description"
 
 
 def test_no_problem_left_in_the_page(page):
@@ -166,6 +175,22 @@ def test_scripts_and_styles_exist(page, request, html):
         if not address.startswith("data:"):
             target = here / unquote(urlsplit(address).path)
             assert target.exists(), f"missing: {address}"
+
+
+def weight(page: BeautifulSoup, path: Path) -> float:
+    """MB of a page with all that a browser loads for it at once."""
+    files = {tag["src"] for tag in page.select("script[src], img[src]")}
+    files |= {tag["href"] for tag in page.select("link[rel~=stylesheet], link[rel~=preload]")}
+    local = {path.parent / unquote(urlsplit(name).path) for name in files if "data:" not in name}
+    # of the fonts in the theme's style sheet, the one with the icons is used
+    local |= set(HTML.glob("_static/vendor/fontawesome/webfonts/fa-solid-900.woff2"))
+    return (path.stat().st_size + sum(file.stat().st_size for file in local)) / 1e6
+
+
+@pytest.mark.parametrize("name", toc())
+def test_a_page_loads_quickly(html, name):
+    path = html / f"{name}.html"
+    assert weight(parse(path), path) < (1.5 if name == toc()[0] else 4.0)
 
 
 def test_internal_links_lead_somewhere(page, request, html):

@@ -16,7 +16,7 @@ def code_cell(source, cell_id, **metadata):
 
 CELLS = [
     markdown_cell(
-        """# 9. A test
+        """# A test
 
 First words.
 

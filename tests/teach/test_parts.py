@@ -12,7 +12,7 @@ from .conftest import code_cell, markdown_cell
 
 
 def chapter_of(*cells):
-    return Chapter(Path("09-test.ipynb"), [markdown_cell("# 9. A test", "title"), *cells])
+    return Chapter(Path("09-test.ipynb"), [markdown_cell("# A test", "title"), *cells])
 
 
 def test_pieces_of_a_text():

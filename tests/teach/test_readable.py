@@ -11,7 +11,7 @@ from deqir_lite.teach.readable import Reader, Target, citations, readers, target
 
 from .conftest import markdown_cell
 
-LATER = """# 10. Later
+LATER = """# Later
 
 $$
 a
@@ -39,7 +39,7 @@ True.
 
 @pytest.fixture
 def read(chapter):
-    labels = targets([chapter]) | {"paper-eq-9": Target("(3)", 4)}
+    labels = targets([chapter]) | {"paper-eq-9": Target("(4.3)", 4)}
     return Reader(9, labels, {"cao2024deqir": ("Cao et al.", "2024")}).read
 
 
@@ -48,21 +48,21 @@ def test_admonition(read, chapter):
     assert text.startswith(
         "# 9. A test\n\nFirst words.\n\n> **Before you start**\n>\n> **You need**"
     )
-    assert "> **You need** (1) and $x$." in text
+    assert "> **You need** (9.1) and $x$." in text
 
 
 def test_theorem_equation_and_references(read, chapter):
     text = read(chapter.cells[2]["source"])
     assert text.startswith("## Doubling\n")
-    assert "$$\ny = 2x \\tag{1}\n$$" in text
-    assert "**Theorem 1 (Even).** $y$ is even, by (1)." in text
+    assert "$$\ny = 2x \\tag{9.1}\n$$" in text
+    assert "**Theorem 9.1 (Even).** $y$ is even, by (9.1)." in text
     assert "*Proof.* It is twice something (Cao et al., 2024). ∎" in text
-    assert text.endswith("Theorem 1, “Doubling”, (3) of chapter 4, Exercise 2.")
+    assert text.endswith("Theorem 9.1, “Doubling”, (4.3), Exercise 9.2.")
 
 
 def test_exercise(read, chapter):
     exercise = chapter.cells[4]["source"].split("```{solution-start}")[0]
-    assert "### Exercise 1 (Halve)\n\nWhat is half of y?" in read(exercise)
+    assert "### Exercise 9.1 (Halve)\n\nWhat is half of y?" in read(exercise)
 
 
 @pytest.mark.parametrize(
@@ -79,10 +79,10 @@ def test_exercise(read, chapter):
         ("```{image} a.png\n:alt: A picture\n```", "![A picture](a.png)"),
         (":::{tip}\n$$\nx\n$$\n:::", "**Tip**\n\n$$\nx\n$$"),
         ("`{eq}` and {x}", "`{eq}` and {x}"),
-        ("`{eq}` or `x`, not {eq}`ch9-double`", "`{eq}` or `x`, not (1)"),
+        ("`{eq}` or `x`, not {eq}`ch9-double`", "`{eq}` or `x`, not (9.1)"),
         ("the {doc}`chapter\nthree <03-ddim>`", "the chapter three"),
         ("```python\n{eq}`ch9-double`\n```", "```python\n{eq}`ch9-double`\n```"),
-        ("> $$\n> y\n> $$ (ch9-double)", "> $$\n> y \\tag{1}\n> $$"),
+        ("> $$\n> y\n> $$ (ch9-double)", "> $$\n> y \\tag{9.1}\n> $$"),
     ],
 )
 def test_other_roles_and_directives(read, text, expected):
@@ -90,12 +90,12 @@ def test_other_roles_and_directives(read, text, expected):
 
 
 def test_numbers_are_those_of_the_built_book(chapter):
-    """Exercises and theorems are numbered through the book, equations on every page."""
+    """Exercises, theorems and equations are numbered by chapter."""
     later = Chapter(Path("10-later.ipynb"), [markdown_cell(LATER, "a")])
     found = targets([chapter, later])
-    assert found["ex-later"] == Target("Exercise 3", 10)
-    assert found["thm-later"] == Target("Theorem 2", 10)
-    assert found["ch10-a"] == Target("(1)", 10)
+    assert found["ex-later"] == Target("Exercise 10.1", 10)
+    assert found["thm-later"] == Target("Theorem 10.1", 10)
+    assert found["ch10-a"] == Target("(10.1)", 10)
     assert "ex-aside" not in found
 
 

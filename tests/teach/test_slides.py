@@ -50,7 +50,7 @@ def test_sections_become_columns(chapter):
 
 def test_long_sections_are_divided(chapter):
     words = "\n\n".join(f"Paragraph {i} " + "word " * 60 for i in range(12))
-    chapter = type(chapter)(chapter.path, [markdown_cell(f"# 9. T\n\n## Long\n\n{words}", "a")])
+    chapter = type(chapter)(chapter.path, [markdown_cell(f"# T\n\n## Long\n\n{words}", "a")])
     slides = outline(chapter, Reader(9, {}, {}))[-1].slides
     assert len(slides) > 1
     for slide in slides:
@@ -70,7 +70,7 @@ def sections():
         output(**{"image/png": "aGk=", "text/plain": "<Figure>"}),
         output(**{"text/html": "<table></table>", "image/png": "aGk="}),
     ]
-    start = [markdown_cell("# 9. T", "t")], [markdown_cell("First.", "f")]
+    start = [markdown_cell("# T", "t")], [markdown_cell("First.", "f")]
     more = [markdown_cell("$a_1 < b_2$ and [a link](https://example.org)", "d")]
     return [Section("", list(start)), Section("$x_1$ & *y*", [[cell], more])]
 
@@ -98,7 +98,7 @@ def test_a_page_has_columns_outputs_and_notes(sections):
     assert page.title.get_text() == "9. T & U slides"
     columns = page.select(".slides > section")
     assert [len(column.select("section")) for column in columns] == [2, 2]
-    assert columns[0].select_one("h1").get_text() == "9. T"
+    assert columns[0].select_one("h1").get_text() == "T"
     first, second = columns[1].select("section")
     assert first.select_one("h2").get_text() == "$x_1$ & y"
     assert first.select_one("aside.notes").get_text(strip=True) == "Ask:why?"

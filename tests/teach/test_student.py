@@ -65,7 +65,7 @@ def test_stubs_take_the_place_of_solutions(chapter, reader_for):
 
 def test_a_check_that_asks_for_nothing_from_the_solution():
     cells = [
-        markdown_cell("# 9. A test", "title"),
+        markdown_cell("# A test", "title"),
         markdown_cell("```{solution-start} ex-a\n```", "s"),
         code_cell("a = 1", "a", tags=["solution"]),
         code_cell('self_check("ex-a", b)', "b", tags=["self-check"]),

@@ -66,6 +66,7 @@ def test_script_knows_its_own_slider_and_keeps_its_keys(frames):
     page = parsed(IterationSlider(frames))
     script = page.script.text
     assert f'getElementById("{page.div["id"]}")' in script
+    assert json.dumps(["Sweep 0", "Sweep 1", "Sweep 2", "Sweep 3"]) in script
     assert "stopPropagation" in script
     assert '"keydown"' in script
 
@@ -100,8 +101,32 @@ def test_curve_and_cursor(frames):
     assert marks == [x for x, _ in anderson]
     assert svg.find(class_="cursor")["transform"] == f"translate({marks[0]} 0)"
     assert "Anderson" in svg.text
-    inside = [0 <= x <= 420 and 0 <= y <= 170 for line in lines for x, y in line]
-    assert all(inside)
+    _, _, width, height = map(int, svg["viewbox"].split())
+    assert all(0 <= x <= width and 0 <= y <= height for line in lines for x, y in line)
+
+
+def test_the_legend_lies_above_the_curve_and_on_no_other_entry(frames):
+    names = ["Picard", "Anderson, m = 3, triangular", "Anderson, m = 5, on all states", "a"]
+    svg = parsed(IterationSlider(frames, series={name: [1, 0.1, 0.01, 1e-3] for name in names})).svg
+    texts = {text.text: text for text in svg.find_all("text")}
+    label = texts["relative residual"]
+    spans = []
+    for name in names:
+        x, y = float(texts[name]["x"]), float(texts[name]["y"])
+        spans.append((y, x - 24, x + 7 * len(name)))
+        assert y > float(label["y"]) + 10
+    highest = min(float(circle["cy"]) for circle in svg.find_all("circle"))
+    assert all(y < highest for y, _, _ in spans)
+    for k, (y, left, right) in enumerate(spans):
+        assert right <= 420
+        assert all(y != other or right < x or left > end for other, x, end in spans[k + 1 :])
+
+
+def test_it_can_be_played(frames):
+    page = parsed(IterationSlider(frames))
+    assert page.button["type"] == "button"
+    assert page.button.text == "Play"
+    assert [image["data-frame"] for image in page.find_all("img")] == ["0", "1", "2", "3"]
 
 
 def test_text_of_the_curve_is_ink_on_white(frames):
@@ -137,7 +162,8 @@ def test_text_cannot_break_the_page(frames):
     )
     page = parsed(slider)
     assert len(page.find_all("script")) == 1
-    assert page.find("img")["data-caption"] == nasty
+    assert "<script>" not in page.script.text
+    assert page.output.text == nasty
     assert page.label.text == nasty
 
 
