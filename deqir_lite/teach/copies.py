@@ -16,11 +16,11 @@ from deqir_lite.teach.units import Unit
 def student_cells(chapter: Chapter, reader: Reader) -> list[NotebookNode]:
     """The cells of the student's notebook.
 
-    Solutions are left out. Where an exercise has a self-check before its solution, that is the place
-    for the answer; else one cell takes the place of the solution: code that gives ``None`` to the
-    names that its self-check asks for, or, where there is none, a place for words. Self-checks may
-    fail without stopping "run all": they carry the tag "raises-exception". Raises ValueError for a
-    self-check that asks for nothing that its solution defines.
+    Solutions are left out. Where an exercise has a self-check before its solution, that is the
+    place for the answer; else one cell takes the place of the solution: code that gives ``None`` to
+    the names that its self-check asks for, or, where there is none, a place for words. Self-checks
+    may fail without stopping "run all": they carry the tag "raises-exception". Raises ValueError
+    for a self-check that asks for nothing that its solution defines.
     """
     found, cells = parts(chapter), []
     answered = _prepared(found)

@@ -1,7 +1,7 @@
 """Take a chapter apart: text, exercises, solutions, self-checks.
 
-In a chapter an exercise is a directive, then comes a place for the reader's answer, and the solution
-lies between two more directives, across cells:
+In a chapter an exercise is a directive, then comes a place for the reader's answer, and the
+solution lies between two more directives, across cells:
 
     ```{exercise} Title           text of the exercise
                                   a code cell tagged "self-check", with a placeholder:
@@ -77,9 +77,7 @@ def parts(chapter: Chapter) -> list[Part]:
     return found
 
 
-def _code_part(
-    chapter: Chapter, cell: NotebookNode, label: str | None, asked: str | None
-) -> Part:
+def _code_part(chapter: Chapter, cell: NotebookNode, label: str | None, asked: str | None) -> Part:
     tags = cell.metadata.get("tags", [])
     marked = [tag for tag in tags if tag in ("solution", "self-check")]
     if len(marked) > 1 or (not marked if label else marked == ["solution"]):
