@@ -73,7 +73,7 @@ class EquationLedger(Appendix):
         lines += ["", *list_table("Other equations", "ledger", header, others)]
         return [*missing, *self.parsed(lines)]
 
-    def _row(self, number: int, entry: ledger.Entry) -> list[str]:
+    def _row(self, number: ledger.Key, entry: ledger.Entry) -> list[str]:
         objects = [self._object(*pair) for pair in entry.objects]
         return [
             self._equation(number, entry),
@@ -81,13 +81,17 @@ class EquationLedger(Appendix):
             "\n\n".join(self._test(test) for test in entry.tests),
         ]
 
-    def _equation(self, number: int, entry: ledger.Entry) -> str:
+    def _equation(self, number: ledger.Key, entry: ledger.Entry) -> str:
         places = []
         for document in entry.labels:
             chapter = executed.chapter_number(Path(document).name)
             name = f"chapter {chapter}" if chapter else Path(document).name
-            places.append(f"\n\n{{doc}}`{name} </{document}>`, {{eq}}`paper-eq-{number}`")
-        return f"**[paper {number}]** {entry.says}" + "".join(places)
+            role = f"{{eq}}`paper-eq-{number}`"
+            if isinstance(number, str):
+                role = f"{{prf:ref}}`paper-alg-{number.removeprefix('Alg. ')}`"
+            places.append(f"\n\n{{doc}}`{name} </{document}>`, {role}")
+        title = number if isinstance(number, str) else f"[paper {number}]"
+        return f"**{title}** {entry.says}" + "".join(places)
 
     def _object(self, kind: str, name: str) -> str:
         parts = {"mod": 0, "meth": 2}.get(kind, 1)
