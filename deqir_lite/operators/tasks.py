@@ -72,6 +72,10 @@ TASKS: dict[str, Task] = {
         lambda mask: PooledMaskedGrayscale(mask, 2),
     ),
 }
+"""The degradations by name.
+
+:meta hide-value:
+"""
 
 
 def make_task(

@@ -1,4 +1,4 @@
-"""What choosing the noise gains on every bundled photo (the paper's Fig. D20), for chapter 9."""
+"""What choosing the noise gains on every bundled photo (as in the slide D20), for chapter 9."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence

@@ -35,9 +35,13 @@ def self_check(label: str, *answer: Any) -> None:
     """Check the answer to an exercise: print what is right about it, or raise a :class:`Hint`.
 
     ``label`` is the exercise's label, ``answer`` what it asks for: numbers, tensors or functions.
+    Three dots are the placeholder for it: then nothing is checked, and a line says what to do.
     Raises ValueError for an unknown label (the message lists the known ones).
     """
     check_choice("label", label, CHECKS)
-    if any(part is None or part is ... for part in answer):
+    if any(part is ... for part in answer):
+        print("No answer yet. Put yours in the place of the three dots, and run this cell.")
+        return
+    if any(part is None for part in answer):
         raise Hint("Replace the placeholder by your own answer first.")
     print(f"\N{CHECK MARK} {CHECKS[label](*answer)}")

@@ -16,13 +16,14 @@ from deqir_lite.teach.units import Unit
 def student_cells(chapter: Chapter, reader: Reader) -> list[NotebookNode]:
     """The cells of the student's notebook.
 
-    Each solution is replaced by one cell: code that gives ``None`` to the names that its self-check
-    asks for, or, where there is none, a place for words. Self-checks may fail without stopping
-    "run all": they carry the tag "raises-exception". Raises ValueError for a self-check that asks
-    for nothing that its solution defines.
+    Solutions are left out. Where an exercise has a self-check before its solution, that is the
+    place for the answer; else one cell takes the place of the solution: code that gives ``None`` to
+    the names that its self-check asks for, or, where there is none, a place for words. Self-checks
+    may fail without stopping "run all": they carry the tag "raises-exception". Raises ValueError
+    for a self-check that asks for nothing that its solution defines.
     """
     found, cells = parts(chapter), []
-    answered: set[str | None] = set()
+    answered = _prepared(found)
     for part in found:
         if part.kind == "solution":
             if part.label not in answered:
@@ -62,6 +63,18 @@ def _readable(part: Part, reader: Reader) -> NotebookNode:
     if not part.is_code:
         cell.source = reader.read(cell.source)
     return cell
+
+
+def _prepared(found: list[Part]) -> set[str | None]:
+    """The exercises with a self-check, and so a place for the answer, before their solution."""
+    solved: set[str | None] = set()
+    prepared: set[str | None] = set()
+    for part in found:
+        if part.kind == "solution":
+            solved.add(part.label)
+        elif part.kind == "self-check" and part.label not in solved:
+            prepared.add(part.label)
+    return prepared
 
 
 def _stub(chapter: Chapter, found: list[Part], first: Part) -> NotebookNode:

@@ -6,6 +6,7 @@ import torch
 from deqir_lite.priors import GaussianMixturePrior, predict_x0
 from deqir_lite.schedule import linear_schedule
 from deqir_lite.teach import Hint, self_check
+from deqir_lite.teach.exercises import chapter_02
 
 
 def shrink(x, m, s, abar):
@@ -123,3 +124,29 @@ def test_two_points_wrong(answer, hint):
 def test_error_factor_wrong(answer, hint):
     with pytest.raises(Hint, match=hint):
         self_check("ex-error-factor", answer)
+
+
+@pytest.fixture
+def leaflet(monkeypatch):
+    """Four photos, of which the first two are easy: the leads are 1, 3, 1 and 0 dB."""
+    names = [*chapter_02.EASY[:2], "brick", "grass"]
+    network, gaussian = (
+        torch.tensor([30.0, 31.0, 22.0, 20.0]),
+        torch.tensor([29.0, 28.0, 21.0, 20.0]),
+    )
+    monkeypatch.setattr(chapter_02, "_leaflet", lambda: (names, network, gaussian))
+
+
+def test_leaflet_right(leaflet, capsys):
+    self_check("ex-leaflet", torch.tensor(1.25))
+    assert "Right: 1.2 dB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [(10.0, "leaflet says"), (2.0, "first five"), (0.5, "shows the Gaussian"), (-1.25, "sign"),
+     (7.0, "Not what I get")],
+)  # fmt: skip
+def test_leaflet_wrong(leaflet, answer, hint):
+    with pytest.raises(Hint, match=hint):
+        self_check("ex-leaflet", answer)

@@ -62,6 +62,27 @@ def test_kinds_and_labels(chapter):
     ]
 
 
+def answered_before(label="ex-a", asked="ex-a"):
+    """An exercise with a place for the answer before its solution."""
+    return [
+        markdown_cell(f"```{{exercise}} A\n:label: {asked}\n\nHow many?\n```", "e"),
+        code_cell(f'n = ...\nself_check("{label}", n)', "check", tags=["self-check"]),
+        markdown_cell(f"```{{solution-start}} {asked}\n```\n\nTwo.", "s"),
+        code_cell(f'n = 2\nself_check("{asked}", n)', "solve", tags=["solution"]),
+        markdown_cell("```{solution-end}\n```", "end"),
+    ]
+
+
+def test_a_self_check_may_stand_before_the_solution():
+    found = parts(chapter_of(*answered_before()))
+    assert [(part.kind, part.label) for part in found[1:]] == [
+        ("exercise", "ex-a"),
+        ("self-check", "ex-a"),
+        ("solution", "ex-a"),
+        ("solution", "ex-a"),
+    ]
+
+
 def test_code_is_untouched_and_text_complete(chapter):
     found = parts(chapter)
     code = [part.cell for part in found if part.is_code]
@@ -84,6 +105,10 @@ def test_code_is_untouched_and_text_complete(chapter):
             [markdown_cell("```{solution-start} ex-a\n```", "s"), code_cell("a = 1", "a")],
             "inside of the solution of 'ex-a'",
         ),
+        (answered_before(label="ex-b"), r"checks \['ex-b'\]; expected .* 'ex-a'"),
+        (answered_before()[2:3] + answered_before(asked="ex-b")[3:], "expected .* 'ex-a'"),
+        ([code_cell('self_check("ex-a", 1)', "a", tags=["self-check"])], "expected .* None"),
+        ([code_cell("n = 1", "a", tags=["self-check"])], r"checks \[\]"),
     ],
 )
 def test_broken_conventions(cells, message):

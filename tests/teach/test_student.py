@@ -7,6 +7,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from deqir_lite.teach import Hint, self_check
 from deqir_lite.teach.copies import instructor_cells, student_cells
 from deqir_lite.teach.names import defined, used
 from deqir_lite.teach.notebooks import Chapter, chapters, notebook
@@ -15,6 +16,7 @@ from deqir_lite.teach.readable import Reader, readers
 from deqir_lite.teach.units import load_units
 
 from .conftest import code_cell, markdown_cell
+from .test_parts import answered_before
 
 BOOK = chapters()
 
@@ -61,6 +63,22 @@ def test_stubs_take_the_place_of_solutions(chapter, reader_for):
     for secret in ("x again", "y // 2", "unused", "no surprise", "Because", "solution"):
         assert secret not in text
     assert "The end." in text
+
+
+def test_a_place_for_the_answer_before_the_solution_stays(reader_for):
+    cells = [markdown_cell("# A test", "title"), *answered_before()]
+    chapter = Chapter(Path("09-test.ipynb"), cells)
+    copy = student_cells(chapter, reader_for(chapter))
+    assert [cell["source"] for cell in copy[2:]] == ['n = ...\nself_check("ex-a", n)']
+    assert copy[-1].metadata.tags == ["self-check", "raises-exception"]
+    assert len(instructor_cells(chapter, reader_for(chapter), [])) == 6
+
+
+def test_three_dots_are_no_answer(capsys):
+    self_check("ex-luma", ...)
+    assert capsys.readouterr().out.startswith("No answer yet.")
+    with pytest.raises(Hint, match="placeholder"):
+        self_check("ex-luma", None)
 
 
 def test_a_check_that_asks_for_nothing_from_the_solution():
@@ -148,11 +166,11 @@ def test_running_a_small_chapter(chapter, reader_for):
 
 
 def test_running_a_chapter_of_the_book(reader_for):
-    """In the student's version only self-checks fail, each with the same hint."""
+    """The student's version runs to its end; where an answer is due, it says so."""
     chapter = next(c for c in BOOK if c.number == 1)  # the fastest
     made = run(student_cells(chapter, reader_for(chapter)))
-    wrong = failing(made)
-    assert all("self-check" in cell.metadata.tags for cell in wrong)
-    assert len(wrong) == sum(part.kind == "self-check" for part in parts(chapter)) > 0
-    for cell in wrong:
-        assert "Replace the placeholder" in cell.outputs[-1].evalue
+    assert not failing(made)
+    waiting = [cell for cell in made.cells if "self-check" in cell.metadata.get("tags", [])]
+    assert len(waiting) == sum(part.kind == "self-check" for part in parts(chapter)) > 0
+    for cell in waiting:
+        assert cell.outputs[-1].text.startswith("No answer yet.")

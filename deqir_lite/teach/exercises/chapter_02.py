@@ -5,6 +5,10 @@ from typing import Any
 
 import torch
 
+from deqir_lite.bundled import load_bundled_photo, photo_names
+from deqir_lite.metrics import psnr
+from deqir_lite.priors.base import Prior, predict_x0
+from deqir_lite.priors.load import load_gaussian, load_prior
 from deqir_lite.teach.answers import as_function, as_tensor, compare
 from deqir_lite.teach.checking import Hint, exercise
 
@@ -100,3 +104,52 @@ def check_error_factor(answer: Callable[..., Any]) -> str:
     tensors = {hint: torch.tensor(value, dtype=torch.float64) for hint, value in wrong.items()}
     compare(factors, right, tensors, _OTHERWISE)
     return "Right: b / a explodes at the noisy end, b never exceeds 1."
+
+
+EASY = ("astronaut", "camera", "cell", "coffee", "retina")
+"""The photos that the leaflet shows photo64."""
+
+
+@exercise("ex-leaflet")
+def check_leaflet(answer: Any) -> str:
+    """The mean lead of photo64 over the Gaussian at t = 100 on all bundled photos, in dB."""
+    names, network, gaussian = _leaflet()
+    easy = torch.tensor([name in EASY for name in names])
+    lead = network - gaussian
+    found, right = float(answer), float(lead.mean())
+    wrong = {
+        "This is what the leaflet says. The two priors saw different photos.": float(
+            network[easy].mean() - gaussian[~easy].mean()
+        ),
+        "The same photos for both, but only the leaflet's first five.": float(lead[easy].mean()),
+        "The same photos for both, but only those that the leaflet shows the Gaussian.": float(
+            lead[~easy].mean()
+        ),
+        "The sign: a lead is what photo64 has more.": -right,
+    }
+    if abs(found - right) < 0.05:
+        return f"Right: {right:.1f} dB. The rest of the leaflet's lead belongs to the photos."
+    for hint, value in wrong.items():
+        if abs(found - value) < 0.05:
+            raise Hint(hint)
+    raise Hint(
+        "Not what I get. The same ten photos, the same noise, the mean of photo64's dB less those "
+        "of the Gaussian?"
+    )
+
+
+@torch.no_grad()
+def _leaflet() -> tuple[list[str], torch.Tensor, torch.Tensor]:
+    """Names of the bundled photos, and the quality of the guesses of both priors at t = 100."""
+    names = photo_names()
+    photos = torch.cat([load_bundled_photo(name, size=64) for name in names])
+    generator = torch.Generator().manual_seed(5)
+    noise = torch.randn(photos.shape, generator=generator, dtype=torch.float64)
+    times = torch.full((len(photos),), 100)
+
+    def quality(prior: Prior) -> torch.Tensor:
+        signal, level = prior.schedule.at(times, noise)
+        x_t = (signal * photos + level * noise).float()
+        return psnr(predict_x0(x_t, prior(x_t, times), signal.float(), level.float()), photos)
+
+    return list(names), quality(load_prior("photo64")), quality(load_gaussian())
