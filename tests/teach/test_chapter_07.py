@@ -18,11 +18,6 @@ def sequential_in_disguise(chain, states):
     return torch.stack(new)
 
 
-def one_by_one(chain, states):
-    steps = [chain.step(states[k], k) for k in range(chain.num_steps)]
-    return torch.stack([states[0], *steps])
-
-
 def in_place(chain, states):
     states[1:] = chain.steps(states[:-1])
     return states
@@ -41,7 +36,6 @@ def test_plain_steps_right(capsys):
     ("answer", "hint"),
     [
         (sequential_in_disguise, "whole sequential chain"),
-        (one_by_one, "in 5 calls of the network"),
         (in_place, "changes the states"),
         (residuals, "These are the residuals"),
         (lambda chain, states: plain(chain, states)[1:], "belongs in front"),
