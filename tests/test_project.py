@@ -1,5 +1,6 @@
 """The files that describe the project agree with each other, and the wheel is complete."""
 
+import importlib
 import json
 import re
 import shutil
@@ -128,7 +129,7 @@ def test_targets_named_in_the_documents_exist():
         assert named <= targets, f"{name}: {named - targets}"
 
 
-def test_api_page_lists_every_public_module():
+def test_api_pages_list_every_public_module():
     modules = set()
     for path in (ROOT / "deqir_lite").rglob("*.py"):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -139,9 +140,31 @@ def test_api_page_lists_every_public_module():
         if parts[1:3] == ("teach", "exercises"):  # it would give the answers away
             continue
         modules.add(".".join(parts))
-    listed = re.findall(r"^\.\. automodule:: (\S+)", read("book/api.md"), flags=re.MULTILINE)
+    pages = "".join(path.read_text() for path in sorted((ROOT / "book" / "api").glob("*.md")))
+    listed = re.findall(r"^\.\. automodule:: (\S+)", pages, flags=re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert set(listed) == modules
+
+
+def examples() -> list[str]:
+    """The blocks of Python on the first API page."""
+    return re.findall(r"```python\n(.*?)```", read("book/api.md"), flags=re.DOTALL)
+
+
+def test_the_first_api_page_introduces_every_public_name():
+    page, code = read("book/api.md"), "\n".join(examples())
+    for name in deqir_lite.__all__:
+        where = re.findall(rf"{{py:\w+}}`{name} <([\w.]+)>`", page)
+        assert len(where) == 1, f"{name} is introduced {len(where)} times"
+        module, _, last = where[0].rpartition(".")
+        assert last == name
+        assert getattr(importlib.import_module(module), name) is getattr(deqir_lite, name)
+        assert re.search(rf"\b{name}\b", code), f"{name} has no example"
+
+
+def test_the_examples_of_the_first_api_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile("\n".join(examples()), "api.md", "exec"), {"__name__": "examples"})
 
 
 def test_no_public_name_hides_a_module():

@@ -3,6 +3,8 @@
 * ``equation-ledger``: each equation of the paper, where it is stated, carried out and tested.
 * ``certificates``: the certificates that the chapters left when they were executed.
 * ``execution-status``: how long each chapter took, on which machine, with which versions.
+* ``student-notebooks``: links to the chapters without solutions, which are written into the built
+  book, under student/.
 """
 
 import html
@@ -18,6 +20,10 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from deqir_lite.certificate import Certificate
+from deqir_lite.teach.export import student_notebooks, write_files
+from deqir_lite.teach.notebooks import chapters
+
+STUDENT = "student"
 
 
 def list_table(title: str, name: str, header: list[str], rows: Iterable[list[str]]) -> list[str]:
@@ -73,7 +79,7 @@ class EquationLedger(Appendix):
         lines += ["", *list_table("Other equations", "ledger", header, others)]
         return [*missing, *self.parsed(lines)]
 
-    def _row(self, number: int, entry: ledger.Entry) -> list[str]:
+    def _row(self, number: ledger.Key, entry: ledger.Entry) -> list[str]:
         objects = [self._object(*pair) for pair in entry.objects]
         return [
             self._equation(number, entry),
@@ -81,13 +87,17 @@ class EquationLedger(Appendix):
             "\n\n".join(self._test(test) for test in entry.tests),
         ]
 
-    def _equation(self, number: int, entry: ledger.Entry) -> str:
+    def _equation(self, number: ledger.Key, entry: ledger.Entry) -> str:
         places = []
         for document in entry.labels:
             chapter = executed.chapter_number(Path(document).name)
             name = f"chapter {chapter}" if chapter else Path(document).name
-            places.append(f"\n\n{{doc}}`{name} </{document}>`, {{eq}}`paper-eq-{number}`")
-        return f"**[paper {number}]** {entry.says}" + "".join(places)
+            role = f"{{eq}}`paper-eq-{number}`"
+            if isinstance(number, str):
+                role = f"{{prf:ref}}`paper-alg-{number.removeprefix('Alg. ')}`"
+            places.append(f"\n\n{{doc}}`{name} </{document}>`, {role}")
+        title = number if isinstance(number, str) else f"[paper {number}]"
+        return f"**{title}** {entry.says}" + "".join(places)
 
     def _object(self, kind: str, name: str) -> str:
         parts = {"mod": 0, "meth": 2}.get(kind, 1)
@@ -139,12 +149,32 @@ class ExecutionStatus(Appendix):
             what = (*certificate.machine.items(), *certificate.versions.items())
             number = executed.chapter_number(name)
             groups.setdefault(what, []).append(str(number or Path(name).stem))
-        for what, chapters in groups.items():
+        for what, places in groups.items():
             title = "Machine and versions"
             if len(groups) > 1:  # chapters kept from another run, on another machine
-                title += f" of {', '.join(chapters)}"
+                title += f" of {', '.join(places)}"
             lines += ["", *list_table(title, "status", ["What", "Value"], map(list, what))]
         return self.parsed(lines)
+
+
+class StudentNotebooks(Appendix):
+    """A list of links to the notebooks that :func:`write_student_notebooks` writes."""
+
+    def run(self) -> list[nodes.Node]:
+        """One line for each chapter."""
+        up = "../" * self.env.docname.count("/")
+        links = [
+            f'<li><a href="{up}{STUDENT}/{chapter.path.name}" download>'
+            f"{chapter.number}. {html.escape(chapter.title)}</a></li>"
+            for chapter in chapters()
+        ]
+        return [nodes.raw("", f"<ul>{''.join(links)}</ul>", format="html")]
+
+
+def write_student_notebooks(app: Sphinx, exception: Exception | None) -> None:
+    """Write the student's copies of all chapters beside the pages."""
+    if exception is None and app.builder.format == "html":
+        write_files(Path(app.outdir) / STUDENT, student_notebooks([]), force=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -152,4 +182,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("equation-ledger", EquationLedger)
     app.add_directive("certificates", Certificates)
     app.add_directive("execution-status", ExecutionStatus)
+    app.add_directive("student-notebooks", StudentNotebooks)
+    app.connect("build-finished", write_student_notebooks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -128,7 +128,7 @@ class DDIMNoise(NoiseRule):
 
 @dataclass(frozen=True)
 class DDPMNoise(NoiseRule):
-    """x_s drawn from q(x_s | x_{s+1}, x_0 = x0^), DDPM's posterior (equation 7 of Ho et al. 2020).
+    """x_s drawn from q(x_s | x_{s+1}, x_0 = x0^), DDPM's posterior (Eqs. 3 and 4).
 
     With alpha = abar_{s+1} / abar_s: a = sqrt(abar_s) (1 - alpha) / (1 - abar_{s+1}),
     b = sqrt(alpha) (1 - abar_s) / (1 - abar_{s+1}), c1^2 = (1 - abar_s) (1 - alpha) /

@@ -1,7 +1,7 @@
 """MyST as plain Markdown, for readers in JupyterLab: directives and roles turned into text.
 
-Sphinx numbers theorems, exercises and labelled equations by chapter, (4.3) for the third equation of
-chapter 4, and resolves references. Here the same numbers are counted and written out.
+Sphinx numbers theorems, exercises and labelled equations by chapter, (4.3) for the third equation
+of chapter 4, and resolves references. Here the same numbers are counted and written out.
 """
 
 from collections import Counter

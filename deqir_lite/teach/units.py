@@ -28,7 +28,8 @@ class Stage:
 class Unit:
     """50 minutes over one chapter.
 
-    ``before`` says which cells to have run, ``misunderstandings`` what to expect and to answer.
+    ``before`` says which cells to have run, ``misunderstandings`` what to expect, each a mistake
+    and its correction.
     """
 
     number: int
@@ -37,13 +38,13 @@ class Unit:
     goal: str
     before: str
     stages: list[Stage]
-    misunderstandings: list[str]
+    misunderstandings: list[tuple[str, str]]
 
     def to_markdown(self) -> str:
         """The plan as a heading, a table and lists."""
         rows = [f"| {s.minutes} | {s.section} | {s.show} | {s.ask} |" for s in self.stages]
         table = "\n".join(["| Minutes | Section | Show | Ask |", "|---|---|---|---|", *rows])
-        wrong = "\n".join(f"- {text}" for text in self.misunderstandings)
+        wrong = "\n\n".join(f"- *{says}*\n\n  {answer}" for says, answer in self.misunderstandings)
         return (
             f"### Unit {self.number}: {self.title}\n\n{self.goal}\n\n"
             f"**Run before the lesson:** {self.before}\n\n{table}\n\n"
@@ -70,12 +71,20 @@ def load_units(folder: Path | None = None) -> list[Unit]:
 def _unit(number: int, entry: dict[str, Any]) -> Unit:
     try:
         stages = [Stage(**stage) for stage in entry.pop("stage")]
-        unit = Unit(number=number, stages=stages, **entry)
+        pairs = [_pair(number, pair) for pair in entry.pop("misunderstandings")]
+        unit = Unit(number=number, stages=stages, misunderstandings=pairs, **entry)
     except (KeyError, TypeError) as error:
         raise ValueError(f"units: unit {number}: {error}") from error
     if (total := sum(stage.minutes for stage in stages)) != MINUTES:
         raise ValueError(f"units: unit {number} takes {total} minutes; expected {MINUTES}")
     return unit
+
+
+def _pair(number: int, pair: Any) -> tuple[str, str]:
+    """A mistake and its correction."""
+    if not isinstance(pair, list) or len(pair) != 2 or not all(pair):
+        raise ValueError(f"units: unit {number}: expected [mistake, correction], not {pair!r}")
+    return pair[0], pair[1]
 
 
 def plan_markdown(units: list[Unit]) -> str:

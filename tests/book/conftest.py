@@ -16,8 +16,9 @@ EXECUTED = ROOT / ".nbexec"
 def toc() -> list[str]:
     """The documents of the book in reading order, without suffix."""
     tree = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    chapters = [entry["file"] for part in tree["parts"] for entry in part["chapters"]]
-    return [tree["root"], *chapters]
+    chapters = [entry for part in tree["parts"] for entry in part["chapters"]]
+    pages = [[entry, *entry.get("sections", [])] for entry in chapters]
+    return [tree["root"], *(page["file"] for entry in pages for page in entry)]
 
 
 def notebooks() -> list[str]:

@@ -25,9 +25,13 @@ says = "All states."
 
 [13]
 says = "Slope."
-reason = "Not yet."
+reason = "Background."
+
+["Alg. 1"]
+says = "Solver."
 """
-PAGE = "# A\n\n$$\nx\n$$ (paper-eq-2)\n"
+PAGE = "# A\n\n$$\nx\n$$ (paper-eq-2)\n\n"
+PAGE += ":::{prf:algorithm} Solve\n:label: paper-alg-1\n\nRepeat.\n:::\n"
 CELL = "> $$\n> y\n> $$ (paper-eq-9)\n\nas in {eq}`paper-eq-2`, not $$ (paper-eq-13) in a line\n"
 MODULE = '''
 def forward():
@@ -37,7 +41,7 @@ class Chain:
     """Quoted, "Eq. 13", is an example; equation 13 of another paper is not meant."""
 
     def sweep(self):
-        """Eqs. 8 to 9."""
+        """Eqs. 8 to 9, in Alg. 1."""
 
     def _private(self):
         """Eq. 13."""
@@ -49,7 +53,7 @@ import pytest
 def test_forward(): ...
 
 @pytest.mark.parametrize("x", [1])
-@pytest.mark.equation("9", "8")
+@pytest.mark.equation("9", "8", "Alg. 1")
 def test_sweep(x): ...
 """
 
@@ -85,7 +89,9 @@ def replace(path, old, new):
 def test_the_ledger_of_the_book_is_complete():
     entries = ledger.collect(ROOT)
     assert not ledger.problems(entries)
-    assert set(entries) == set(range(1, 14)), "the paper has Eqs. 1 to 13"
+    known = {*range(1, 14), "Alg. 1", "Alg. 2"}
+    assert set(entries) == known, "the paper has Eqs. 1 to 13 and two algorithms"
+    assert list(entries)[-2:] == ["Alg. 1", "Alg. 2"]
 
 
 def test_a_complete_ledger(project):
@@ -96,7 +102,10 @@ def test_a_complete_ledger(project):
     assert entries[2].objects == [("func", "deqir_lite.parts.chain.forward")]
     assert entries[9].objects == [("meth", "deqir_lite.parts.chain.Chain.sweep")]
     assert entries[8].tests == ["tests/parts/test_chain.py::test_sweep"]
-    assert entries[13] == ledger.Entry("Slope.", "Not yet.")
+    assert entries[13] == ledger.Entry("Slope.", "Background.")
+    assert entries["Alg. 1"].labels == ["book/a"]
+    assert entries["Alg. 1"].objects == entries[9].objects
+    assert entries["Alg. 1"].tests == entries[9].tests
 
 
 @pytest.mark.parametrize(
@@ -110,8 +119,11 @@ def test_a_complete_ledger(project):
         ("deqir_lite/parts/chain.py", "(Eq. 2)", "(Eqs. 2 and 13)", "Eq. 13: equations.toml has"),
         ("tests/parts/test_chain.py", '@pytest.mark.equation("2")', "", "Eq. 2: no test"),
         ("tests/parts/test_chain.py", '"2"', '"2", "7"', "Eq. 7: not in equations.toml"),
+        ("tests/parts/test_chain.py", ', "Alg. 1"', "", "Alg. 1: no test"),
+        ("book/a.md", "paper-alg-1", "paper-alg-7", "Alg. 7: not in equations.toml"),
+        ("deqir_lite/parts/chain.py", ", in Alg. 1", "", "Alg. 1: no function"),
         ("tests/parts/test_chain.py", '"2"', '"2", "13"', "Eq. 13: equations.toml has a reason"),
-        ("equations.toml", 'reason = "Not yet."', "", "Eq. 13: no label"),
+        ("equations.toml", 'reason = "Background."', "", "Eq. 13: no label"),
         ("equations.toml", 'says = "Noise."', 'says = "N"\nreason = "None."', "Eq. 2: equations"),
     ],
 )
@@ -130,6 +142,8 @@ def test_a_missing_link_is_noticed(project, file, old, new, message):
         ("Eqs. 2, 3, and 5", {2, 3, 5}),
         ("Eqs. 8\nto 11", {8, 9, 10, 11}),
         ("update below Eq. 5 and step 7", {5}),
+        ("Algorithm 2 with the loss of Eq. 12", {"Alg. 2", 12}),
+        ('Alg. 1 and "Alg. 2"', {"Alg. 1"}),
         ('for example "Eq. 11"', set()),
         ("equation 9 of another paper", set()),
     ],
@@ -143,7 +157,7 @@ def test_the_page_shows_every_link(html):
     text = page.find("article").get_text(" ", strip=True)
     targets = {tag["href"].split("#")[-1] for tag in page.select("article a[href]")}
     for number, entry in ledger.collect(ROOT).items():
-        assert f"Eq. {number}." in text
+        assert (number if isinstance(number, str) else f"[paper {number}]") in text
         assert entry.says in text
         if entry.reason:
             assert entry.reason in text
@@ -152,4 +166,7 @@ def test_the_page_shows_every_link(html):
         for test in entry.tests:
             assert test.split("::")[1] in text
         if entry.labels:
-            assert f"equation-paper-eq-{number}" in targets
+            anchor = f"equation-paper-eq-{number}"
+            if isinstance(number, str):
+                anchor = f"paper-alg-{number.removeprefix('Alg. ')}"
+            assert anchor in targets

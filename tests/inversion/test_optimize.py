@@ -68,6 +68,7 @@ def test_gradients_that_are_switched_off_outside_do_not_matter(chain, loss):
     assert not found.x_T.requires_grad
 
 
+@pytest.mark.equation("Alg. 2")
 def test_plain_descent_is_algorithm_2(chain, loss):
     """x_T <- x_T - lr dL/dx_T, from the chain's own x_T."""
     result = optimize_initial_noise(

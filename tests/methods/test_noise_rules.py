@@ -61,6 +61,7 @@ def test_ddim_is_diffusers_ddim(diffusers, eta):
         torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.equation("3", "4")
 def test_ddpm_is_diffusers_ddpm(diffusers, monkeypatch):
     options = {"clip_sample": False, "timestep_spacing": "leading", "steps_offset": 0}
     scheduler = placed(diffusers.DDPMScheduler(variance_type="fixed_small", **options))

@@ -116,6 +116,7 @@ def reference_mix(xs, gs, beta, ridge, rows_of):
         ("triangular", lambda i, n: slice(0, i + 1)),
     ],
 )
+@pytest.mark.equation("Alg. 1")
 @pytest.mark.parametrize("damping", [0.6, 1.0])
 def test_the_next_iterate_is_the_weighted_mean_of_algorithm_1(
     system_for, random_start, mixing, rows_of, damping

@@ -46,8 +46,8 @@ def test_a_plan_in_markdown():
     assert text.startswith(f"### Unit 1: {UNITS[0].title}\n")
     for stage in UNITS[0].stages:
         assert f"| {stage.minutes} | {stage.section} | {stage.show} | {stage.ask} |" in text
-    for words in UNITS[0].misunderstandings:
-        assert f"- {words}" in text
+    for mistake, correction in UNITS[0].misunderstandings:
+        assert f"- *{mistake}*\n\n  {correction}" in text
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,10 @@ def test_a_plan_in_markdown():
     [
         (UNIT + STAGE.format(49), "unit 1 takes 49 minutes; expected 50"),
         (UNIT, "unit 1: 'stage'"),
+        (
+            UNIT.replace("ings = []", 'ings = ["It is so."]') + STAGE.format(50),
+            "unit 1: expected .mistake, correction.",
+        ),
         (UNIT.replace("goal", "aim") + STAGE.format(50), "unit 1: .*'aim'"),
         ("", "holds no units"),
         ("unit = [", "holds no units"),
