@@ -52,25 +52,23 @@ def plot_method() -> Figure:
 def plot_equilibrium() -> Figure:
     """Draw a deep network of equal layers, its equilibrium, and the fixed-point system (Eq. 8).
 
-    Returns the figure, two axes: the layer f and its loop, and the sweep F and its loop.
+    Returns the figure, two axes: the layer and its loop, and the sweep F and its loop.
     """
     figure, axes = new_figure(width=7.6, height=3.6, ncols=2)
     with book_style():
         left, right = axes
         _blank(left, 8.4, 6, "A layer, repeated for ever")
-        for k, x in enumerate((2.2, 4.4, 6.6)):
-            _arrow(left, (x - 1.65, 5), (x - 0.55, 5))
-            _box(left, (x, 5), "$f$", "network", width=1.1)
-            if k == 0:
-                left.text(x - 1.75, 5, "$z$", ha="right", va="center")
-        _arrow(left, (7.15, 5), (7.9, 5))
+        for x in (1.9, 4.2, 6.5):
+            _arrow(left, (x - 1.55, 5), (x - 0.75, 5))
+            _box(left, (x, 5), "layer", "network", width=1.5)
+        _arrow(left, (7.25, 5), (7.9, 5))
         left.text(8.0, 5, "...", va="center")
-        _loop(left, (3.9, 1.6), "$f$", "input $x$", "back in", "$z^* = f(z^*;\\,x)$")
+        _loop(left, (3.7, 1.6), "layer", "input", "back in", "output =\nlayer(output; input)")
         _blank(right, 8.4, 6, "All states of a chain, swept")
         for k, name in enumerate(("T-1", "T-2", "", "0")):
             label = f"$\\mathbf{{x}}_{{{name}}}$" if name else "..."
             _box(right, (1.5 + 1.8 * k, 5), label, width=1.4)
-        _loop(right, (3.9, 1.6), "$F$", "$\\mathbf{x}_T$, $\\mathbf{y}$, noise", "all back in",
+        _loop(right, (3.7, 1.6), "$F$", "$\\mathbf{x}_T$, $\\mathbf{y}$, noise", "all back in",
               "$X^* = F(X^*;\\,\\mathbf{x}_T, \\mathbf{y})$")  # fmt: skip
     return figure
 
@@ -104,12 +102,12 @@ def _arrow(ax: Axes, start: Point, end: Point, *, elbow: bool = False, color: st
 def _loop(ax: Axes, at: Point, name: str, given: str, back: str, equation: str) -> None:
     """A map whose output is its input, with what it is given from outside."""
     x, y = at
-    out, up = 1.3, 1.25
-    _box(ax, at, name, "network", width=1.3)
-    way = [(0.65, 0.2), (out, 0.2), (out, up), (-out, up), (-out, 0.2)]
+    out, up, half = 1.4, 1.25, 0.75
+    _box(ax, at, name, "network", width=1.5)
+    way = [(half, 0.2), (out, 0.2), (out, up), (-out, up), (-out, 0.2)]
     ax.plot([x + dx for dx, _ in way], [y + dy for _, dy in way], "-", marker="", color=COLORS[1])
-    _arrow(ax, (x - out, y + 0.2), (x - 0.65, y + 0.2), color=COLORS[1])
+    _arrow(ax, (x - out, y + 0.2), (x - half, y + 0.2), color=COLORS[1])
     ax.text(x, y + up + 0.12, back, ha="center", va="bottom", color=COLORS[1])
-    _arrow(ax, (x - 1.8, y - 0.25), (x - 0.65, y - 0.25))
+    _arrow(ax, (x - 1.8, y - 0.25), (x - half, y - 0.25))
     ax.text(x - 1.9, y - 0.25, given, ha="right", va="center")
     ax.text(x + out + 0.25, y, equation, va="center")
