@@ -63,7 +63,7 @@ def plot_equilibrium() -> Figure:
             _box(left, (x, 5), "layer", "network", width=1.5)
         _arrow(left, (7.25, 5), (7.9, 5))
         left.text(8.0, 5, "...", va="center")
-        _loop(left, (3.7, 1.6), "layer", "input", "back in", "output =\nlayer(output; input)")
+        _loop(left, (3.7, 1.6), "layer", "input", "back in", "output =\nlayer(output;\ninput)")
         _blank(right, 8.4, 6, "All states of a chain, swept")
         for k, name in enumerate(("T-1", "T-2", "", "0")):
             label = f"$\\mathbf{{x}}_{{{name}}}$" if name else "..."
