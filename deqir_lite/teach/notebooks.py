@@ -11,6 +11,9 @@ from deqir_lite.bundled import book_folder
 from deqir_lite.checks import check_choice
 from deqir_lite.teach.directives import headings
 
+APPENDICES = ("mutant-lab",)
+"""Notebooks that have exercises like a chapter, and no number."""
+
 
 @dataclass(frozen=True)
 class Chapter:
@@ -26,13 +29,18 @@ class Chapter:
 
     @property
     def number(self) -> int:
-        """The chapter's number."""
-        return int(self.name[:2])
+        """The chapter's number; 0 for an appendix, which has none."""
+        return 0 if self.name in APPENDICES else int(self.name[:2])
 
     @cached_property
     def title(self) -> str:
         """The title, without a number."""
         return headings(self.cells[0].source, 1)[0]
+
+    @property
+    def heading(self) -> str:
+        """The title with the number, where there is one: "4. Proposition 1"."""
+        return f"{self.number}. {self.title}" if self.number else self.title
 
     @cached_property
     def sections(self) -> list[str]:
@@ -50,19 +58,25 @@ def read_chapter(path: Path) -> Chapter:
 
 
 def chapters() -> list[Chapter]:
-    """All chapters of the book, in order; the index is not one."""
+    """All chapters of the book, in order, then the appendices; the index is not one."""
     files = sorted(book_folder().glob("[0-9][0-9]-*.ipynb"))
-    return [read_chapter(path) for path in files if not path.name.startswith("00-")]
+    numbered = [path for path in files if not path.name.startswith("00-")]
+    others = [book_folder() / f"{name}.ipynb" for name in APPENDICES]
+    return [read_chapter(path) for path in [*numbered, *others]]
 
 
 def chosen(names: list[str], available: list[Chapter]) -> list[Chapter]:
     """The chapters with the given numbers or names, all when none is given."""
-    by_name = {c.name: c for c in available} | {str(c.number): c for c in available}
+    by_name = {c.name: c for c in available} | {str(c.number): c for c in available if c.number}
     for name in names:
         if name not in by_name:
-            check_choice("chapter", name, [f"{c.number} ({c.name})" for c in available])
+            check_choice("chapter", name, [_choice(c) for c in available])
     wanted = {by_name[name].name for name in names} or {c.name for c in available}
     return [chapter for chapter in available if chapter.name in wanted]
+
+
+def _choice(chapter: Chapter) -> str:
+    return f"{chapter.number} ({chapter.name})" if chapter.number else chapter.name
 
 
 def notebook(cells: list[NotebookNode]) -> NotebookNode:

@@ -68,11 +68,16 @@ def _labels(text: str, chapter: int, counts: Counter[str]) -> Iterator[tuple[str
             if kind and "nonumber" not in piece.options:
                 counts[kind] += 1
                 if piece.label:
-                    yield piece.label, f"{kind} {chapter}.{counts[kind]}"
+                    yield piece.label, f"{kind} {_number(chapter, counts[kind])}"
             piece = piece.source
         for label in equations(piece):
             counts["equation"] += 1
-            yield label, f"({chapter}.{counts['equation']})"
+            yield label, f"({_number(chapter, counts['equation'])})"
+
+
+def _number(chapter: int, count: int) -> str:
+    """4.3 for the third of something in chapter 4; an appendix (0) counts without a prefix."""
+    return f"{chapter}.{count}" if chapter else str(count)
 
 
 def citations(bibliography: Path) -> dict[str, tuple[str, str]]:
@@ -118,7 +123,8 @@ class Reader:
             if token.type == "myst_target":
                 del lines[first:end]
             elif token.type == "heading_open" and token.tag == "h1":
-                lines[first] = f"# {self.chapter}. {lines[first].removeprefix('# ')}"
+                if self.chapter:
+                    lines[first] = f"# {self.chapter}. {lines[first].removeprefix('# ')}"
             elif token.type == "math_block_label":
                 margin = lines[first].partition("$$")[0]  # of a quotation
                 tex = "\n".join(lines[first:end]).rpartition("$$")[0].removesuffix(margin)
@@ -186,7 +192,8 @@ class Reader:
         if target is None or role not in ("eq", "ref", "numref", "prf:ref", "doc"):
             return text
         titled = "“" in target.text  # a figure or a section, which has no number
-        elsewhere = f" of chapter {target.chapter}" if target.chapter != self.chapter else ""
+        place = f" of chapter {target.chapter}" if target.chapter else " of the appendix"
+        elsewhere = place if target.chapter != self.chapter else ""
         return f"{target.text}{elsewhere if titled else ''}"
 
     def _cite(self, role: str, keys: str) -> str:

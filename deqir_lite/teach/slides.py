@@ -40,7 +40,7 @@ def slide_files(names: list[str], *, executed: Path | None = None) -> dict[str, 
     for chapter in chosen(names, book):
         shown = chapter if executed is None else _with_outputs(chapter, executed)
         sections = outline(shown, reader[chapter.name])
-        page = slide_page(f"{chapter.number}. {chapter.title}", sections, _notes(chapter, units))
+        page = slide_page(chapter.heading, sections, _notes(chapter, units))
         files[f"{chapter.name}.html"] = page.encode()
     for folder in ASSETS:
         place = root / "_assets" / folder

@@ -13,6 +13,7 @@ from deqir_lite.viz.bars import plot_bars
 from deqir_lite.viz.blocks import plot_blocks
 from deqir_lite.viz.convergence import plot_convergence
 from deqir_lite.viz.densities import plot_density_flow, plot_samples
+from deqir_lite.viz.diagrams import plot_equilibrium, plot_method
 from deqir_lite.viz.explorer import RestorationExplorer, explore_restoration, show_restoration
 from deqir_lite.viz.gallery import show_images
 from deqir_lite.viz.heatmap import staircase
@@ -42,8 +43,10 @@ __all__ = [
     "plot_blocks",
     "plot_convergence",
     "plot_density_flow",
+    "plot_equilibrium",
     "plot_landscape",
     "plot_lines",
+    "plot_method",
     "plot_noise",
     "plot_paths",
     "plot_samples",

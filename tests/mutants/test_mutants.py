@@ -14,7 +14,7 @@ from deqir_lite.operators import make_task
 
 NAMES = [check.name for check in CHECKS]
 
-# What theory says about each mistake; the reader of chapter 4 predicts some of these rows.
+# What theory says about each mistake; the reader of the mutant lab predicts some of these rows.
 EXPECTED = {
     "StartLevel": {"A x = y", "statistics", "diffusers"},
     "MissingRoot": {"fixed point", "T sweeps"},

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from deqir_lite.fixedpoint import FixedPointSystem, NoiseFormModel
 from deqir_lite.mutants import MUTANTS, Program
-from deqir_lite.mutants.mutants import RedrawnNoise
+from deqir_lite.mutants.mutants import RedrawnNoise, StartLevel
 from deqir_lite.teach import Hint, self_check
 from deqir_lite.teach.exercises import chapter_04
 
@@ -87,6 +88,10 @@ def old_states(chain, states):
     return states[:-1] - chain.measurement.null(states[:-1])
 
 
+def whole_states(chain, states):
+    return FixedPointSystem(chain, NoiseFormModel(chain))(states)[1:]
+
+
 def test_range(capsys):
     assert "no memory" in right("ex-range", range_part, capsys)
 
@@ -96,7 +101,9 @@ def test_range(capsys):
     [
         (3.0, "a function"),
         (lambda chain, states: states, "shape (5, 1, 3, 8, 8)"),
-        (lambda chain, states: states[1:], "whole states"),
+        (lambda chain, states: states[1:], "the states that you were given. What"),
+        (lambda chain, states: states[1:] - chain.measurement.null(states[1:]), "have projected"),
+        (whole_states, "whole states"),
         (without_fresh_noise, "fresh noise is missing"),
         (noise_not_projected, "only its range-space part"),
         (measured_without_root, "which root"),
@@ -107,6 +114,30 @@ def test_range(capsys):
 )
 def test_range_hints(answer, words):
     assert words in hint("ex-range", answer)
+
+
+def evaluations(T, sweeps):
+    return sum(max(T - j, 0) for j in range(sweeps))
+
+
+def test_evaluations(capsys):
+    assert "one state less" in right("ex-evaluations", evaluations, capsys)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (3, "a function"),
+        (lambda T, k: T * k, "all T states"),
+        (lambda T, k: T * (T + 1) // 2, "whatever their number"),
+        (lambda T, k: evaluations(T - 1, k), "One state too few"),
+        (lambda T, k: sum(T - j for j in range(k)), "more sweeps than steps"),
+        (lambda T, k: k, "batched calls"),
+        (lambda T, k: 0, "by hand"),
+    ],
+)
+def test_evaluations_hints(answer, words):
+    assert words in hint("ex-evaluations", answer)
 
 
 def test_cover(capsys):
@@ -146,6 +177,15 @@ class Same(Program):
     pass
 
 
+class AskedTwice(RedrawnNoise):
+    def swept_noise(self):
+        return 1.1 * self.noise
+
+
+class StartLevelAgain(StartLevel):
+    pass
+
+
 def test_own_mutant(capsys):
     text = right("ex-mutant", RootlessWeights, capsys)
     assert "Caught by: diffusers, statistics" in text
@@ -157,7 +197,9 @@ def test_own_mutant(capsys):
     [
         (RootlessWeights.mistake, "a class"),
         (Same, "no mistake yet"),
-        (RedrawnNoise, "'fixed point' notices it"),
+        (AskedTwice, "'fixed point' notices it"),
+        (StartLevel, "what StartLevel of the lab does"),
+        (StartLevelAgain, "what StartLevel of the lab does"),
     ],
 )
 def test_own_mutant_hints(answer, words):

@@ -123,9 +123,12 @@ def test_title_and_sections(chapter):
 
 def test_choosing_chapters():
     book = chapters()
-    assert [c.number for c in book] == sorted(c.number for c in book)
-    assert all(c.number > 0 for c in book)
+    numbered = [c.number for c in book if c.number]
+    assert numbered == sorted(numbered)
+    assert [c.name for c in book[len(numbered) :]] == ["mutant-lab"]
+    assert [c.heading for c in book[-2:]] == [f"{numbered[-1]}. {book[-2].title}", book[-1].title]
     assert chosen([], book) == book
     assert [c.number for c in chosen(["4", "03-ddim-restoration"], book)] == [3, 4]
+    assert [c.number for c in chosen(["mutant-lab"], book)] == [0]
     with pytest.raises(ValueError, match=r"chapter: unknown value '77'.*4 \(04-proposition-1\)"):
         chosen(["77"], book)

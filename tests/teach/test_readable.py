@@ -99,6 +99,15 @@ def test_numbers_are_those_of_the_built_book(chapter):
     assert "ex-aside" not in found
 
 
+def test_an_appendix_counts_without_a_prefix(chapter):
+    text = "# Lab\n\n$$\na\n$$ (lab-a)\n\n{eq}`lab-a`, {eq}`ch9-double`"
+    lab = Chapter(Path("mutant-lab.ipynb"), [markdown_cell(text, "a")])
+    labels = targets([chapter, lab])
+    read = Reader(lab.number, labels, {}).read(text)
+    assert read == "# Lab\n\n$$\na \\tag{1}\n$$\n\n(1), (9.1)"
+    assert lab.heading == "Lab"
+
+
 def test_the_books_citations():
     cited = citations(book_folder() / "references.bib")
     assert cited["cao2024deqir"] == ("Cao et al.", "2024")

@@ -106,7 +106,7 @@ def check_error_factor(answer: Callable[..., Any]) -> str:
     return "Right: b / a explodes at the noisy end, b never exceeds 1."
 
 
-EASY = ("astronaut", "camera", "cell", "coffee", "retina")
+EASY = ("camera", "cat", "cell", "galaxies", "retina")
 """The photos that the leaflet shows photo64."""
 
 

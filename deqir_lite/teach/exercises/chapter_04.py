@@ -1,4 +1,4 @@
-"""Checks of chapter 4: Proposition 1 and the mutant lab."""
+"""Checks of chapter 4, Proposition 1, and of the mutant lab."""
 
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.fixedpoint import FixedPointSystem, NoiseFormModel
 from deqir_lite.mutants import CHECKS, MUTANTS, Program, Verdicts, restoration_problem, run_lab
 from deqir_lite.teach.checking import Hint, exercise
 from deqir_lite.verification import verification_chain
@@ -55,18 +56,27 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
     eta = 0.85
     chain, _ = verification_chain("sr2", eta=eta, num_steps=5, size=8)
     c, scale, null = chain.coefficients, chain.per_step, chain.measurement.null
+    generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        states = chain.sequential()
+        # no states of the chain: there the new states would be the old ones
+        guesses = torch.randn((5, *chain.x_T.shape), generator=generator, dtype=torch.float64)
+        states = torch.cat([chain.x_T[None], guesses])
         found = answer(chain, states)
         eps = chain.predict_noise(states[:-1])
-    right = states[1:] - null(states[1:])
+        swept = FixedPointSystem(chain, NoiseFormModel(chain))(states)[1:]
+    right = swept - null(swept)
     if not isinstance(found, Tensor) or found.shape != right.shape:
         raise Hint(f"Expected a tensor of shape {tuple(right.shape)}, one state for each step.")
     constant = scale(c.target.sqrt()) * chain.measurement.pinv_y
     fresh = scale(c.c1) * chain.noise[:]
     late = scale((1 - eta**2) ** 0.5 * (1 - c.source).sqrt()) * eps
     wrong = {
-        "These are whole states; the null-space part of something was left in.": states[1:],
+        "These are whole states; the null-space part of something was left in.": swept,
+        "These are the states that you were given. What are the new ones, after a sweep?": (
+            states[1:]
+        ),
+        "You have projected the states that you were given, which is right only where a sweep "
+        "changes nothing. Compute the new ones from z.": states[1:] - null(states[1:]),
         "You left the noise as it is; only its range-space part is part of R x.": (
             constant + scale(c.c2) * eps + fresh
         ),
@@ -87,6 +97,35 @@ def check_range(answer: Callable[[RestorationChain, Tensor], Tensor]) -> str:
         if torch.allclose(found, value, atol=1e-8):
             raise Hint(hint)
     raise Hint("Apply R to z term by term: R N = 0, R A^+ = A^+, and two terms of noise remain.")
+
+
+@exercise("ex-evaluations")
+def check_evaluations(answer: Callable[[int, int], Any]) -> str:
+    """The function (T, sweeps) -> evaluations when exact states are not asked about again."""
+    if not callable(answer):
+        raise Hint("Expected a function of T and the number of sweeps.")
+    cases = [(20, 20), (20, 4), (7, 1), (5, 9)]
+    found = [float(answer(T, sweeps)) for T, sweeps in cases]
+    wrong = {
+        "This asks about all T states in every sweep. Which are exact after the first?": [
+            T * k for T, k in cases
+        ],
+        "This is the number for T sweeps, whatever their number is.": [
+            T * (T + 1) // 2 for T, _ in cases
+        ],
+        "One state too few: before the first sweep only x_T is exact, and it has to be asked about "
+        "once.": [sum(max(T - 1 - j, 0) for j in range(k)) for T, k in cases],
+        "There may be more sweeps than steps. What do those after the T-th ask?": [
+            sum(T - j for j in range(k)) for T, k in cases
+        ],
+        "This is the number of batched calls.": [k for _, k in cases],
+    }
+    if found == [sum(max(T - j, 0) for j in range(k)) for T, k in cases]:
+        return "Right: each sweep asks about one state less, and after T sweeps about none."
+    for hint, values in wrong.items():
+        if found == values:
+            raise Hint(hint)
+    raise Hint("Count by hand for T = 3: 3 states in the first sweep, then 2, then 1.")
 
 
 @exercise("ex-cover")
@@ -118,6 +157,11 @@ def check_own_mutant(answer: type[Program]) -> str:
     change = float((x0 - right).abs().max())
     if change < 1e-6:
         raise Hint("It computes what the right program computes: no mistake yet.")
+    for mutant in MUTANTS:
+        with torch.no_grad():
+            known = mutant(problem).parallel()[-1]
+        if float((x0 - known).abs().max()) < 1e-9:
+            raise Hint(f"This computes what {mutant.__name__} of the lab does. One of your own?")
     noticed = verdicts & {"fixed point", "residual"}
     if noticed:
         raise Hint(
