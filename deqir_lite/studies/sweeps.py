@@ -40,25 +40,24 @@ CHAINS: tuple[tuple[float, str | float], ...] = ((0.15, "uniform"), (1.0, "cubic
 STARTED_CHAINS = (*CHAINS, (0.15, "cubic"), (1.0, "uniform"))
 """Where every form is begun from every start: eta and grid apart."""
 
+MORE_STEPS = 20
+MORE_PROBLEMS = (("deblur-gaussian", "astronaut", 1), ("inpaint-stripe", "retina", 2))
+"""(task, photo, seed): other problems with noise of their own, on which every form is begun from
+every start on :data:`CHAINS` of :data:`MORE_STEPS` steps, too."""
+
 SOLVED = (
     ("noise", "anderson-triangular", "measurement"),
     ("data", "anderson-triangular", "measurement"),
+    ("jacobi", "anderson-triangular", "measurement"),
+    ("gaussian", "anderson-triangular", "measurement"),
     ("gaussian", "anderson-triangular", "gaussian"),
     ("gaussian", "picard", "gaussian"),
-    ("jacobi", "anderson-triangular", "measurement"),
 )
-"""(form, solver, start) at all lengths: what each form can do on its own, from no more than y,
-beside the Gaussian form from its own chain."""
+"""(form, solver, start) at all lengths: all from one start, and the Gaussian form from its own."""
 
 DEFAULT_TASKS = (
-    "sr2",
-    "sr4",
-    "deblur-gaussian",
-    "deblur-anisotropic",
-    "inpaint-random",
-    "inpaint-stripe",
-    "inpaint-text",
-    "colorization",
+    *("sr2", "sr4", "deblur-gaussian", "deblur-anisotropic"),
+    *("inpaint-random", "inpaint-stripe", "inpaint-text", "colorization"),
 )
 DEFAULT_PHOTOS = ("coffee", "cat")
 """Tasks and photos of :func:`default_runs`."""
@@ -143,8 +142,8 @@ def study_runs(
     """The runs of the study, short chains first.
 
     ``problems`` are pairs (task, photo). At all lengths :data:`SOLVED` on :data:`CHAINS`; at
-    :data:`STARTED_STEPS` every form from every start on :data:`STARTED_CHAINS`; and the
-    :func:`default_runs`.
+    :data:`STARTED_STEPS` every form from every start on :data:`STARTED_CHAINS`; the same for
+    :data:`MORE_PROBLEMS`; and the :func:`default_runs`.
     """
     runs = [
         SweepRun(*problem, count, *chain, *how)
@@ -156,6 +155,13 @@ def study_runs(
             STARTED_STEPS, STARTED_CHAINS, problems, FORMS, STARTS
         )
         if count in steps
+    ]
+    runs += [
+        SweepRun(task, photo, MORE_STEPS, *chain, form, "anderson-triangular", start, seed=seed)
+        for (task, photo, seed), chain, form, start in itertools.product(
+            MORE_PROBLEMS, CHAINS, FORMS, STARTS
+        )
+        if MORE_STEPS in steps
     ]
     runs += [run for run in default_runs() if run.num_steps in steps]
     return sorted(dict.fromkeys(runs), key=lambda run: run.num_steps)

@@ -18,6 +18,11 @@ def sequential_in_disguise(chain, states):
     return torch.stack(new)
 
 
+def one_by_one(chain, states):
+    stepped = [chain.step(states[k], k) for k in range(chain.num_steps)]
+    return torch.stack([states[0], *stepped])
+
+
 def in_place(chain, states):
     states[1:] = chain.steps(states[:-1])
     return states
@@ -36,6 +41,7 @@ def test_plain_steps_right(capsys):
     ("answer", "hint"),
     [
         (sequential_in_disguise, "whole sequential chain"),
+        (one_by_one, "asked the network 5 times"),
         (in_place, "changes the states"),
         (residuals, "These are the residuals"),
         (lambda chain, states: plain(chain, states)[1:], "belongs in front"),

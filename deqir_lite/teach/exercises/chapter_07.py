@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.fixedpoint import DataFormModel, GaussianFormModel, LinearModel, NoiseFormModel
-from deqir_lite.priors import GaussianPrior, PhotoSpectrum
+from deqir_lite.priors import GaussianPrior, PhotoSpectrum, Prior
 from deqir_lite.teach.answers import as_function, as_tensor
 from deqir_lite.teach.checking import Hint, exercise
 from deqir_lite.verification import verification_chain
@@ -30,6 +30,17 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return bool(torch.isfinite(a).all()) and float((a - b).abs().max()) < 1e-6
 
 
+class _Counting:
+    """A prior that counts its calls."""
+
+    def __init__(self, prior: Prior) -> None:
+        self.prior, self.schedule, self.calls = prior, prior.schedule, 0
+
+    def __call__(self, x_t: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        return self.prior(x_t, t)
+
+
 @exercise("ex-plain-steps")
 def check_plain_steps(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
     """The function (chain, states) -> states after one sweep with L = 0."""
@@ -37,7 +48,8 @@ def check_plain_steps(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
     chain = _chain()
     states = _states(chain)
     given = states.clone()
-    result = answer(chain, states)
+    counting = _Counting(chain.prior)
+    result = answer(chain.with_prior(counting), states)
     steps = chain.steps(given[:-1])
     if isinstance(result, Tensor) and result.shape == steps.shape:
         raise Hint("There are T + 1 states: x_T, which no sweep changes, belongs in front.")
@@ -55,6 +67,11 @@ def check_plain_steps(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
         raise Hint("states[0] is x_T; it belongs to the chain and stays as it is.")
     if not _same(result[1:], steps):
         raise Hint("states[k + 1] should be the step from the old states[k], for every k.")
+    if counting.calls > 1:
+        raise Hint(
+            f"The numbers are right, but you asked the network {counting.calls} times. "
+            "chain.steps takes all states in one batch."
+        )
     return "Right: one batched call, every state its predecessor's step. News needs T sweeps."
 
 
