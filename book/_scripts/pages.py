@@ -65,7 +65,7 @@ def label_grids(app: Sphinx, doctree: nodes.document) -> None:
         and not {"remove-cell", "remove_cell"} & set(cell.metadata.get("tags", []))
     ]
     blocks = [n for n in doctree.findall(nodes.container) if "cell" in n["classes"]]
-    described = [cell.metadata.get("image", {}).get("alt", "") for cell in cells]
+    described = [cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "") for cell in cells]
     if not any(described):
         return
     for alt, block in zip(described, blocks, strict=True):

@@ -28,7 +28,7 @@ def build(tmp_path):
     cells = [
         nbformat.v4.new_markdown_cell(PAGE),
         nbformat.v4.new_code_cell("1 + 1"),
-        nbformat.v4.new_code_cell(GRID, metadata={"image": {"alt": 'Two "cups"'}}),
+        nbformat.v4.new_code_cell(GRID, metadata={"mystnb": {"image": {"alt": 'Two "cups"'}}}),
         nbformat.v4.new_code_cell("2 + 2", metadata={"tags": ["remove-cell"]}),
     ]
     cells[2].outputs = [
