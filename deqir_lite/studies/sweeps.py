@@ -43,7 +43,7 @@ STARTED_CHAINS = (*CHAINS, (0.15, "cubic"), (1.0, "uniform"))
 MORE_STEPS = 20
 MORE_PROBLEMS = (("deblur-gaussian", "astronaut", 1), ("inpaint-stripe", "retina", 2))
 """(task, photo, seed): other problems with noise of their own, on which every form is begun from
-every start on :data:`CHAINS` of :data:`MORE_STEPS` steps, too."""
+every start on :data:`CHAINS` of 20 steps, too."""
 
 SOLVED = (
     ("noise", "anderson-triangular", "measurement"),
