@@ -14,4 +14,8 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     list.querySelectorAll(":scope > a").forEach((anchor) => anchor.remove());
   }
+  for (const toggle of document.querySelectorAll("nav details > summary")) {
+    const link = toggle.closest("li").querySelector("a");
+    toggle.setAttribute("aria-label", `Pages below ${link.textContent.trim()}`);
+  }
 });
