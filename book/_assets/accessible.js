@@ -14,6 +14,9 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     list.querySelectorAll(":scope > a").forEach((anchor) => anchor.remove());
   }
+  for (const toggle of document.querySelectorAll("details.hide > summary")) {
+    toggle.removeAttribute("aria-label"); // "Show code cell source" says it
+  }
   for (const toggle of document.querySelectorAll("nav details > summary")) {
     const link = toggle.closest("li").querySelector("a");
     toggle.setAttribute("aria-label", `Pages below ${link.textContent.trim()}`);

@@ -1,8 +1,9 @@
 """What makes the built pages a site that loads quickly.
 
 * Each page is described by its first paragraph, for search engines and for cards in messages.
-* Scripts that the book does not use are left out: Thebe, which needs a network; the icons as a
-  script, which are there as a font as well; the index of the search on all pages but the search's.
+* Scripts that a page does not use are left out: MathJax where there is no formula; Thebe, which
+  needs a network; the icons as a script, which are there as a font as well; the index of the search
+  on all pages but the search's.
 * A grid of photos is described by what the metadata of its cell say, as other pictures are.
 * Once the book has an address (``html_baseurl``), a sitemap, and a picture on the cards.
 """
@@ -74,13 +75,18 @@ def label_grids(app: Sphinx, doctree: nodes.document) -> None:
             raw.children = [nodes.Text(text)]
 
 
-def drop_thebe(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
-    """Leave out the scripts of sphinx-thebe, which Jupyter Book adds to every page."""
+def drop_unused(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
+    """Leave out the scripts of sphinx-thebe, which Jupyter Book adds to every page, and MathJax
+    where there is no formula."""
+    formulas = doctree is not None and any(
+        True for kind in (nodes.math, nodes.math_block) for _ in doctree.findall(kind)
+    )
     context["script_files"] = [
         script
         for script in context.get("script_files", [])
         if "sphinx-thebe" not in str(script.filename)
         and "THEBE_JS_URL" not in script.attributes.get("body", "")
+        and (formulas or "mathjax/" not in str(script.filename))
     ]
 
 
@@ -107,6 +113,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect the functions above."""
     app.connect("doctree-read", label_grids)
     app.connect("html-page-context", describe)
-    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("html-page-context", drop_unused, priority=900)
     app.connect("build-finished", finish, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

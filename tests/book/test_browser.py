@@ -110,8 +110,10 @@ SLIDER = """slider => {
   const frame = String(input.value - input.min);
   return {
     frame: Number(frame),
-    right: parts.every(part =>
-      part.checkVisibility() === part.dataset.frame.split(" ").includes(frame)),
+    right: parts.every(part => {
+      const seen = getComputedStyle(part).display !== "none";
+      return seen === part.dataset.frame.split(" ").includes(frame);
+    }),
     captions: [slider.querySelector("output").textContent, input.getAttribute("aria-valuetext")],
     cursor: slider.querySelector(".cursor")?.getAttribute("transform"),
     last: input.max - input.min,
