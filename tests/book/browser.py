@@ -27,6 +27,10 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+USUAL = {"width": 1200, "height": 900}
+WIDE_CODE = """() => [...document.querySelectorAll(".cell_input pre")]
+  .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
+  .map(cell => cell.textContent.slice(0, 60))"""
 
 MATH = """async () => {
   const nodes = document.querySelectorAll(".math").length;
@@ -82,6 +86,7 @@ class Visit:
         broken_images: alternative texts of the pictures that did not load.
         violations: what axe found in light mode.
         dark_contrast: what axe found of the contrast of our own parts in dark mode.
+        wide_code: cells of code that are scrolled sideways on a screen of 1200 pixels.
         overflow: pixels that the page is wider than a telephone, and the culprits.
     """
 
@@ -91,6 +96,7 @@ class Visit:
     broken_images: list[str] = field(default_factory=list)
     violations: list[dict[str, str]] = field(default_factory=list)
     dark_contrast: list[dict[str, str]] = field(default_factory=list)
+    wide_code: list[str] = field(default_factory=list)
     overflow: dict[str, Any] = field(default_factory=dict)
 
 
@@ -167,6 +173,8 @@ def look(browser: Any, address: str, own: str) -> Visit:
         if page.locator(own).count():
             visit.dark_contrast = page.evaluate(VIOLATIONS, [own, contrast])
         page.emulate_media(color_scheme="light")
+        page.set_viewport_size(USUAL)
+        visit.wide_code = page.evaluate(WIDE_CODE)
         page.set_viewport_size(NARROW)
         visit.overflow = page.evaluate(OVERFLOW)
     return visit

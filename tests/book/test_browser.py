@@ -89,6 +89,10 @@ def test_text_is_readable_in_dark_mode(visit):
     assert not named(visit.dark_contrast)
 
 
+def test_code_fits_into_its_column(visit):
+    assert not visit.wide_code
+
+
 def test_nothing_sticks_out_of_a_telephone(visit):
     assert visit.overflow["wide"] <= 0, visit.overflow["out"]
 
