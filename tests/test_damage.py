@@ -126,3 +126,8 @@ def test_bad_damage(photo):
         pose_damaged(photo[0], Damage(upscale=2))
     with pytest.raises(ValueError, match=r"^sigma_y: got -1; expected a finite number >= 0"):
         pose_damaged(photo, Damage(upscale=2), sigma_y=-1)
+
+
+def test_damage_of_another_kind(photo):
+    with pytest.raises(ValueError, match="damage: got 'blur'"):
+        pose_damaged(photo, "blur")

@@ -100,7 +100,7 @@ def demo(
     job = Job(path, out or (Path() if bundled else path.parent) / f"{path.stem}-{task}.png")
     beside = ["side-by-side", *(["samples", "deviation"] if samples > 1 else [])]
     files = [job.out, *map(job.beside, beside)]
-    check_files(files, path, report)
+    check_files(files, path, report, {"mask": mask})
 
     from deqir_lite._json import write_json
     from deqir_lite.cli.inputs import read_holes, set_limits

@@ -1,7 +1,7 @@
 """Which photos a command restores, and where each of them goes: known before any work."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,16 +44,39 @@ def plan_outputs(given: Sequence[Path], out: Path | None) -> Plan:
         return Plan([Job(photo, file if out is None or out.is_dir() else out)], several=False)
     _check_is_folder(out, len(found))
     found = list(dict.fromkeys(found))
-    names = Counter((folder, photo.stem, _ending(photo)) for photo, folder in found)
-    jobs = []
-    for photo, folder in found:
-        alone = names[folder, photo.stem, _ending(photo)] == 1
-        name = photo.stem if alone else photo.name
-        jobs.append(Job(photo, folder / f"{name}-restored{_ending(photo)}"))
+    jobs = [
+        Job(photo, folder / name)
+        for (photo, folder), name in zip(found, _names(found), strict=True)
+    ]
+    twice = [out for out, count in Counter(job.out for job in jobs).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"out: {shown(twice[0])} would be the name of several results; restore the photos of "
+            "one name into folders of their own"
+        )
     written = {job.out.resolve() for job in jobs}
     jobs = [job for job in jobs if job.photo.resolve() not in written]
     _check_several(jobs)
     return Plan(jobs, several=True)
+
+
+def _names(found: Sequence[tuple[Path, Path]]) -> list[str]:
+    """The names of the results: by that of the photo, with its ending or its folder where only
+    these tell two apart."""
+    ways: list[Callable[[Path], str]] = [
+        lambda photo: photo.stem,
+        lambda photo: photo.name,
+        lambda photo: f"{photo.resolve().parent.name}-{photo.name}",
+    ]
+    named = [[f"{way(photo)}-restored{_ending(photo)}" for way in ways] for photo, _ in found]
+    folders = [folder for _, folder in found]
+    places = Counter(
+        (folder, name) for folder, names in zip(folders, named, strict=True) for name in set(names)
+    )
+    return [
+        next((name for name in names if places[folder, name] == 1), names[-1])
+        for folder, names in zip(folders, named, strict=True)
+    ]
 
 
 def _photos(path: Path, out: Path | None) -> list[tuple[Path, Path]]:
@@ -91,6 +114,22 @@ def _check_is_folder(out: Path | None, count: int) -> None:
         raise ValueError(f"out: got {str(out)!r} for {count} photos; expected a folder")
 
 
+def _files_among(inputs: Mapping[str, str | None]) -> dict[Path, str]:
+    return {
+        Path(given): f"the {what}"
+        for what, given in inputs.items()
+        if given and Path(given).exists()
+    }
+
+
+def check_others(jobs: Sequence[Job], inputs: Mapping[str, str | None]) -> None:
+    """Refuse outputs of several photos that would overwrite one of the other ``inputs``."""
+    for path, what in _files_among(inputs).items():
+        for job in jobs:
+            if same_file(job.out, path):
+                raise ValueError(f"out: {shown(job.out)} is {what}; take another folder")
+
+
 def _check_several(jobs: Sequence[Job]) -> None:
     """Refuse folders that cannot be made, and outputs that would overwrite a photo."""
     photos = {job.photo.resolve() for job in jobs}
@@ -100,14 +139,16 @@ def _check_several(jobs: Sequence[Job]) -> None:
         check_folder("out", job.out.parent)
 
 
-def check_files(files: Sequence[Path], photo: Path, report: Path | None) -> None:
-    """Refuse, before the work, files that could not be written, would overwrite the photo, or one
-    another."""
+def check_files(
+    files: Sequence[Path], photo: Path, report: Path | None, inputs: Mapping[str, str | None]
+) -> None:
+    """Refuse, before the work, files that could not be written, would overwrite the photo or one of
+    the other ``inputs`` (what it is -> its path, or a name that is none), or one another."""
     from deqir_lite.checks import check_choice
     from deqir_lite.images import PICTURE_ENDINGS
 
     check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
-    taken = {photo: "the photo"}
+    taken = {photo: "the photo"} | _files_among(inputs)
     for path in [*files, *([] if report is None else [report])]:
         name = "report" if path is report else "out"
         check_output(name, path)

@@ -12,7 +12,7 @@ from deqir_lite._outputs import only_process
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import one_line, one_line_errors, read_deviation
 from deqir_lite.cli.help import option
-from deqir_lite.cli.outputs import Job, check_files, plan_outputs, shown
+from deqir_lite.cli.outputs import Job, check_files, check_others, plan_outputs, shown
 from deqir_lite.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -105,14 +105,16 @@ def restore(
 
     known = Known.of(given, max_pixels)
     jobs, several = plan_outputs(photos, out)
+    inputs = {"mask": mask, "kernel": kernel}
     if several and report is not None:
         raise ValueError(
             f"report: got it with {len(jobs)} photos; {RECORD_FILE} in the folder has the numbers"
         )
     if not several:
-        check_files(_files(jobs[0], samples), jobs[0].photo, report)
+        check_files(_files(jobs[0], samples), jobs[0].photo, report, inputs)
         _restore_one(jobs[0], known, settings, report)
         return
+    check_others(jobs, inputs)
     asked = given | settings.asked() | known.digests()
     with ExitStack() as at_work:
         for folder in sorted({job.out.parent for job in jobs}):

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from deqir_lite.checks import check_exact_size, check_images, check_integer, deviations
+from deqir_lite.checks import check_exact_size, check_images, check_integer, check_kinds, deviations
 from deqir_lite.operators import (
     BicubicDownsampling,
     DamagedPhoto,
@@ -103,6 +103,7 @@ def pose_damaged(picture: Tensor, damage: Damage, *, sigma_y: Levels = None) -> 
     Warns of noise that is there and was not spoken of. Raises ValueError for what is no photo, and
     a mask of another size.
     """
+    check_kinds(pose_damaged, locals())
     check_images("picture", picture)
     height, width = picture.shape[-2:]
     operator = damage.operator((height, width))

@@ -344,3 +344,29 @@ def test_a_record_of_something_else(run, album):
     assert result.exit_code == 2
     assert f"{RECORD_FILE}: photos" in result.stderr
     assert (album / RECORD_FILE).read_text() == '{"photos": []}'
+
+
+def test_photos_of_one_name_do_not_overwrite_each_other(run, photo, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").write_bytes(photo.read_bytes())
+    given = [tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]
+    options = ("--sigma-y", 0.1, "--prior", "gaussian", "--timesteps", 2, "-o", tmp_path / "out")
+    result = run("restore", *given, *options)
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert names == {"a-x.png-restored.png", "b-x.png-restored.png"}
+
+
+@pytest.mark.parametrize("option", ["-o", "--report"])
+@pytest.mark.parametrize("what", ["mask", "kernel"])
+def test_no_output_replaces_another_input(run, photo, holes, tmp_path, option, what):
+    np.save(tmp_path / "kernel.npy", np.ones((3, 3)))
+    given = {"mask": tmp_path / "mask.png", "kernel": tmp_path / "kernel.png"}[what]
+    given.write_bytes(holes[0].read_bytes())
+    before = given.read_bytes()
+    more = () if option == "-o" else ("-o", tmp_path / "out.png")
+    result = run("restore", photo, f"--{what}", given, option, given, *more, "--timesteps", 2)
+    assert result.exit_code == 2
+    assert f"is the {what}; take another name" in result.stderr
+    assert given.read_bytes() == before
