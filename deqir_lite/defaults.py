@@ -30,6 +30,10 @@ SOLVER = "anderson-triangular"
 TOLERANCE = 1e-3
 """The largest relative residual of any state at which a solve stops."""
 
+X0_TOLERANCE = 0.02
+"""The estimated RMS error of x_0, in units of [-1, 1], at which a restoration in Gaussian form
+stops: 40 dB to what the steps one by one give."""
+
 SEED, SAMPLES = 0, 1
 """Of the chain's noise; and how many restorations of a photo, with this seed and the next ones."""
 

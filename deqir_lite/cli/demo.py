@@ -71,7 +71,7 @@ def demo(
     form: o.Form = defaults.FORM,
     solver: o.Solver = defaults.SOLVER,
     sweeps: o.Sweeps = None,
-    tolerance: o.Tolerance = defaults.TOLERANCE,
+    tolerance: o.Tolerance = None,
     prior: o.Prior = defaults.PRIOR,
     label: o.Label = None,
     device: o.Device = defaults.DEVICE,

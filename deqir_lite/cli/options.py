@@ -57,7 +57,8 @@ Form = Annotated[str, option(CHAIN, f"{FORMS}. Default {defaults.FORM}.", metava
 Solver = Annotated[str, option(CHAIN, f"{SOLVERS} (default).", metavar="NAME")]
 Sweeps = Annotated[int | None, option(CHAIN, "At most so many sweeps. Default T.", metavar="N")]
 Tolerance = Annotated[
-    float, option(CHAIN, f"Residual to stop at. Default {defaults.TOLERANCE:g}.", metavar="X")
+    float | None,
+    option(CHAIN, "Residual to stop at. Default: when x_0 is at 40 dB.", metavar="X"),
 ]
 
 # with what

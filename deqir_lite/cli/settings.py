@@ -30,7 +30,7 @@ class Settings:
     form: str
     solver: str
     sweeps: int | None
-    tolerance: float
+    tolerance: float | None
     prior: str
     label: int | None
     device: str
@@ -64,7 +64,7 @@ class Settings:
         if self.spacing is not None:
             read_spacing(self.spacing)
         check_interval("eta", self.eta or 0.0, 0.0, 1.0)
-        check_interval("tolerance", self.tolerance, 0.0, math.inf)
+        check_interval("tolerance", self.tolerance or 0.0, 0.0, math.inf)
         check_integer("samples", self.samples, 1)
         check_seed(self.seed)
         check_seed(self.seed + self.samples - 1)
@@ -97,6 +97,7 @@ class Settings:
 
     def restore(self, problem: "Problem") -> "tuple[RestorationReport, Plan]":
         """The restoration of a problem, and how the memory that is free let it be computed."""
+        from deqir_lite.defaults import TOLERANCE, X0_TOLERANCE
         from deqir_lite.restoration import SolveOptions, choose, plan_restoration, restore_problem
 
         chosen, settings = choose(
@@ -116,6 +117,7 @@ class Settings:
             sampler=self.sampler,
             max_batch=self.max_batch,
         )
+        by_picture = self.tolerance is None and self.form == "gaussian"
         report = restore_problem(
             problem,
             plan.prior,
@@ -128,7 +130,8 @@ class Settings:
                 form=self.form,
                 solver=self.solver,
                 max_sweeps=self.sweeps,
-                tolerance=self.tolerance,
+                tolerance=TOLERANCE if self.tolerance is None else self.tolerance,
+                x0_tolerance=X0_TOLERANCE if by_picture else None,
                 window=plan.window,
             ),
             show_progress=True,

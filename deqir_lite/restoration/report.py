@@ -13,7 +13,7 @@ from deqir_lite._repr import short
 from deqir_lite.baselines import baseline_of, simple_answer
 from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_kinds
-from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED
+from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED, X0_TOLERANCE
 from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
@@ -173,9 +173,10 @@ def restore_problem(
     ``method``: the consistency step, as :func:`make_chain` takes it; it and the ``settings`` are by
     default those that :func:`choose` chooses. ``eta`` of the settings counts where the noise rule
     of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at
-    once, as ``solve`` says; ``sequential`` walks step by step, and of its states only x_0 is kept;
-    ``auto`` is parallel where ``solve`` is given, and else what :func:`plan_restoration` plans.
-    Raises ValueError as :func:`make_chain` does.
+    once, as ``solve`` says, and without it until the estimated error of x_0 is
+    :data:`~deqir_lite.defaults.X0_TOLERANCE`; ``sequential`` walks step by step, and of its
+    states only x_0 is kept; ``auto`` is parallel where ``solve`` is given, and else what
+    :func:`plan_restoration` plans. Raises ValueError as :func:`make_chain` does.
     """
     check_kinds(restore_problem, locals())
     check_choice("sampler", sampler, [SAMPLER, *SAMPLERS])
@@ -191,7 +192,7 @@ def restore_problem(
             num_steps=choice.settings["num_steps"],
             samples=samples,
         )
-        prior, sampler, solve = plan.prior, plan.sampler, SolveOptions(window=plan.window)
+        prior, sampler, solve = plan.prior, plan.sampler, _stopped_at_x0(plan.window)
     chain = make_problem_chain(
         problem,
         prior,
@@ -203,10 +204,14 @@ def restore_problem(
     )
     start = time.perf_counter()
     if sampler == "parallel":
-        solution = solve_chain(chain, solve or SolveOptions(), show_progress=show_progress)
+        solution = solve_chain(chain, solve or _stopped_at_x0(), show_progress=show_progress)
     else:
         solution = restore_sequential(chain, keep_states=False, show_progress=show_progress)
     if solution.x0.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
     return RestorationReport(problem, choice, chain.coefficients.rule, solution, seconds)
+
+
+def _stopped_at_x0(window: int | None = None) -> SolveOptions:
+    return SolveOptions(x0_tolerance=X0_TOLERANCE, window=window)

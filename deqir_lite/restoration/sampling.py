@@ -29,7 +29,7 @@ class SolveOptions:
       of an earlier solve,
     * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default that of the
       chain's prior, or the bundled one,
-    * ``max_sweeps``, ``tolerance``, ``pixel_tolerance``: as in :func:`deqir_lite.solvers.solve`,
+    * ``max_sweeps``, ``tolerance``, ``x0_tolerance``: as in :func:`deqir_lite.solvers.solve`,
     * ``window``: how many steps are solved for at once, by default all T; then the next ones.
     """
 
@@ -39,7 +39,7 @@ class SolveOptions:
     gaussian: GaussianPrior | None = None
     max_sweeps: int | None = None
     tolerance: float = TOLERANCE
-    pixel_tolerance: float | None = None
+    x0_tolerance: float | None = None
     window: int | None = None
 
     __repr__ = short_repr
@@ -105,13 +105,13 @@ def restore_parallel(
     gaussian: GaussianPrior | None = None,
     max_sweeps: int | None = None,
     tolerance: float = TOLERANCE,
-    pixel_tolerance: float | None = None,
+    x0_tolerance: float | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,
 ) -> Solution:
     """Solve for all states of the chain at once (Eqs. 8 to 11).
 
-    ``form`` to ``pixel_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
+    ``form`` to ``x0_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
     :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
     """
     check_kinds(restore_parallel, locals())
@@ -122,7 +122,7 @@ def restore_parallel(
         gaussian=gaussian,
         max_sweeps=max_sweeps,
         tolerance=tolerance,
-        pixel_tolerance=pixel_tolerance,
+        x0_tolerance=x0_tolerance,
     )
     return solve_chain(chain, options, record=record, show_progress=show_progress)
 
@@ -147,7 +147,7 @@ def solve_chain(
         options.first_states(chain),
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
-        pixel_tolerance=options.pixel_tolerance,
+        x0_tolerance=options.x0_tolerance,
         record=record,
         show_progress=show_progress,
     )
@@ -170,11 +170,12 @@ def _solve_in_windows(
     states, trace, sweeps, nfe, converged = [chain.x_T], Trace(), 0, 0, True
     for first in range(0, steps, length):
         last = min(first + length, steps)
+        x0_tolerance = options.x0_tolerance if last == steps else None
         start = options.start
         start = start if isinstance(start, str) else start[first : last + 1]
         part = solve_chain(
             part_of_chain(chain, first, last, x_T=states[-1]),
-            replace(options, window=None, start=start),
+            replace(options, window=None, start=start, x0_tolerance=x0_tolerance),
             record=record,
             show_progress=show_progress,
         )

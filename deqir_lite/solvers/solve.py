@@ -10,9 +10,11 @@ import torch
 
 from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
 from deqir_lite.defaults import TOLERANCE
+from deqir_lite.fixedpoint.models import GaussianFormModel
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.progress import SweepBar
 from deqir_lite.solvers.state import Solution, Solver, SolverState, State, Trace
+from deqir_lite.solvers.stopping import ErrorEstimate
 
 RECORDS = ("x0", "states")
 
@@ -28,39 +30,42 @@ def solve(
     *,
     max_sweeps: int | None = None,
     tolerance: float = TOLERANCE,
-    pixel_tolerance: float | None = None,
+    x0_tolerance: float | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,
 ) -> Solution:
     """RootSolve (Eq. 11): sweep from ``start`` (T+1, B, ...) until the states form a chain.
 
     Stops when every state's relative residual is at most ``tolerance``, or, where
-    ``pixel_tolerance`` is given, when no pixel of x_0 moves by more than that between two sweeps
-    (in units of [-1, 1]). A solver that keeps the staircase also ends after T sweeps, exactly.
-    ``max_sweeps`` defaults to T. ``record`` may name "x0" and "states", kept in the trace for
-    every sweep. ``start[0]`` does not matter: x_T belongs to the chain. Every image of a batch is
-    solved and stopped as it would be alone.
+    ``x0_tolerance`` is given, when the estimated RMS error of x_0 is at most that, in units of
+    [-1, 1] (:class:`~deqir_lite.solvers.stopping.ErrorEstimate`, which needs the Gaussian form);
+    0.02 stands for 40 dB to the chain's x_0. A solver that keeps the staircase also ends after T
+    sweeps, exactly. ``max_sweeps`` defaults to T. ``record`` may name "x0" and "states", kept in
+    the trace for every sweep. ``start[0]`` does not matter: x_T belongs to the chain. Every image
+    of a batch is solved and stopped as it would be alone.
 
     Without convergence the result is, for every image, the evaluated sweep with its smallest
     largest residual, ``converged`` is False and a :class:`ConvergenceWarning` is given. Raises
-    ValueError when a prediction is NaN, where the chain has a watch.
+    ValueError when a prediction is NaN, where the chain has a watch, and for an ``x0_tolerance``
+    in another form.
     """
     check_kinds(solve, locals())
     steps = system.chain.num_steps
     max_sweeps = steps if max_sweeps is None else max_sweeps
     max_sweeps = check_integer("max_sweeps", max_sweeps, 1)
     tolerance = check_interval("tolerance", tolerance, 0.0, math.inf)
-    if pixel_tolerance is not None:
-        pixel_tolerance = check_interval("pixel_tolerance", pixel_tolerance, 0.0, math.inf)
+    if x0_tolerance is not None:
+        x0_tolerance = check_interval("x0_tolerance", x0_tolerance, 0.0, math.inf)
+        _check_form(system)
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
+    estimate = ErrorEstimate(state.states[-1])
     best, lowest = state.states, torch.full((state.states.shape[1],), math.inf).double()
     converged = False
     bar = SweepBar(system.chain.prior, max_sweeps, show=show_progress)
     with closing(bar):
         while state.sweeps < max_sweeps:
-            previous = state.output
             trace.first.append(state.first)
             with bar.sweep(state.states[state.first + 1 :].numel()):
                 state = solver.step(system, state, tolerance=tolerance)
@@ -72,8 +77,9 @@ def solve(
                 break
             best = _where(worst <= lowest, state.output, best)
             lowest = torch.minimum(worst, lowest)
-            if pixel_tolerance is not None and state.sweeps > 1:
-                state = _stop_calm_images(state, previous, pixel_tolerance)
+            if x0_tolerance is not None:
+                estimate = estimate.after(state.output[-1])
+                state = _stop_images(state, estimate.error <= x0_tolerance)
             converged = state.first == steps
             if converged:
                 break
@@ -84,12 +90,18 @@ def solve(
     return Solution(states, state.sweeps, state.nfe, converged, trace)
 
 
-def _stop_calm_images(state: State, previous: torch.Tensor, pixel_tolerance: float) -> State:
-    """Freeze the images whose x_0 has moved by at most ``pixel_tolerance`` since ``previous``."""
-    moved = (state.output[-1] - previous[-1]).abs().flatten(1).amax(dim=1).cpu()
-    calm = moved <= pixel_tolerance
-    frozen = state.frozen.where(~calm, len(state.states) - 1)
-    return replace(state, states=_where(calm, state.output, state.states), frozen=frozen)
+def _check_form(system: FixedPointSystem) -> None:
+    if not isinstance(system.model, GaussianFormModel):
+        raise ValueError(
+            f"x0_tolerance: got a system in the form {type(system.model).__name__}; only in the "
+            "Gaussian form do the moves of x_0 tell its error; use tolerance"
+        )
+
+
+def _stop_images(state: State, ready: torch.Tensor) -> State:
+    """Freeze all states of the images that are ``ready`` (B,) as the last sweep gave them."""
+    frozen = state.frozen.where(~ready, len(state.states) - 1)
+    return replace(state, states=_where(ready, state.output, state.states), frozen=frozen)
 
 
 def _where(images: torch.Tensor, states: torch.Tensor, others: torch.Tensor) -> torch.Tensor:

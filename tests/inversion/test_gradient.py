@@ -21,7 +21,7 @@ from deqir_lite.schedule import linear_schedule
 from deqir_lite.solvers import ConvergenceWarning
 
 TIGHT = {"tolerance": 1e-14, "max_sweeps": 100}
-SOLVE = ("form", "solver", "start", "gaussian", "max_sweeps", "tolerance", "pixel_tolerance")
+SOLVE = ("form", "solver", "start", "gaussian", "max_sweeps", "tolerance", "x0_tolerance")
 
 
 def with_solve(options):

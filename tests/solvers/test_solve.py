@@ -11,6 +11,7 @@ from deqir_lite.fixedpoint import FORMS, FixedPointSystem, make_model, x_T_start
 from deqir_lite.measurement import Measurement
 from deqir_lite.priors import ModelPrior
 from deqir_lite.solvers import MIXINGS, Anderson, ConvergenceWarning, Picard, solve
+from deqir_lite.solvers.stopping import ErrorEstimate
 
 SOLVERS = [Picard(), *(Anderson(mixing) for mixing in MIXINGS)]
 
@@ -128,22 +129,32 @@ def test_states_of_zeros_are_a_start_like_any_other(system_for, random_start, so
     assert (solution.states - sequential).abs().max() <= 1e-9 * sequential.abs().max()
 
 
-def test_pixel_tolerance_stops_when_x0_rests(system_for, random_start):
-    system = system_for("data", num_steps=30)
-    solution = solve(
-        system, Anderson(), random_start(system), tolerance=0.0, pixel_tolerance=0.02, record=["x0"]
-    )
-    moves = [float((b - a).abs().max()) for a, b in itertools.pairwise(solution.trace.x0)]
+@pytest.mark.parametrize("solver", [Picard(), Anderson()], ids=repr)
+def test_x0_tolerance_stops_at_the_first_sweep_whose_estimate_is_within(
+    system_for, random_start, solver
+):
+    system = system_for("gaussian", num_steps=30)
+    start = random_start(system)
+    solution = solve(system, solver, start, tolerance=0.0, x0_tolerance=1e-3, record=["x0"])
     assert solution.converged
-    assert solution.sweeps < 30
-    assert moves[-1] <= 0.02
-    assert all(move > 0.02 for move in moves[:-1])
+    assert 2 <= solution.sweeps < 30
+    estimate, errors = ErrorEstimate(start[-1]), []
+    for x0 in solution.trace.x0:
+        estimate = estimate.after(x0)
+        errors.append(estimate.error.item())
+    assert errors[-1] <= 1e-3
+    assert min(errors[:-1]) > 1e-3
 
 
-def test_pixel_tolerance_never_stops_at_the_first_sweep(system_for, random_start):
+def test_x0_tolerance_never_stops_at_the_first_sweep(system_for, random_start):
+    system = system_for("gaussian", num_steps=8)
+    assert solve(system, Picard(), random_start(system), x0_tolerance=1e3).sweeps == 2
+
+
+def test_x0_tolerance_is_refused_where_x0_may_rest_before_it_is_right(system_for, random_start):
     system = system_for("data", num_steps=8)
-    solution = solve(system, Picard(), random_start(system), pixel_tolerance=math.inf)
-    assert solution.sweeps == 2
+    with pytest.raises(ValueError, match="x0_tolerance: got a system in the form DataFormModel"):
+        solve(system, Picard(), random_start(system), x0_tolerance=0.02)
 
 
 @pytest.mark.parametrize("solver", [Picard(), Anderson("triangular")], ids=repr)
@@ -167,14 +178,15 @@ def test_states_within_tolerance_are_frozen_from_the_noisy_end(system_for, rando
 @pytest.mark.parametrize("solver", SOLVERS, ids=repr)
 @pytest.mark.parametrize(
     "options",
-    [{"tolerance": 1e-2}, {"tolerance": 0.0, "pixel_tolerance": 0.02}, {"max_sweeps": 4}],
+    [{"tolerance": 1e-2}, {"tolerance": 0.0, "x0_tolerance": 0.02}, {"max_sweeps": 4}],
     ids=str,
 )
 def test_an_image_in_a_batch_is_solved_as_it_would_be_alone(
-    system_for, random_start, solver, options
+    system_for, gaussian_prior, random_start, solver, options
 ):
     """Also where one image is ready long before the others: it then stays as it is."""
-    system = system_for("data", num_steps=10, batch=3, eta=0.5)
+    form = "gaussian" if "x0_tolerance" in options else "data"
+    system = system_for(form, num_steps=10, batch=3, eta=0.5)
     start = random_start(system)
     exact = system.chain.sequential()
     start[:, 0] = exact[:, 0]
@@ -193,7 +205,7 @@ def test_an_image_in_a_batch_is_solved_as_it_would_be_alone(
             consistency=chain.method.consistency(measurement, chain.coefficients, chain.prior),
         )
         single = solve(
-            FixedPointSystem(alone, make_model("data", alone)),
+            FixedPointSystem(alone, make_model(form, alone, gaussian=gaussian_prior)),
             solver, start[:, image, None], **options,
         )  # fmt: skip
         torch.testing.assert_close(together.states[:, image, None], single.states)
@@ -245,7 +257,7 @@ def test_a_chain_of_one_step_needs_one_sweep(system_for, random_start):
         ({"max_sweeps": 1.5}, "max_sweeps: got 1.5"),
         ({"tolerance": -1e-3}, "tolerance: got -0.001"),
         ({"tolerance": math.nan}, "tolerance: got nan"),
-        ({"pixel_tolerance": -1.0}, "pixel_tolerance: got -1.0"),
+        ({"x0_tolerance": -1.0}, "x0_tolerance: got -1.0"),
         ({"record": ["x1"]}, "record: unknown value 'x1'; known: x0, states"),
     ],
 )
