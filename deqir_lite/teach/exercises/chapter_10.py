@@ -36,7 +36,8 @@ def check_axes(answer: Callable[[float, float, float], Any]) -> str:
         "This is an entry of K. A^+ has 1/2 in each.": right / 2,
         "Only without noise are they the same.": torch.ones_like(right),
     }
-    compare(found, right, wrong, "K = C A^T / (A C A^T + sigma_y^2), and A^+ = A^T / (A A^T).")
+    otherwise = "Write K = C A^T / (A C A^T + sigma_y^2), and A^+ = A^T / (A A^T)."
+    compare(found, right, wrong, otherwise)
     return "Right: the share of the sum's variance in that of its measurement. 1 without noise."
 
 
