@@ -28,9 +28,9 @@ def plot_blocks(
         title: of the axes.
         ax: axes to draw on; default: a new figure.
 
-    The axes count blocks from 1, the row downwards. For J_F of a chain, block (k, i) is the answer
-    of x_{T-k} to a change of x_{T-i}. Returns the figure (a second axes holds the colour bar).
-    Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
+    The axes count blocks from 1, the row downwards. For the Jacobian of a sweep, block (k, i) is
+    the answer of x_{T-k} to a change of x_{T-i}. Returns the figure (a second axes holds the colour
+    bar). Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
     blocks do not fit.
     """
     values = to_array("magnitudes", magnitudes, ndim=2)
