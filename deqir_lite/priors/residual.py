@@ -21,20 +21,20 @@ CLASS_NAME = "ResidualPrior"
 """How config.json says that a folder holds such a prior; diffusers has its own names there."""
 
 _SCALE = "scale"
-"""The name of c(t) among the weights."""
+"""The name of e(t) among the weights."""
 
 
 class ResidualPrior:
-    """x_{0|t} = G(x_t, t) + c(t) F(x_t, t), as a noise predictor eps_theta.
+    """x_{0|t} = xG_{0|t} + e(t) f(x_t, t), as a noise predictor eps_theta.
 
-    * ``gaussian``: G, the exact denoiser of a :class:`GaussianPrior`, with its schedule,
-    * ``network``: F, a :class:`ResidualUNet`; it is asked with log(noise / signal),
-    * ``scale`` (N,): c(t), the rms error of G at each training timestep: F's output is of order 1.
+    * ``gaussian``: xG_{0|t}, the exact guess of a :class:`GaussianPrior`, with its schedule,
+    * ``network``: f, a :class:`ResidualUNet`; it is asked with log(noise / signal),
+    * ``scale`` (N,): e(t), the rms error of xG at each training timestep: f is of order 1.
 
     ``dtype`` is the precision inside the network: float32, float64, or bfloat16 (autocast). Input
-    and output keep the caller's dtype, and G is always computed in it. ``max_batch`` limits how
-    many images, or tiles of them, go through the network at once. ``tiles``: what F is asked
-    about at once, by default the whole image, see :func:`deqir_lite.priors.tiles.with_tiles`; G
+    and output keep the caller's dtype, and xG is always computed in it. ``max_batch`` limits how
+    many images, or tiles of them, go through the network at once. ``tiles``: what f is asked
+    about at once, by default the whole image, see :func:`deqir_lite.priors.tiles.with_tiles`; xG
     always sees the whole.
     """
 
@@ -84,12 +84,12 @@ class ResidualPrior:
         return epsilon_from_x0(x_t, self.denoise(x_t, t), signal, noise)
 
     def denoise(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """x_{0|t} = G(x_t, t) + c(t) F(x_t, t), (B, 3, H, W)."""
+        """x_{0|t} = xG_{0|t} + e(t) f(x_t, t), (B, 3, H, W)."""
         scale = self.scale.to(x_t)[t.to(x_t.device)][:, None, None, None]
         return self.gaussian.denoise(x_t, t) + scale * self.rest(x_t, t)
 
     def rest(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """F(x_t, t), (B, 3, H, W)."""
+        """f(x_t, t), (B, 3, H, W)."""
         signal, noise = self.schedule.at(t, x_t)
         log_ratio = (noise / signal).log().flatten()
         inner = torch.float64 if self.compute_dtype == torch.float64 else torch.float32
@@ -106,7 +106,7 @@ class ResidualPrior:
             )
 
     def to(self, device: torch.device | str) -> "ResidualPrior":
-        """Move the network and c(t) to ``device``; returns self."""
+        """Move the network and e(t) to ``device``; returns self."""
         self.network.to(device)
         self.scale = self.scale.to(device)
         return self
@@ -156,7 +156,7 @@ class ResidualPrior:
         scale = weights.pop(_SCALE, None)
         if scale is None:
             raise ValueError(
-                f"prior: {path} lacks c(t), the tensor {_SCALE!r}, which the "
+                f"prior: {path} lacks e(t), the tensor {_SCALE!r}, which the "
                 "trainer measures and stores; train it anew with `deqir-lite train`"
             )
         try:

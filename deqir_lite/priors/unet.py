@@ -59,12 +59,12 @@ class NoiseLevel(nn.Module):
 
 
 class ResidualUNet(nn.Module):
-    """F(x_t, t): noisy images (B, 3, H, W) and log(noise / signal) (B,) to images (B, 3, H, W).
+    """f(x_t, t): noisy images (B, 3, H, W) and log(noise / signal) (B,) to images (B, 3, H, W).
 
     The ``patch`` x ``patch`` pixels of a square become channels. Then comes one level per entry of
     ``channels``, finest first: ``blocks`` residual blocks on the way down, and on the way up
     again; strided convolutions lead from level to level, and what was there is added on the way up.
-    The last layer starts at zero, and with it F.
+    The last layer starts at zero, and with it f.
     """
 
     def __init__(

@@ -28,9 +28,9 @@ def plot_blocks(
         title: of the axes.
         ax: axes to draw on; default: a new figure.
 
-    The axes count blocks from 1, the row downwards. For J_F of a chain, block (k, j) is the answer
-    of x_{T-k} to a change of x_{T-j}. Returns the figure (a second axes holds the colour bar).
-    Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
+    The axes count blocks from 1, the row downwards. For the Jacobian of a sweep, block (k, i) is
+    the answer of x_{T-k} to a change of x_{T-i}. Returns the figure (a second axes holds the colour
+    bar). Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
     blocks do not fit.
     """
     values = to_array("magnitudes", magnitudes, ndim=2)
@@ -57,7 +57,7 @@ def plot_blocks(
             ax.axvline(edge, color=GRID, linewidth=0.5)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
-        ax.set(xlabel="changed state $j$", ylabel="answering state $k$")
+        ax.set(xlabel="changed state $i$", ylabel="answering state $k$")
         figure = figure_of(ax)
         bar = figure.colorbar(picture, ax=ax)
         bar.set_label(r"$\log_{10}$ magnitude (white: exactly 0)")

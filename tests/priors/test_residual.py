@@ -1,4 +1,4 @@
-"""x_{0|t} = G + c(t) F: the sum itself, precisions, batches and files."""
+"""x_{0|t} = xG_{0|t} + e(t) f: the sum itself, precisions, batches and files."""
 
 import json
 import os
@@ -221,7 +221,7 @@ OTHER = "of another architecture than its config.json"
         (change_weights(lambda w: w["input.bias"].fill_(torch.nan)), ValueError,
          r"residual\.safetensors: input\.bias: 8 of 8 weights are NaN or infinite"),
         (change_weights(lambda w: w.pop("scale")), ValueError,
-         r"lacks c\(t\), the tensor 'scale', which .* train it anew with `deqir-lite train`"),
+         r"lacks e\(t\), the tensor 'scale', which .* train it anew with `deqir-lite train`"),
         (change_weights(lambda w: w.pop("input.weight")), ValueError, OTHER),
         (change_weights(lambda w: w.update(more=torch.ones(1))), ValueError, OTHER),
     ],

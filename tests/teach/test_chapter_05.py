@@ -71,7 +71,7 @@ def test_mistakes_in_the_summed_sweep(answer, hint):
         (lambda J, r, T: -series(J, r, T), "Mind the sign"),
         (lambda J, r, T: series(-J, r, T), "must not alternate"),
         (lambda J, r, T: series(J, r, T - 1), "One term is missing"),
-        (lambda J, r, T: series(J, J @ r, T), "term k = 0"),
+        (lambda J, r, T: series(J, J @ r, T), "power 0"),
         (lambda J, r, T: series(J.T, r, T), "transpose"),
         (lambda J, r, T: r - J @ r, "not what error"),
         (lambda J, r, T: torch.linalg.matrix_power(J, T - 1) @ r, "last term"),

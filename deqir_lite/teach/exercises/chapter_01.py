@@ -55,7 +55,7 @@ def check_noise_gain(answer: Callable[[Tensor], Any]) -> str:
         f"{worst} (1 / s_min)": inverse.max(),
         f"{worst} (The condition number.)": s.max() * inverse.max(),
         "Standard deviations do not add up, variances do.": inverse.sum() / 5,
-        "This is the length of A^+ e. Its n entries have which root mean square?": right * 5**0.5,
+        "This is the length of A^+ n. What is the root mean square of its entries?": right * 5**0.5,
         "This is the gain of measuring. To undo is to divide by s.": (s.square().sum() / 5).sqrt(),
     }
     compare(gain.reshape(()), right, wrong, _OTHERWISE)

@@ -17,18 +17,18 @@ _OTHERWISE = "Not what I expected. Try the ends: what should come out for abar -
 
 @exercise("ex-shrink")
 def check_shrink(answer: Callable[..., Any]) -> str:
-    """The function (x, m, s, abar) -> E[x_0 | x_t] for one Gaussian."""
+    """The function (x, mean, deviation, abar) -> E[x_0 | x_t] for one Gaussian."""
     x = torch.tensor([-1.3, 0.2, 2.0], dtype=torch.float64)
     m, s, abar = 0.7, 0.5, 0.4
     c, spread = abar**0.5, abar * s**2 + 1 - abar
     off = x - c * m
     wrong = {
-        "The mean shrinks with the signal: compare x with sqrt(abar) m.": (
+        "The mean shrinks with the signal: compare x with sqrt(abar) mu.": (
             m + c * s**2 / spread * (x - m)
         ),
         "A root is missing: how much of x_0 is in x_t?": m + abar * s**2 / spread * off,
         "There is no root of abar in the slope. Check abar -> 0.": m + s**2 / spread * off,
-        "s is a standard deviation; variances add up.": m + c * s / (abar * s + 1 - abar) * off,
+        "This is a standard deviation; variances add up.": m + c * s / (abar * s + 1 - abar) * off,
         "This is the variance of x_0 alone in the denominator; x_t has noise, too.": m + c * off,
         "Variances shrink with abar, not with its root.": (
             m + c * s**2 / (c * s**2 + 1 - abar) * off
@@ -98,12 +98,12 @@ def check_error_factor(answer: Callable[..., Any]) -> str:
         "These are ratios of squares: take the root.": ((s / c) ** 2, s**2, 1),
         "You have signal and noise exchanged.": (c / s, c, 1),
         "Right numbers, another order: epsilon, v, x_0.": (1, s, s / c),
-        "Nearly: epsilon is multiplied by b, but then the whole bracket is divided.": (s, s, 1),
+        "Nearly: epsilon has this factor, but then the whole bracket is divided.": (s, s, 1),
     }
     right = torch.tensor([s / c, s, 1], dtype=torch.float64)
     tensors = {hint: torch.tensor(value, dtype=torch.float64) for hint, value in wrong.items()}
     compare(factors, right, tensors, _OTHERWISE)
-    return "Right: b / a explodes at the noisy end, b never exceeds 1."
+    return "Right: rho explodes at the noisy end, sqrt(1 - abar) never exceeds 1."
 
 
 EASY = ("camera", "cat", "cell", "galaxies", "retina")

@@ -49,7 +49,7 @@ def check_ddpm(answer: Any) -> str:
     for hint, value in wrong.items():
         if _close(eta, value):
             raise Hint(hint)
-    raise Hint("Set sigma^2 = eta^2 (1 - abar_s) equal to the sigma^2 given, and solve for eta.")
+    raise Hint("Set sigma^2 = eta^2 (1 - abar_s) equal to b_xi^2, and solve for eta.")
 
 
 @exercise("ex-start")
@@ -76,7 +76,7 @@ def check_mean(answer: Any) -> str:
     ratio = float(answer)
     hints = {
         0.5: "Upside down: the sample's error belongs in the numerator.",
-        1.0: "One: is the sample drawn independently of the truth, and m the mean (not a draw)?",
+        1.0: "One: is the sample drawn independently of the truth, and mu the mean (not a draw)?",
         2**0.5: "This is the ratio of the distances; the claim is about their squares.",
         4.0: "Four: a sum of two independent variables has twice the variance, not twice the size.",
     }

@@ -67,12 +67,12 @@ def check_residual_to_error(answer: Callable[[Tensor, Tensor, int], Any]) -> str
     right = torch.linalg.solve(torch.eye(len(r), dtype=torch.float64) - J, r)
     last = torch.linalg.matrix_power(J, size - 1) @ r
     wrong = {
-        "Mind the sign: with e = x* - x and r = F(x) - x, r = (I - J) e.": -right,
+        "Mind the sign: with e = X* - X and r = F(X) - X, r = (I - J) e.": -right,
         "This is (I + J)^-1 r: the terms of the series must not alternate.": torch.linalg.solve(
             torch.eye(len(r), dtype=torch.float64) + J, r
         ),
         "One term is missing: the last power that is not zero is J^(T-1).": right - last,
-        "The series begins with the term k = 0, which is r itself.": right - r,
+        "The series begins with the power 0 of J, that is with r itself.": right - r,
         "This uses the transpose of J, which carries errors from clean to noisy.": (
             torch.linalg.solve(torch.eye(len(r), dtype=torch.float64) - J.mT, r)
         ),

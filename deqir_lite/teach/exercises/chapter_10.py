@@ -17,32 +17,33 @@ from deqir_lite.teach.checking import Hint, exercise
 
 @exercise("ex-ch10-axes")
 def check_axes(answer: Callable[[float, float, float], Any]) -> str:
-    """The function (lam, rho, sigma_y) -> K as a multiple of A^+ for the sum of two pixels."""
+    """The function (lam, chi, sigma_y) -> K as a multiple of A^+ for the sum of two pixels."""
     as_function(answer)
     cases = [(0.2, 0.5, 0.3), (0.2, -0.4, 1.0), (1.3, 0.9, 0.0)]
     found = torch.stack([as_tensor(answer(*case), shape=()) for case in cases])
-    lam, rho, sigma = torch.tensor(cases, dtype=torch.float64).T
-    seen, one = 2 * lam * (1 + rho), lam * (1 + rho)
+    lam, chi, sigma = torch.tensor(cases, dtype=torch.float64).T
+    seen, one = 2 * lam * (1 + chi), lam * (1 + chi)
     right = seen / (seen + sigma.square())
     wrong = {
-        "The singular value of (1, 1) is the root of 2: its square belongs beside lam (1 + rho).": (
+        "The singular value of (1, 1) is the root of 2: its square belongs beside lam (1 + chi).": (
             one / (one + sigma.square())
         ),
-        "This is the difference's variance: along (1, 1) C has the eigenvalue lam (1 + rho).": (
-            2 * lam * (1 - rho) / (2 * lam * (1 - rho) + sigma.square())
+        "This is the difference's variance: along (1, 1) C has the eigenvalue lam (1 + chi).": (
+            2 * lam * (1 - chi) / (2 * lam * (1 - chi) + sigma.square())
         ),
         "sigma_y is a deviation; variances add up.": seen / (seen + sigma),
         "This is what K lacks of A^+, not what it has.": 1 - right,
         "This is an entry of K. A^+ has 1/2 in each.": right / 2,
         "Only without noise are they the same.": torch.ones_like(right),
     }
-    compare(found, right, wrong, "Write K = C a / (a C a + sigma_y^2), and a^+ = a / (a a).")
+    otherwise = "Write K = C A^T / (A C A^T + sigma_y^2), and A^+ = A^T / (A A^T)."
+    compare(found, right, wrong, otherwise)
     return "Right: the share of the sum's variance in that of its measurement. 1 without noise."
 
 
 @exercise("ex-ch10-draw")
 def check_draw(answer: Callable[..., Any]) -> str:
-    """The function (C, A, sigma_y, m, y, z, n) -> a draw from p(x | y), (D,)."""
+    """The function (C, A, sigma_y, mu, y, c, n) -> a draw from p(x | y), shape of mu."""
     as_function(answer)
     generator = torch.Generator().manual_seed(0)
 
@@ -50,39 +51,39 @@ def check_draw(answer: Callable[..., Any]) -> str:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     root, A, sigma_y = randn(5, 5), randn(2, 5), 0.4
-    C, m, y, z, n = root @ root.T, randn(5), randn(2), randn(5), sigma_y * randn(2)
-    found = as_tensor(answer(C, A, sigma_y, m, y, z, n), shape=(5,))
+    C, mu, y, c, n = root @ root.T, randn(5), randn(2), randn(5), sigma_y * randn(2)
+    found = as_tensor(answer(C, A, sigma_y, mu, y, c, n), shape=(5,))
     K = C @ A.T @ torch.linalg.inv(A @ C @ A.T + sigma_y**2 * torch.eye(2).double())
-    mean = m + K @ (y - A @ m)
-    right = mean + z - K @ (A @ z + n)
-    if torch.allclose(found, mean + z - K @ (A @ z - n), atol=1e-9):
+    mean = mu + K @ (y - A @ mu)
+    right = mean + c - K @ (A @ c + n)
+    if torch.allclose(found, mean + c - K @ (A @ c - n), atol=1e-9):
         return "Right, with the noise the other way round, which is as good a draw."
     wrong = {
-        "This is the mean of p(x | y), without z and n: everybody would draw the same.": mean,
+        "This is the mean of p(x | y), without c and n: everybody would draw the same.": mean,
         "The made-up measurement has no noise: n is missing, and the draws spread too little.": (
-            mean + z - K @ (A @ z)
+            mean + c - K @ (A @ c)
         ),
-        "This is a draw from the prior. It has not heard of y.": m + z,
-        "The mean and z are added, but z is not corrected by its own measurement.": mean + z,
-        "The guess m is missing in the correction: y has to be compared with A (m + z).": (
-            m + z + K @ (y - A @ z - n)
+        "This is a draw from the prior. It has not heard of y.": mu + c,
+        "The mean and c are added, but c is not corrected by its own measurement.": mean + c,
+        "The guess mu is missing in the correction: y has to be compared with A (mu + c).": (
+            mu + c + K @ (y - A @ c - n)
         ),
-        "Where is the guess m? z is only a deviation from it.": z + K @ (y - A @ z - n),
+        "Where is the guess mu? c is only a deviation from it.": c + K @ (y - A @ c - n),
         "This is the deviation w; add the mean.": right - mean,
-        "This is x0^ - w: as a draw it would be as good, but z should come in with a plus.": (
+        "This is x0^ - w: as a draw it would be as good, but c should come in with a plus.": (
             2 * mean - right
         ),
         "sigma_y^2 is missing in S, or it is sigma_y there.": (
-            m + z + C @ A.T @ torch.linalg.solve(A @ C @ A.T, y - A @ (m + z) - n)
+            mu + c + C @ A.T @ torch.linalg.solve(A @ C @ A.T, y - A @ (mu + c) - n)
         ),
     }
-    compare(found, right, wrong, "Make up a photo m + z and its measurement; then correct it.")
+    compare(found, right, wrong, "Make up a photo mu + c and its measurement; then correct it.")
     return "Right: a made-up photo, corrected by what its own measurement lacks."
 
 
 @exercise("ex-ch10-collapse")
 def check_collapse(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str:
-    """The function (r, P, abar) -> d (T, D) of a sweep, in closed form."""
+    """The function (r, P, abar) -> d (T, n) of a sweep, in closed form."""
     as_function(answer)
     generator = torch.Generator().manual_seed(1)
     steps, size = 5, 4
