@@ -71,12 +71,12 @@ def reverse_substitution(
 def neumann_series(
     system: FixedPointSystem, states: torch.Tensor, g: torch.Tensor, *, chunk: int = 4
 ) -> Iterator[torch.Tensor]:
-    """a after K = 1, 2, ..., T terms of the series (I - J_F)^-T = I + J_F^T + ... (Eq. 13).
+    """a after K = 1, 2, ..., T terms of the series (I - J)^-T = I + J^T + ... (Eq. 13).
 
-    With the linear model L of the system, J_F = (I - L)^-1 (H - L), so the first term is
+    With the linear model L of the system, J = (I - L)^-1 (H - L), so the first term is
     a = (I - L)^-T g (the paper's M = I), and each further one is a sweep against the chain,
         a <- a + (I - L)^-T [g + H^T a - a],
-    the mirror image of a forward sweep. J_F^T is nilpotent: the T-th term is the last one and a is
+    the mirror image of a forward sweep. J^T is nilpotent: the T-th term is the last one and a is
     exact. After K terms the K cleanest states are exact and are not evaluated again; a term costs
     one batched VJP of the others.
     """

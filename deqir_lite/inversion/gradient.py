@@ -42,7 +42,7 @@ def implicit_gradient(
     * ``exact``: reverse substitution, T VJPs one after the other,
     * ``exact-series``: T terms, after which the series ends.
 
-    The sign: the paper's g is F minus its argument, so J_g = J_F - I and -J_g^-1 = (I - J_F)^-1.
+    The sign: the paper's g is F minus its argument, so J_g = J - I and -J_g^-1 = (I - J)^-1.
     Its M = I is +I here; what is returned is the slope, to be descended.
 
     Returns the gradient (B, ...) and one tensor for each of ``parameters``. ``chunk`` steps are
