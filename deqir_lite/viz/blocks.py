@@ -28,7 +28,7 @@ def plot_blocks(
         title: of the axes.
         ax: axes to draw on; default: a new figure.
 
-    The axes count blocks from 1, the row downwards. For J of a chain, block (k, j) is the answer
+    The axes count blocks from 1, the row downwards. For J_F of a chain, block (k, j) is the answer
     of x_{T-k} to a change of x_{T-j}. Returns the figure (a second axes holds the colour bar).
     Raises ValueError when the matrix is not square or has a negative or non-finite entry, or
     blocks do not fit.
