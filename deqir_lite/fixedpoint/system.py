@@ -63,12 +63,12 @@ class FixedPointSystem:
         return self.chain.steps(window[:-1], first) - window[1:]
 
     def jvp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        """J_F v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same
+        """J v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same
         states.
 
-        v and the result are (T, B, 3, H, W). J_F is strictly block lower triangular in time.
+        v and the result are (T, B, 3, H, W). J is strictly block lower triangular in time.
 
-        u -> J_F^T u is linear, and its transpose is J_F. So two reverse passes do what forward mode
+        u -> J^T u is linear, and its transpose is J. So two reverse passes do what forward mode
         cannot do in networks: it is not implemented for their attention and normalisation layers.
         """
         with sdpa_kernel(SDPBackend.MATH):  # the fast attention kernels have no second derivative
@@ -76,7 +76,7 @@ class FixedPointSystem:
             return torch.func.vjp(lambda u: pullback(u)[0], torch.zeros_like(v))[1](v)[0]
 
     def vjp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        """J_F^T v at ``states``, shapes as in :meth:`jvp`."""
+        """J^T v at ``states``, shapes as in :meth:`jvp`."""
         return torch.func.vjp(self._function(states), states[1:])[1](v)[0]
 
     def _function(self, states: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -57,8 +57,8 @@ def gradient_errors(
         g = torch.zeros_like(states[1:])
         g[-1] = loss_slopes(loss(x0[0]), x0)[0]
 
-    def to_x_T(v: torch.Tensor) -> torch.Tensor:
-        return step_pullback(chain, states[:1], v[:1])[0].double()
+    def to_x_T(a: torch.Tensor) -> torch.Tensor:
+        return step_pullback(chain, states[:1], a[:1])[0].double()
 
     exact = to_x_T(reverse_substitution(chain, states, g))
     if not exact.any():
@@ -67,9 +67,9 @@ def gradient_errors(
     for form in forms:
         system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
         vjps = 0
-        for terms, v in enumerate(neumann_series(system, states, g, chunk=chunk), start=1):
+        for terms, a in enumerate(neumann_series(system, states, g, chunk=chunk), start=1):
             vjps += (1 if terms == 1 else chain.num_steps + 1 - terms) * len(chain.x_T)
-            errors.append(_compare(form, terms, to_x_T(v), exact, vjps))
+            errors.append(_compare(form, terms, to_x_T(a), exact, vjps))
             if terms == max_terms:
                 break
     return errors

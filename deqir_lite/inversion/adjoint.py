@@ -1,11 +1,11 @@
 """The adjoint of a solved chain: how a loss answers a push on each of its states.
 
-A chain x_s = h_s(x_{s+1}) with step Jacobians D_s answers a small push with (I - D)^-1. A loss with
+A chain x_s = h_s(x_{s+1}) with step Jacobians H_s answers a small push with (I - H)^-1. A loss with
 the slopes g = dL/dx of its states therefore has the adjoint states
-    v = (I - D)^-T g,   that is   v_s = g_s + D_{s-1}^T v_{s-1},
-and v_s says what a push on x_s does to the loss through all that follows.
+    a = (I - H)^-T g,   that is   a_s = g_s + H_{s-1}^T a_{s-1},
+and a_s says what a push on x_s does to the loss through all that follows.
 
-Here ``states`` (T+1, B, ...) are x_T, ..., x_0; g and v (T, B, ...) belong to states[1:].
+Here ``states`` (T+1, B, ...) are x_T, ..., x_0; g and a (T, B, ...) belong to states[1:].
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def step_pullback(
     chunk: int = 4,
     parameters: Sequence[torch.Tensor] = (),
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """D^T v for n steps, and the sum of (dh/dtheta)^T v over them: one VJP each.
+    """H^T v for n steps, and the sum of (dh/dtheta)^T v over them: one VJP each.
 
     ``states`` (n, B, ...) are states[first], ... of the chain, ``v`` (n, B, ...) adjoints of their
     successors. Returns (n, B, ...) and one tensor for each of ``parameters``.
@@ -55,7 +55,7 @@ def step_pullback(
 def reverse_substitution(
     chain: RestorationChain, states: torch.Tensor, g: torch.Tensor
 ) -> torch.Tensor:
-    """v = (I - D)^-T g exactly: v_0 = g_0, then v_s = g_s + D_{s-1}^T v_{s-1}; (T, B, ...).
+    """a = (I - H)^-T g exactly: a_0 = g_0, then a_s = g_s + H_{s-1}^T a_{s-1}; (T, B, ...).
 
     T - 1 VJPs of one step each, one after the other, from the clean end. It is backpropagation
     through the chain, with one step in memory at a time.
@@ -71,22 +71,22 @@ def reverse_substitution(
 def neumann_series(
     system: FixedPointSystem, states: torch.Tensor, g: torch.Tensor, *, chunk: int = 4
 ) -> Iterator[torch.Tensor]:
-    """v after K = 1, 2, ..., T terms of the series (I - J_F)^-T = I + J_F^T + ... (Eq. 13).
+    """a after K = 1, 2, ..., T terms of the series (I - J)^-T = I + J^T + ... (Eq. 13).
 
-    With the linear model L of the system, J_F = (I - L)^-1 (D - L), so the first term is
-    v = (I - L)^-T g (the paper's M = I), and each further one is a sweep against the chain,
-        v <- v + (I - L)^-T [g + D^T v - v],
-    the mirror image of a forward sweep. J_F^T is nilpotent: the T-th term is the last one and v is
+    With the linear model L of the system, J = (I - L)^-1 (H - L), so the first term is
+    a = (I - L)^-T g (the paper's M = I), and each further one is a sweep against the chain,
+        a <- a + (I - L)^-T [g + H^T a - a],
+    the mirror image of a forward sweep. J^T is nilpotent: the T-th term is the last one and a is
     exact. After K terms the K cleanest states are exact and are not evaluated again; a term costs
     one batched VJP of the others.
     """
     model, steps = system.model, len(g)
-    v = model.correction_adjoint(g)
-    yield v
+    a = model.correction_adjoint(g)
+    yield a
     for unfinished in range(steps - 1, 0, -1):
         pulled, _ = step_pullback(
-            system.chain, states[1 : unfinished + 1], v[1 : unfinished + 1], first=1, chunk=chunk
+            system.chain, states[1 : unfinished + 1], a[1 : unfinished + 1], first=1, chunk=chunk
         )
-        residual = g[:unfinished] + pulled - v[:unfinished]
-        v = torch.cat([v[:unfinished] + model.correction_adjoint(residual), v[unfinished:]])
-        yield v
+        residual = g[:unfinished] + pulled - a[:unfinished]
+        a = torch.cat([a[:unfinished] + model.correction_adjoint(residual), a[unfinished:]])
+        yield a

@@ -30,19 +30,19 @@ def implicit_gradient(
     chunk: int = 4,
     parameters: Sequence[torch.Tensor] = (),
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """dL/dx_T = g_T + D_{T-1}^T v_{T-1}, dL/dtheta = sum_s (dh_s/dtheta)^T v_s (Eq. 13).
+    """dL/dx_T = g_T + H_{T-1}^T a_{T-1}, dL/dtheta = sum_s (dh_s/dtheta)^T a_s (Eq. 13).
 
     ``states`` (T+1, B, ...) are the solved states and ``g``, of their shape, the slopes dL/dstates.
-    v = (I - D)^-T g is taken by one of
+    a = (I - H)^-T g is taken by one of
 
-    * ``one-step``: one term, v = (I - L)^-T g with the linear model L of ``system``. With the noise
+    * ``one-step``: one term, a = (I - L)^-T g with the linear model L of ``system``. With the noise
       form this is the paper's M = I. One VJP. With the data form or Jacobi a loss on x_0 gets the
       gradient zero: their L is 0 in the last step, and one term does not reach back,
     * ``neumann``: ``terms`` terms; each further one costs a batched VJP,
     * ``exact``: reverse substitution, T VJPs one after the other,
     * ``exact-series``: T terms, after which the series ends.
 
-    The sign: the paper's g is F minus its argument, so J_g = J_F - I and -J_g^-1 = (I - J_F)^-1.
+    The sign: the paper's g is F minus its argument, so J_g = J - I and -J_g^-1 = (I - J)^-1.
     Its M = I is +I here; what is returned is the slope, to be descended.
 
     Returns the gradient (B, ...) and one tensor for each of ``parameters``. ``chunk`` steps are
@@ -56,15 +56,15 @@ def implicit_gradient(
     check_like("states", states, (chain.num_steps + 1, *chain.x_T.shape), chain.x_T)
     check_like("g", g, states.shape, states)
     if gradient == "exact":
-        v = reverse_substitution(chain, states, g[1:])
+        a = reverse_substitution(chain, states, g[1:])
     else:
         count = {"one-step": 1, "neumann": terms, "exact-series": chain.num_steps}[gradient]
         series = neumann_series(system, states, g[1:], chunk=chunk)
         for _ in range(min(count, chain.num_steps)):
-            v = next(series)
+            a = next(series)
     # Only the parameters need the later steps once more.
     rows = chain.num_steps if parameters else 1
     pulled, slopes = step_pullback(
-        chain, states[:rows], v[:rows], chunk=chunk, parameters=parameters
+        chain, states[:rows], a[:rows], chunk=chunk, parameters=parameters
     )
     return g[0] + pulled[0], slopes

@@ -62,7 +62,7 @@ def optimize_initial_noise(
     """Minimise L(x_0) over x_T (Algorithm 2 with the loss of Eq. 12 and the gradient of Eq. 13).
 
     Every outer step solves for all states, takes the gradient of the loss, and moves x_T against
-    it. (The paper adds lambda dL/dx_T: its M = I carries a minus, see :func:`implicit_gradient`.)
+    it. (The paper adds the step: its M = I carries a minus, see :func:`implicit_gradient`.)
     After ``steps`` moves the last x_T is evaluated too; the best one that was met is returned.
 
     * ``loss``: from x_0 (B, 3, H, W) to one number, or from all states (T+1, B, 3, H, W) with

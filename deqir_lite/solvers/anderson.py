@@ -1,8 +1,8 @@
 """Anderson acceleration: the next iterate mixes the last few so that their residuals cancel.
 
-With iterates X_i and g_i = F(X_i) - X_i, differences to the newest iterate, and gamma the
-minimiser of || g_k - sum_i gamma_i (g_k - g_{k-i}) ||, the next iterate is
-    X_{k+1} = X_k + beta g_k - sum_i gamma_i [ (X_k - X_{k-i}) + beta (g_k - g_{k-i}) ].
+With iterates X_i and residuals r_i = F(X_i) - X_i after i sweeps, and gamma the minimiser of
+|| r_j - sum_i gamma_i (r_j - r_{j-i}) ||, the next iterate is
+    X_{j+1} = X_j + beta r_j - sum_i gamma_i [ (X_j - X_{j-i}) + beta (r_j - r_{j-i}) ].
 The weights alpha = (1 - sum gamma, gamma_1, ..., gamma_m) sum to one (Alg. 1, lines 4 to 9). The
 three variants differ only in which states share one alpha, that is, over which of them the Gram
 matrices are summed.
@@ -51,8 +51,8 @@ class Anderson:
     * ``memory`` m: how many earlier sweeps are mixed in,
     * ``damping`` beta in (0, 1]: how much of the residual is added in a mix (the first sweep has
       nothing to mix and is a plain one),
-    * ``regularization``: ridge on the least-squares problem, relative to the mean diagonal of its
-      Gram matrix, so that it means the same at every image size; never below the rounding unit.
+    * ``regularization`` nu: ridge on the least-squares problem, relative to the mean diagonal of
+      its Gram matrix, so that it means the same at every image size; never below the rounding unit.
 
     Every image of a batch is mixed by itself, over the states that it has not solved yet.
     """
@@ -80,12 +80,12 @@ class Anderson:
         evaluated = evaluate(system, state, tolerance, staircase=self._staircase)
         dropped = evaluated.first - state.first
         x = state.states[evaluated.first + 1 :]
-        g = evaluated.output[evaluated.first + 1 :] - x
-        history = [(past_x[dropped:], past_g[dropped:]) for past_x, past_g in state.history]
-        kept = [(x, g), *history][: self.memory]
+        r = evaluated.output[evaluated.first + 1 :] - x
+        history = [(past_x[dropped:], past_r[dropped:]) for past_x, past_r in state.history]
+        kept = [(x, r), *history][: self.memory]
         if len(x) == 0 or not history:
             return replace(evaluated, mixing=None, history=kept)
-        mixed, weights = self._mix(x, g, history, evaluated.active())
+        mixed, weights = self._mix(x, r, history, evaluated.active())
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
         return replace(evaluated, states=states, mixing=weights, history=kept)
 
@@ -96,36 +96,36 @@ class Anderson:
     def _mix(
         self,
         x: torch.Tensor,
-        g: torch.Tensor,
+        r: torch.Tensor,
         history: list[tuple[torch.Tensor, torch.Tensor]],
         active: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
         dx = torch.stack([x - past for past, _ in history])
-        dg = torch.stack([g - past for _, past in history]).where(active, 0)
-        gamma = self._coefficients(g.where(active, 0), dg)
+        dr = torch.stack([r - past for _, past in history]).where(active, 0)
+        gamma = self._coefficients(r.where(active, 0), dr)
         mixing = active
         if self._staircase:  # where the predecessor has just become exact: a plain step
             mixing = torch.cat([torch.zeros_like(active[:1]), active[:-1]])
         gamma = gamma.where(mixing.flatten(2), 0)
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
-        mixed = x + self.damping * g - (scale * (dx + self.damping * dg)).sum(0)
-        mixed = torch.where(mixing, mixed, x + g)
+        mixed = x + self.damping * r - (scale * (dx + self.damping * dr)).sum(0)
+        mixed = torch.where(mixing, mixed, x + r)
         newest = 1 - gamma.sum(-1, keepdim=True)
         return mixed, torch.cat([newest, gamma], dim=-1)
 
-    def _coefficients(self, g: torch.Tensor, dg: torch.Tensor) -> torch.Tensor:
+    def _coefficients(self, r: torch.Tensor, dr: torch.Tensor) -> torch.Tensor:
         """gamma (n, B, m) of the regularised least-squares problems."""
-        flat = dg.flatten(3).movedim(0, 2)  # (n, B, m, d)
+        flat = dr.flatten(3).movedim(0, 2)  # (n, B, m, d)
         gram = flat @ flat.mT
-        right = flat @ g.flatten(2)[..., None]
+        right = flat @ r.flatten(2)[..., None]
         if self.mixing == "joint":
             gram, right = (v.sum(0, keepdim=True).expand_as(v) for v in (gram, right))
         elif self.mixing == "triangular":
             gram, right = gram.cumsum(0), right.cumsum(0)
         memory = gram.shape[-1]
         mean_diagonal = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-        precision = torch.finfo(g.dtype)
+        precision = torch.finfo(r.dtype)
         ridge = max(self.regularization, precision.eps) * mean_diagonal + precision.tiny
-        eye = torch.eye(memory, dtype=g.dtype, device=g.device)
+        eye = torch.eye(memory, dtype=r.dtype, device=r.device)
         return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]

@@ -1,4 +1,4 @@
-"""J_F: strictly block lower triangular in time, hence nilpotent."""
+"""J: strictly block lower triangular in time, hence nilpotent."""
 
 import pytest
 import torch

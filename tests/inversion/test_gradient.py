@@ -114,7 +114,7 @@ def test_exact_through_a_network_with_attention(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.equation("13")
 def test_terms_are_those_of_the_paper_series(chain_for, gaussian_prior, curved_loss, form):
-    """(dF/dx_T)^T (I + J_F^T + ...) dL/dx, with F and J_F by autograd through one sweep."""
+    """(dF/dx_T)^T (I + J^T + ...) dL/dx, with F and J by autograd through one sweep."""
     chain = chain_for("sr2", num_steps=6, eta=0.3, batch=2)
     model = make_model(form, chain, gaussian=gaussian_prior)
     system = FixedPointSystem(chain, model)

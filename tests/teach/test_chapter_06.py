@@ -34,7 +34,7 @@ def test_one_memory_is_what_the_solver_computes():
         (lambda g, past: past @ (g - past) / ((g - past) @ (g - past)), "projects the past"),
         (lambda g, past: g @ (g - past) / (g - past).norm(), "length of the difference"),
         (lambda g, past: g @ (g - past), "not scaled"),
-        (lambda g, past: g @ (g - past) / (g @ g), "squared length of g"),
+        (lambda g, past: g @ (g - past) / (g @ g), "squared length of the newest"),
         (lambda g, past: g @ past / (past @ past), "not the past residual itself"),
         (lambda g, past: 0.5, "by hand"),
         (lambda g, past: g - past, "one number"),
@@ -74,7 +74,7 @@ def test_constrained_agrees_with_the_differences():
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (raw, "mu = 1"),
+        (raw, "multiplier 1"),
         (lambda G: raw(G) / raw(G).norm(), "length one"),
         (singular, "length"),
         (lambda G: -singular(G), "length"),

@@ -18,31 +18,32 @@ _G = torch.tensor(
 
 @exercise("ex-one-memory")
 def check_one_memory(answer: Callable[[Tensor, Tensor], Any]) -> str:
-    """The function (g, past) -> <g, g - past> / |g - past|^2."""
-    g, past = _G[:, 0], _G[:, 1]
-    gamma = as_tensor(as_function(answer)(g.clone(), past.clone()))
+    """The function (newest, past) -> gamma = <newest, newest - past> / |newest - past|^2."""
+    newest, past = _G[:, 0], _G[:, 1]
+    gamma = as_tensor(as_function(answer)(newest.clone(), past.clone()))
     if gamma.numel() != 1:
         raise Hint(f"Expected one number, got a tensor of shape {tuple(gamma.shape)}.")
-    difference = g - past
-    product, squared = g @ difference, difference @ difference
+    difference = newest - past
+    product, squared = newest @ difference, difference @ difference
     wrong = {
-        "Mind the sign: the term that is subtracted from g is gamma (g - past).": -product
-        / squared,
+        "Mind the sign: what is subtracted from the newest is gamma (newest - past).": (
+            -product / squared
+        ),
         "This is the weight of the newest residual. The past has the rest.": 1 - product / squared,
-        "This projects the past, not g, on the difference.": past @ difference / squared,
+        "This projects the past, not the newest, on the difference.": past @ difference / squared,
         "Divided by the length of the difference; by what does a projection divide?": (
             product / squared.sqrt()
         ),
         "The difference is not scaled: divide by its squared length.": product,
-        "This divides by the squared length of g. The difference is what is fitted.": (
-            product / (g @ g)
+        "This divides by the squared length of the newest. The difference is what is fitted.": (
+            product / (newest @ newest)
         ),
         "Between residuals stands a difference, not the past residual itself.": (
-            g @ past / (past @ past)
+            newest @ past / (past @ past)
         ),
     }
     compare(gamma.reshape(()), product / squared, wrong, _OTHERWISE)
-    return "Right: the projection of g on the difference, a secant in many dimensions."
+    return "Right: the projection of the newest on the difference, a secant in many dimensions."
 
 
 @exercise("ex-constrained")
@@ -59,7 +60,7 @@ def check_constrained(answer: Callable[[Tensor], Any]) -> str:
     v = torch.linalg.solve(_G.T @ _G, ones)
     smallest = torch.linalg.eigh(_G.T @ _G).eigenvectors[:, 0]
     wrong = {
-        "It solves the equation for mu = 1. Which mu makes the sum one?": v,
+        "This solves the equation with the multiplier 1. Which one makes the sum one?": v,
         "This has length one; its entries should have the sum one.": v / v.norm(),
         "This combination is short for its length. Fixed is the sum of the weights.": smallest,
         "The same, turned: the length was fixed, the sum should have been.": -smallest,

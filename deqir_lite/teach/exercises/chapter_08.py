@@ -17,16 +17,16 @@ def _randn(*shape: int) -> Tensor:
 
 
 def _substitute(H: Tensor, g: Tensor) -> Tensor:
-    """v <- g_k + H_k^T v from the last step to the first."""
-    v = g[-1]
+    """a <- g_k + H_k^T a from the last step to the first."""
+    a = g[-1]
     for matrix, slope in zip(H.flip(0), g[:-1].flip(0), strict=True):
-        v = slope + matrix.mT @ v
-    return v
+        a = slope + matrix.mT @ a
+    return a
 
 
 @exercise("ex-reverse-substitution")
 def check_reverse_substitution(answer: Callable[[Tensor, Tensor], Any]) -> str:
-    """The function (H (T, D, D), g (T+1, D)) -> dL/dx_T (D,)."""
+    """The function (H (T, n, n), g (T+1, n)) -> dL/dx_T (n,)."""
     as_function(answer)
     steps, size = 4, 3
     H, g = _randn(steps, size, size), _randn(steps + 1, size + 1)[:, 1:].clone()
@@ -86,23 +86,23 @@ def check_count_vjps(answer: Callable[[int, int], Any]) -> str:
 
 @exercise("ex-slope-of-y")
 def check_slope_of_y(answer: Callable[[RestorationChain, Tensor], Any]) -> str:
-    """The function (chain, v (T, B, ...)) -> dL/dy."""
+    """The function (chain, a (T, B, ...)) -> dL/dy."""
     as_function(answer)
     chain, _ = verification_chain("sr2", eta=0.15, num_steps=5, size=8)
     operator, c = chain.measurement.operator, chain.coefficients
     y = operator.A(chain.measurement.pinv_y)
-    v = _randn(*chain.noise.shape)
+    a = _randn(*chain.noise.shape)
     to_y = torch.func.vjp(operator.pinv, y)[1]
 
     def weighted(weights: Tensor) -> Tensor:
-        return (chain.per_step(weights) * v).sum(dim=0)
+        return (chain.per_step(weights) * a).sum(dim=0)
 
     def pulled(weights: Tensor) -> Tensor:
         return to_y(weighted(weights))[0]
 
     ones, last = torch.ones_like(c.target), torch.zeros_like(c.target)
     last[-1] = 1
-    found = answer(chain, v.clone())
+    found = answer(chain, a.clone())
     if isinstance(found, tuple):
         raise Hint("A pullback returns a tuple, one entry for each argument: take the first.")
     if isinstance(found, Tensor) and found.shape == chain.x_T.shape:

@@ -45,7 +45,7 @@ def check_shell_pull(answer: Callable[[Tensor, float], Any]) -> str:
             4 * weight * (joint - 1) * x / (d * batch)
         ),
     }
-    compare(found, right, wrong, "Use the chain rule twice: u^2, then u = |x|^2 / d - 1.")
+    compare(found, right, wrong, "Use the chain rule twice: the square, then |x|^2 / d - 1 in it.")
     return "Right: outwards where the noise is too strong, inwards where it is too weak."
 
 
