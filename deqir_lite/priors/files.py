@@ -13,7 +13,7 @@ SPECTRUM_FILE = "spectrum.safetensors"
 """A Gaussian photo prior: alone in its folder, or with the network for the rest."""
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "residual.safetensors"
-"""The shape of a network, and the weights and c(t) of one for the rest."""
+"""The shape of a network, and the weights and e(t) of one for the rest."""
 
 SCHEDULER_FILE, PIPELINE_FILE = "scheduler_config.json", "model_index.json"
 UNET_FILES = (

@@ -1,4 +1,4 @@
-"""c(t): how far the Gaussian denoiser is from the photos, at every timestep."""
+"""e(t): how far the Gaussian denoiser is from the photos, at every timestep."""
 
 import torch
 
@@ -12,7 +12,7 @@ def gaussian_error(prior: GaussianPrior, crops: torch.Tensor) -> torch.Tensor:
     G multiplies every mode of variance Lam by g = sqrt(abar) Lam / (abar Lam + 1 - abar). What it
     leaves of a photo's mode x is (g sqrt(abar) - 1) x, what it leaves of the noise g sqrt(1 - abar)
     eps; so the mean over all noise needs only the photos' power in each mode:
-        c(t)^2 = mean of (1 - g sqrt(abar))^2 |x|^2 + g^2 (1 - abar).
+        e(t)^2 = mean of (1 - g sqrt(abar))^2 |x|^2 + g^2 (1 - abar).
     """
     crops = crops.double()
     variances, mean = prior.eigenvalues(crops), prior.mean(crops)

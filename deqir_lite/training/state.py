@@ -20,14 +20,14 @@ from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.scale import gaussian_error
 
 SCALE_CROPS = 2048
-"""Training crops on which c(t) is measured."""
+"""Training crops on which e(t) is measured."""
 
 
 class TrainingState:
     """Everything that a run changes, on the device of ``data``; it can be written and read back.
 
-    ``init`` is a prior whose weights, Gaussian part and c(t) the run begins with, ``earlier`` what
-    its log tells of its training. Without one the Gaussian part is the bundled one, and c(t) is
+    ``init`` is a prior whose weights, Gaussian part and e(t) the run begins with, ``earlier`` what
+    its log tells of its training. Without one the Gaussian part is the bundled one, and e(t) is
     measured on training crops. ``data_note`` is for the model card. Raises ValueError when the
     network or the schedule of ``init`` is not that of the recipe.
     """

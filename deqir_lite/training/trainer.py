@@ -117,9 +117,9 @@ class Trainer(TrainingState):
         self.averages.update(self.step)
 
     def batch_loss(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        """Mean of |x_{0|t} - x_0|^2 / c(t)^2 for crops x0 (B, 3, S, S), their noise, t (B,).
+        """Mean of |x_{0|t} - x_0|^2 / e(t)^2 for crops x0 (B, 3, S, S), their noise, t (B,).
 
-        With x_{0|t} = G + c(t) F that is |F - (x_0 - G) / c(t)|^2: all noise levels count alike.
+        With x_{0|t} = G + e(t) f that is |f - (x_0 - G) / e(t)|^2: all noise levels count alike.
         """
         signal, noise = self.gaussian.schedule.at(t, x0)
         x_t = signal * x0 + noise * eps

@@ -46,7 +46,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
     card = write_card(folder).read_text()
     for fact in (
         "# Photo prior\n", "0.2 million", "channels 16, 32, 3 residual blocks per level.",
-        "attention, on pixel-unshuffled images (factor 2):\n", "G(x_t, t) + c(t) F(x_t, t)",
+        "attention, on pixel-unshuffled images (factor 2):\n", "G(x_t, t) + e(t) f(x_t, t)",
         "| photos | 12 trained on, 3 held out |", "| crops | 16x16, at many scales,",
         "| schedule | linear, 1000 steps |", "Muon, rate 0.003, for", "AdamW, rate 0.0008, for",
         "| timesteps | 50% drawn as 1000 u^3, nearer to low noise, the others uniformly |",

@@ -33,7 +33,7 @@ def log_of(folder):
 
 
 def test_a_run_begins_with_the_prior_as_it_is(photo_folder, recipe, make_prior):
-    """Its weights, its c(t), and its Gaussian part, which need not be the bundled one."""
+    """Its weights, its e(t), and its Gaussian part, which need not be the bundled one."""
     photos = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     gaussian = GaussianPrior(fit_spectrum(photos), schedule=recipe.schedule)
     prior = ResidualPrior(gaussian, make_prior().network, make_prior().scale)

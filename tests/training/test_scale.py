@@ -1,4 +1,4 @@
-"""c(t) against the error that it stands for, measured with noise."""
+"""e(t) against the error that it stands for, measured with noise."""
 
 import pytest
 import torch

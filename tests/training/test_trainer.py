@@ -319,7 +319,7 @@ def test_a_run_of_another_device_goes_on_with_new_random_numbers(
 def test_a_checkpoint_that_holds_no_spectrum_has_the_bundled_one(
     photo_folder, tmp_path, recipe, clock
 ):
-    """So did all runs, and c(t) was in double precision."""
+    """So did all runs, and e(t) was in double precision."""
     out = train(photo_folder, tmp_path / "prior", 1, recipe)
     state = load_state(out)
     del state["spectrum"]
