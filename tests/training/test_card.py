@@ -52,7 +52,7 @@ def test_card_tells_where_the_prior_comes_from(folder):
         "| timesteps | 50% drawn as 1000 u^3, nearer to low noise, the others uniformly |",
         "| 200 steps of warm-up, then constant, falling to zero in the decay: the last 25% of the ",
         "| steps | 9, with 3,600 crops; batch 400 |", "| seed | 7 |",
-        "| began with | random weights, F = 0 |", "\nWaves, CC0.\n", "| Abacus, 3 threads |",
+        "| began with | random weights, f = 0 |", "\nWaves, CC0.\n", "| Abacus, 3 threads |",
         "| 2 minutes of training steps, 25 crops a second |", "float16",
         "decay 0.99: the best of 0.9, 0.99 in validation |", "is 0.2500.",
         "## Validation on the held-out photos\n",
