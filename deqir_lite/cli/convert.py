@@ -86,9 +86,10 @@ def fetch(
     \b
     deqir-lite fetch celebahq256 --out priors/celebahq256
 
-    The file, .4 to 2.2 GB, is kept beside OUT. A download that was cut off goes on when the same
-    command comes again. Its SHA-256 is compared with the published one, or, where none is, with
-    that of the first download, which is kept in a file beside it. Mind the licences of the authors.
+    The file, .4 to 2.2 GB, is kept beside OUT, and one that lies there is not downloaded again. A
+    download that was cut off goes on when the same command comes again. Its SHA-256 is compared
+    with the published one, or, where none is, with that of the first download, which is kept in a
+    file beside it. Mind the licences of the authors.
     """
     check_folder("out", out)
     from deqir_lite.conversion.published import PUBLISHED, fetch_checkpoint

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from deqir_lite._files import is_there
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.kinds import describe_file, tensor_names
 from deqir_lite.priors.weights import read_tensors
@@ -26,12 +27,20 @@ def read_checkpoint(path: str | Path, *, entry: str | None = None) -> dict[str, 
     is cut off, or holds code or objects beside tensors: nothing in the file is run.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(
-            f"checkpoint: {str(path)!r} is a folder; expected a file, as torch.save writes it"
-        )
-    if not path.is_file():
+    try:
+        there = is_there(path)
+    except (OSError, ValueError) as error:  # a name that is too long, or with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise FileNotFoundError(
+            f"checkpoint: {str(path)[:80]!r} is no name of a file ({reason})"
+        ) from error
+    if not there:
         raise FileNotFoundError(f"checkpoint: no file {str(path)!r}")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise ValueError(
+            f"checkpoint: {str(path)!r} is {kind}; expected a file, as torch.save writes it"
+        )
     content = read_tensors(path, name="checkpoint") if tensor_names(path) else _load(path)
     weights = _network(content, entry, path)
     if all(name.startswith(_PARALLEL) for name in weights):

@@ -84,19 +84,21 @@ def convert_checkpoint(
 
     The network predicts epsilon; a variance beside it, six channels, is marked as learned. The
     numbers keep their precision. The folder must be new or empty; its config.json comes last, when
-    all else is there. Raises FileNotFoundError, ValueError or another OSError, in one line that begins with the argument.
+    all else is there. Raises FileNotFoundError, ValueError or another OSError, in one line that
+    begins with the argument.
     """
     check_choice("layout", layout, LAYOUTS)
     check_choice("noise_schedule", noise_schedule, BETA_SCHEDULES)
     image_size = check_integer("image_size", image_size, 1)
     heads = {"num_head_channels": num_head_channels, "num_heads": num_heads}
-    for name, value in heads.items():
-        if value is not None:
-            heads[name] = check_integer(name, value, 1)
-    if layout == "ddpm" and (new_attention_order or any(heads.values())):
+    heads = {
+        name: check_integer(name, value, 1) for name, value in heads.items() if value is not None
+    }
+    if layout == "ddpm" and (heads or new_attention_order):
+        name = next(iter(heads), "new_attention_order")
         raise ValueError(
-            "layout: got 'ddpm', whose attention has one head; num_head_channels, num_heads and "
-            "new_attention_order are for adm"
+            f"{name}: got {heads.get(name, True)}; expected none for ddpm, whose attention has one "
+            "head"
         )
     out = Path(out)
     check_new_folder(out)

@@ -39,7 +39,7 @@ class Network:
         """The state of the UNet2DModel, in the precision of the checkpoint.
 
         Raises ValueError, beginning with ``where``, that names what is missing, what is left
-        over, and what has another shape.
+        over, and what has another shape or holds no plain floating-point numbers.
         """
         found: dict[str, torch.Tensor] = {}
         used, missing, reshaped = set(), [], []
@@ -52,6 +52,9 @@ class Network:
                 missing.append(source)
                 continue
             tensor = weights[source]
+            if not tensor.is_floating_point() or tensor.layout != torch.strided:
+                reshaped.append(f"{source} ({tensor.dtype}, {tensor.layout})")
+                continue
             if place.part is not None and len(tensor) == 3 * shape[0]:
                 tensor = self._part(tensor, place.part)
             if tensor.shape[: len(shape)] != shape or tensor.numel() != shape.numel():
@@ -59,7 +62,11 @@ class Network:
                 continue
             found[name] = tensor.reshape(shape).clone(memory_format=torch.contiguous_format)
         surplus = [name for name in weights if name not in used]
-        differences = {"missing": missing, "left over": surplus, "of another shape": reshaped}
+        differences = {
+            "missing": missing,
+            "left over": surplus,
+            "of another shape or kind": reshaped,
+        }
         if any(differences.values()):
             said = "; ".join(f"{kind}: {_some(n)}" for kind, n in differences.items() if n)
             raise ValueError(f"{where}: no whole network of this layout; {said}")

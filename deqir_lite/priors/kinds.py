@@ -7,7 +7,8 @@ from pathlib import Path
 
 FOLDERS = (
     "a folder made by train or fit-gaussian, or one that diffusers' save_pretrained wrote "
-    "(config.json, weights, scheduler_config.json)"
+    "(config.json, weights, scheduler_config.json); `deqir-lite convert` makes one of a checkpoint "
+    "of guided-diffusion or DDPM"
 )
 
 _POINTER = b"version https://git-lfs"

@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from deqir_lite.conversion.adm import FIRST
+from deqir_lite.conversion.adm import FIRST, read_adm
 from deqir_lite.conversion.convert import convert_checkpoint
+from deqir_lite.conversion.ddpm import read_ddpm
 from deqir_lite.priors.load import load_prior
 from deqir_lite.schedule import linear_schedule
 
@@ -78,6 +79,48 @@ def test_a_ddpm_network_is_the_same_in_its_folder(tmp_path, ddpm, shape):
         error, size = compared(model, made.folder, dtype)
         assert error < bound * max(1, size)
         assert size > 0.1
+
+
+def told(read, model):
+    """The network that is read from the shapes alone, and the shapes of what it makes of them."""
+    weights = model.state_dict()
+    network = read(weights, image_size=256, where="checkpoint")
+    made = network.tensors(weights, "checkpoint")
+    return network.config, sum(tensor.numel() for tensor in made.values())
+
+
+def test_the_network_for_imagenet_is_told_by_its_shapes(guided):
+    """256x256_diffusion_uncond.pt, and RePaint's of the same layout: 552 814 086 numbers."""
+    widths = (256, 256, 512, 512, 1024, 1024)
+    with torch.device("meta"):
+        model = guided(widths=widths, attentive=(3, 4, 5), layers=2, head=64)
+    config, numbers = told(read_adm, model)
+    assert numbers == 552_814_086
+    assert config["block_out_channels"] == widths
+    assert (config["layers_per_block"], config["attention_head_dim"]) == (2, 64)
+    down = ["ResnetDownsampleBlock2D"] * 3 + ["AttnDownBlock2D"] * 3
+    up = ["AttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"] * 3
+    assert [*config["down_block_types"], *config["up_block_types"]] == down + up
+    assert config["out_channels"] == 6
+    assert config["resnet_time_scale_shift"] == "scale_shift"
+
+
+def test_the_networks_for_faces_are_told_by_their_shapes(guided, ddpm):
+    """ffhq_10m.pt and celeba_hq.ckpt: the same levels, attention at 16 of 256 pixels."""
+    widths = (128, 128, 256, 256, 512, 512)
+    with torch.device("meta"):
+        ffhq = guided(widths=widths, attentive=(4,), layers=1, head=64)
+        celeba = ddpm(widths=widths, attentive=(4,), layers=2)
+    config, _ = told(read_adm, ffhq)
+    assert config["block_out_channels"] == widths
+    assert config["layers_per_block"] == 1
+    types = config["down_block_types"]
+    assert [k for k, kind in enumerate(types) if kind == "AttnDownBlock2D"] == [4]
+    config, _ = told(read_ddpm, celeba)
+    assert config["block_out_channels"] == widths
+    assert config["layers_per_block"] == 2
+    types = [*config["down_block_types"], *config["up_block_types"]]
+    assert [k for k, kind in enumerate(types) if kind.startswith("Attn")] == [4, 7]
 
 
 HEADS = {"order": {"new_attention_order": True}, "width": {"num_head_channels": 32}}
@@ -270,7 +313,15 @@ BAD = {
     ),
     "shape": (
         changed(lambda weights: weights | {"out.0.weight": torch.zeros(3)}),
-        "; of another shape: out.0.weight (3,)",
+        "; of another shape or kind: out.0.weight (3,)",
+    ),
+    "integers": (
+        changed(lambda weights: weights | {"out.0.weight": torch.ones(32, dtype=torch.long)}),
+        "; of another shape or kind: out.0.weight (torch.int64, torch.strided)",
+    ),
+    "sparse": (
+        changed(lambda weights: weights | {"out.0.weight": torch.ones(32).to_sparse()}),
+        "; of another shape or kind: out.0.weight (torch.float32, torch.sparse_coo)",
     ),
     "told by shape": (without("out.2.weight"), "out.2.weight is missing, by whose shape"),
     "one level": (without("output_blocks.1.2"), "missing: input_blocks.1.1.norm.weight, input_"),
@@ -309,7 +360,11 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch, gui
         ({"num_heads": 2}, "num_heads: got num_head_channels too; give one of them"),
         ({"num_head_channels": None, "num_heads": 5}, "num_heads: got 5; expected a divisor of 64"),
         ({"entry": "ema"}, "holds no network 'ema'; known: none"),
-        ({"layout": "ddpm"}, "layout: got 'ddpm', whose attention has one head; num_head_chan"),
+        ({"layout": "ddpm"}, "num_head_channels: got 16; expected none for ddpm, whose attention"),
+        (
+            {"layout": "ddpm", "num_head_channels": None, "new_attention_order": True},
+            "new_attention_order: got True; expected none for ddpm",
+        ),
     ],
 )
 def test_wrong_options_are_refused_in_one_line(checkpoint, tmp_path, told, message):
@@ -333,6 +388,20 @@ def test_a_folder_that_holds_something_is_left_as_it_is(checkpoint, tmp_path):
     ):
         convert(checkpoint, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
+def test_what_is_no_name_is_refused_in_one_line(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match="^checkpoint: 'a.*is no name of a file"):
+        convert(name, tmp_path / "out")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no regular file; expected a file, as torch.save"):
+        convert(tmp_path / "pipe", tmp_path / "out")
 
 
 def test_a_file_is_no_folder(checkpoint):
