@@ -42,6 +42,7 @@ class Network:
         over, and what has another shape or holds no plain floating-point numbers.
         """
         found: dict[str, torch.Tensor] = {}
+        taken: set[int] = set()
         used, missing, reshaped = set(), [], []
         for name, shape in _shapes(self.config, where).items():
             layer, _, leaf = name.rpartition(".")
@@ -60,7 +61,7 @@ class Network:
             if tensor.shape[: len(shape)] != shape or tensor.numel() != shape.numel():
                 reshaped.append(f"{source} {tuple(tensor.shape)}")
                 continue
-            found[name] = tensor.reshape(shape).clone(memory_format=torch.contiguous_format)
+            found[name] = _alone(tensor.reshape(shape).contiguous(), taken)
         surplus = [name for name in weights if name not in used]
         differences = {
             "missing": missing,
@@ -77,6 +78,16 @@ class Network:
             return tensor.chunk(3)[part]
         heads = tensor.unflatten(0, (-1, 3, self.heads_first))
         return heads[:, part].flatten(0, 1)
+
+
+def _alone(tensor: torch.Tensor, taken: set[int]) -> torch.Tensor:
+    """The tensor in memory that no other has, as a .safetensors file asks for: copied only where
+    it is not, since a checkpoint may be half as large as the memory. ``taken`` is what is."""
+    place = tensor.untyped_storage().data_ptr()
+    if place in taken:
+        return tensor.clone()
+    taken.add(place)
+    return tensor
 
 
 def attention(target: str, source: str, names: Mapping[str, Place]) -> Iterator[tuple[str, Place]]:

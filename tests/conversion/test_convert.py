@@ -116,7 +116,8 @@ def test_the_networks_for_faces_are_told_by_their_shapes(guided, ddpm):
     assert config["layers_per_block"] == 1
     types = config["down_block_types"]
     assert [k for k, kind in enumerate(types) if kind == "AttnDownBlock2D"] == [4]
-    config, _ = told(read_ddpm, celeba)
+    config, numbers = told(read_ddpm, celeba)
+    assert numbers == 113_673_219  # as in google/ddpm-celebahq-256, which has the same layers
     assert config["block_out_channels"] == widths
     assert config["layers_per_block"] == 2
     types = [*config["down_block_types"], *config["up_block_types"]]
@@ -198,7 +199,7 @@ def test_diffusers_itself_samples_from_the_folder(checkpoint, tmp_path):
     assert images.shape == (1, 16, 16, 3)
 
 
-@pytest.mark.parametrize("kind", ["module.", "entry", "list", "safetensors", "old form"])
+@pytest.mark.parametrize("kind", ["module.", "entry", "list", "safetensors", "old form", "flat"])
 def test_checkpoints_as_training_leaves_them(checkpoint, tmp_path, kind):
     """Names of parallel training, networks beside other things, other files: the same folder."""
     weights = torch.load(checkpoint, weights_only=True)
@@ -210,6 +211,11 @@ def test_checkpoints_as_training_leaves_them(checkpoint, tmp_path, kind):
         told = {"entry": "ema"}
     elif kind == "list":
         torch.save([weights, {"lr": 0.1}, 7], path)
+    elif kind == "flat":  # all in one piece of memory, as sharded training keeps them
+        sizes = [tensor.numel() for tensor in weights.values()]
+        flat = torch.cat([tensor.flatten() for tensor in weights.values()]).split(sizes)
+        shapes = zip(weights.items(), flat, strict=True)
+        torch.save({name: part.view(tensor.shape) for (name, tensor), part in shapes}, path)
     elif kind == "safetensors":
         save_file(weights, path)
     else:
@@ -220,6 +226,15 @@ def test_checkpoints_as_training_leaves_them(checkpoint, tmp_path, kind):
     )
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_layers_that_share_their_numbers_are_converted(checkpoint, tmp_path):
+    weights = torch.load(checkpoint, weights_only=True)
+    weights["middle_block.2.in_layers.2.bias"] = weights["middle_block.0.in_layers.2.bias"]
+    torch.save(weights, tmp_path / "tied.pt")
+    tensors = load_file(convert(tmp_path / "tied.pt", tmp_path / "out").folder / WEIGHTS)
+    one, other = (tensors[f"mid_block.resnets.{k}.conv1.bias"] for k in range(2))
+    assert torch.equal(one, other)
 
 
 def test_what_is_assumed_is_said(checkpoint, tmp_path):
