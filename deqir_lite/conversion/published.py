@@ -53,7 +53,8 @@ def fetch_checkpoint(
     """Download a checkpoint of :data:`PUBLISHED` beside the folder ``out``, and convert it.
 
     Returns the conversion, the downloaded file, which is kept, and its SHA-256. Raises what
-    :func:`download` and :func:`convert_checkpoint` raise, and ValueError for an unknown name.
+    :func:`deqir_lite.conversion.download.download` and :func:`convert_checkpoint` raise, and
+    ValueError for an unknown name.
     """
     check_choice("name", name, PUBLISHED)
     out, source = Path(out), PUBLISHED[name]
