@@ -21,6 +21,8 @@ DTYPES = "float32, bfloat16, float64"
 METHODS = "auto, ddnm, weighted"
 SPACINGS = "uniform, quadratic, cubic"
 FORMS = "noise, data, gaussian, jacobi, increment"
+LAYOUTS, BETA_SCHEDULES = "adm, ddpm", "linear, cosine"
+PUBLISHED = "imagenet256, imagenet256-classes, celebahq256, celebahq256-repaint, ffhq256"
 SOLVERS = "picard, anderson-joint, anderson-per-timestep, anderson-triangular"
 
 # what photos are, and what they become

@@ -7,7 +7,8 @@ from pathlib import Path
 
 FOLDERS = (
     "a folder made by train or fit-gaussian, or one that diffusers' save_pretrained wrote "
-    "(config.json, weights, scheduler_config.json)"
+    "(config.json, weights, scheduler_config.json); `deqir-lite convert` makes one of a checkpoint "
+    "of guided-diffusion or DDPM"
 )
 
 _POINTER = b"version https://git-lfs"
@@ -30,7 +31,10 @@ _LAYOUTS = {
     "model.diffusion_model.": "the single-file weights of a latent diffusion model, as Stable "
     "Diffusion's",
     "lora": "LoRA weights, which change another network",
-    "input_blocks.": "the weights of a network in the layout of guided-diffusion",
+    "input_blocks.": "the weights of a network in the layout of guided-diffusion, of which "
+    "`deqir-lite convert` makes a folder",
+    "down.0.block.": "the weights of a network in the layout of DDPM, of which "
+    "`deqir-lite convert` makes a folder",
     "down_blocks.": "the weights of a UNet of diffusers; give the folder that it is from",
 }
 
@@ -57,6 +61,8 @@ def describe_file(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             torch = any(name.endswith("data.pkl") for name in archive.namelist())
         return "a PyTorch checkpoint, a pickle" if torch else "a zip archive; unpack it"
+    if start.startswith(b"PK\x03\x04"):
+        return "a zip archive, as PyTorch checkpoints are, that is cut off"
     if start.lstrip().startswith(b"{"):
         return "a JSON file"
     if path.suffix == ".py":

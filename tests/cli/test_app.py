@@ -28,6 +28,8 @@ from deqir_lite import (
 from deqir_lite.bundled import mask_names
 from deqir_lite.cli import options
 from deqir_lite.cli.app import check_seed, one_line_errors
+from deqir_lite.conversion.convert import BETA_SCHEDULES, LAYOUTS, convert_checkpoint
+from deqir_lite.conversion.published import PUBLISHED
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, read_photo
 from deqir_lite.methods import METHODS
@@ -40,7 +42,10 @@ from deqir_lite.solvers import SOLVERS
 from deqir_lite.training.statistics import fit_photo_spectrum
 
 OUT_OF_MEMORY = " GB are free now); work on a smaller size or a smaller batch\n"
-COMMANDS = ("restore", "demo", "verify", "train", "fit-gaussian", "study", "teach", "info")
+COMMANDS = (
+    *("restore", "demo", "verify", "train", "fit-gaussian", "convert", "fetch"),
+    *("study", "teach", "info"),
+)
 STUDIES = ("sweeps", "inversion", "steps", "weighted", "recipes", "evaluation")
 TEACHING = ("student", "instructor", "slides", "plan")
 SINGLE = [
@@ -153,6 +158,7 @@ def test_the_defaults_of_the_other_commands():
     for module, name, function in (
         ("verify", "verify", verification.verify),
         ("train", "fit_gaussian", fit_photo_spectrum),
+        ("convert", "convert", convert_checkpoint),
     ):
         said = defaults_of(getattr(importlib.import_module(f"deqir_lite.cli.{module}"), name))
         library = {RENAMED.get(k, k): v for k, v in defaults_of(function).items()}
@@ -175,6 +181,9 @@ def test_the_names_in_the_help_are_those_of_the_library():
         (options.SPACINGS, SPACINGS),
         (options.FORMS, FORMS),
         (options.SOLVERS, SOLVERS),
+        (options.LAYOUTS, LAYOUTS),
+        (options.BETA_SCHEDULES, BETA_SCHEDULES),
+        (options.PUBLISHED, PUBLISHED),
     ):
         assert sorted(text.split(", ")) == sorted(names)
     assert kernel_forms() == options.KERNELS

@@ -101,6 +101,14 @@ def torch_file(file, content=None):
     return lambda root: torch.save(content or {"x": torch.zeros(2)}, root / file)
 
 
+def half_file(file):
+    def make(root):
+        torch.save({"x": torch.zeros(500)}, root / file)
+        (root / file).write_bytes((root / file).read_bytes()[:1000])
+
+    return make
+
+
 def zipped(root):
     with zipfile.ZipFile(root / "model.zip", "w") as archive:
         archive.writestr("readme.txt", "no weights")
@@ -261,6 +269,7 @@ FOLDERS = [
 FILES = [
     ("a.ckpt", torch_file("a.ckpt"), "a.ckpt is a PyTorch checkpoint, a pickle; expected a folder"),
     ("old.pth", write("old.pth", b"\x80\x02}q\0."), "is a PyTorch checkpoint of the old form, a p"),
+    ("half.ckpt", half_file("half.ckpt"), "a zip archive, as PyTorch checkpoints are, that is cut"),
     ("unet/config.json", nothing, "config.json is a JSON file; expected a folder made by train or"),
     (f"unet/{UNET}", nothing, "the weights of a UNet of diffusers; give the folder that it is fro"),
     (
@@ -276,7 +285,12 @@ FILES = [
     (
         "adm.safetensors",
         lambda root: save_file({"input_blocks.0.0.bias": torch.zeros(1)}, root / "adm.safetensors"),
-        "in the layout of guided-diffusion",
+        "in the layout of guided-diffusion, of which `deqir-lite convert` makes a folder",
+    ),
+    (
+        "ddpm.safetensors",
+        lambda root: save_file({"down.0.block.0.x": torch.zeros(1)}, root / "ddpm.safetensors"),
+        "in the layout of DDPM, of which `deqir-lite convert` makes a folder",
     ),
     (
         "any.safetensors",
