@@ -42,7 +42,7 @@ from deqir_lite.training.statistics import fit_photo_spectrum
 OUT_OF_MEMORY = " GB are free now); work on a smaller size or a smaller batch\n"
 COMMANDS = ("restore", "demo", "verify", "train", "fit-gaussian", "study", "teach", "info")
 STUDIES = ("sweeps", "inversion", "steps", "weighted", "recipes", "evaluation")
-TEACHING = ("student", "instructor", "slides", "plan")
+TEACHING = ("student", "instructor", "notebooks", "slides", "plan")
 SINGLE = [
     *(name for name in COMMANDS if name not in ("study", "teach")),
     *(f"study {name}" for name in STUDIES),
