@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 
 import torch
+from PIL import Image
 
 from deqir_lite.images import side_by_side, to_picture
 from deqir_lite.viz._pictures import png_bytes, webp_address
@@ -87,7 +88,8 @@ class SweepStaircase:
 
     def _column(self, k: int) -> str:
         """The pictures of one state, each seen as long as it stays the same."""
-        pictures, when = [], []
+        pictures: list[Image.Image] = []
+        when: list[list[int]] = []
         for j in range(self.sweeps + 1):
             picture = to_picture(self.states[j, k])
             if pictures and picture.tobytes() == pictures[-1].tobytes():
