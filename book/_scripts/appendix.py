@@ -165,7 +165,7 @@ class StudentNotebooks(Appendix):
         up = "../" * self.env.docname.count("/")
         links = [
             f'<li><a href="{up}{STUDENT}/{chapter.path.name}" download>'
-            f"{chapter.number}. {html.escape(chapter.title)}</a></li>"
+            f"{html.escape(chapter.heading)}</a></li>"
             for chapter in chapters()
         ]
         return [nodes.raw("", f"<ul>{''.join(links)}</ul>", format="html")]

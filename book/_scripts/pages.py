@@ -1,9 +1,10 @@
 """What makes the built pages a site that loads quickly.
 
 * Each page is described by its first paragraph, for search engines and for cards in messages.
-* Scripts that a page does not use are left out: MathJax where there is no formula; Thebe, which
-  needs a network; the icons as a script, which are there as a font as well; the index of the search
-  on all pages but the search's.
+* What a page does not use is left out: MathJax where there is no formula; the cards and tabs of
+  sphinx-design where there are none; Thebe, which needs a network; the state of live widgets, of
+  which a page shows the picture; the icons as a script, which are there as a font as well; the
+  index of the search on all pages but the search's.
 * A grid of photos is described by what the metadata of its cell say, as other pictures are.
 * Once the book has an address (``html_baseurl``), a sitemap, and a picture on the cards.
 """
@@ -19,6 +20,8 @@ from sphinx.application import Sphinx
 
 LONGEST = 200  # characters of a description that search engines show
 CARD = "_static/readme.png"
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+DESIGNED = re.compile(r'class="[^"]*\bsd-')  # what sphinx-design makes
 UNUSED = re.compile(
     r'\s*<script [^>]*src="(?:[^"]*/)?'
     r'(?:fontawesome|searchtools|language_data|searchindex)\.js[^"]*"></script>'
@@ -76,18 +79,23 @@ def label_grids(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def drop_unused(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
-    """Leave out the scripts of sphinx-thebe, which Jupyter Book adds to every page, and MathJax
-    where there is no formula."""
+    """Leave out what Jupyter Book adds to every page, and this one does not use."""
+    unused = ["sphinx-thebe"]
+    if not DESIGNED.search(context.get("body", "")):
+        unused += ["sphinx-design", "design-tabs"]
     formulas = doctree is not None and any(
         True for kind in (nodes.math, nodes.math_block) for _ in doctree.findall(kind)
     )
-    context["script_files"] = [
-        script
-        for script in context.get("script_files", [])
-        if "sphinx-thebe" not in str(script.filename)
-        and "THEBE_JS_URL" not in script.attributes.get("body", "")
-        and (formulas or "mathjax/" not in str(script.filename))
-    ]
+    if not formulas:
+        unused.append("mathjax/")
+    for kind in ("script_files", "css_files"):
+        context[kind] = [
+            file
+            for file in context.get(kind, [])
+            if not any(name in str(file.filename) for name in unused)
+            and "THEBE_JS_URL" not in file.attributes.get("body", "")
+            and file.attributes.get("type") != WIDGETS
+        ]
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:

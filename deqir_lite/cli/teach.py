@@ -44,6 +44,14 @@ def instructor(out: Out, chapter: Chapter = None, force: Force = False) -> None:
     _report(export.write_files(out, export.instructor_notebooks(chapter or []), force=force))
 
 
+@teach.command(cls=Command)
+@one_line_errors
+def notebooks(out: Out, chapter: Chapter = None, force: Force = False) -> None:
+    """All pages of the book that are notebooks, written so that JupyterLab shows them well."""
+    export, _ = _load()
+    _report(export.write_files(out, export.reader_notebooks(chapter or []), force=force))
+
+
 @teach.command("slides", cls=Command)
 @one_line_errors
 def slides_of(

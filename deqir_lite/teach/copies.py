@@ -1,4 +1,5 @@
-"""A chapter for students, without solutions, and for instructors, with the lesson plan on top."""
+"""A chapter for students, without solutions, for instructors, with the lesson plan on top, and for
+readers, as it stands in the book."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -54,6 +55,20 @@ def instructor_cells(chapter: Chapter, reader: Reader, units: list[Unit]) -> lis
             opened.add(part.label)
             cells.append(new_markdown_cell("**Solution**", id=f"solution-{part.label}"[:64]))
         cells.append(_readable(part, reader))
+    return cells
+
+
+def reader_cells(chapter: Chapter, reader: Reader) -> list[NotebookNode]:
+    """The page as it is in the book; what is folded away there is folded in JupyterLab too."""
+    cells = instructor_cells(chapter, reader, [])
+    for cell in cells:
+        tags = set(cell.metadata.get("tags", []))
+        folded = {
+            "source_hidden": tags & {"hide-input", "hide-cell", "solution"},
+            "outputs_hidden": tags & {"hide-output", "hide-cell"},
+        }
+        if cell.cell_type == "code" and any(folded.values()):
+            cell.metadata.jupyter = {name: True for name, why in folded.items() if why}
     return cells
 
 

@@ -8,17 +8,21 @@ from nbformat import NotebookNode
 
 from deqir_lite._files import write_atomically
 from deqir_lite._outputs import check_folder, only_process
-from deqir_lite.teach.copies import instructor_cells, student_cells
-from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook
+from deqir_lite.teach.copies import instructor_cells, reader_cells, student_cells
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook, notebooks
 from deqir_lite.teach.readable import Reader, readers
 from deqir_lite.teach.units import load_units
 
 
 def _converted(
-    names: list[str], convert: Callable[[Chapter, Reader], list[NotebookNode]]
+    names: list[str],
+    convert: Callable[[Chapter, Reader], list[NotebookNode]],
+    taught: Callable[[], list[Chapter]] = chapters,
+    *,
+    fold: bool = False,
 ) -> dict[str, bytes]:
-    book = chapters()
-    reader = readers(book)
+    book = taught()
+    reader = readers(notebooks(), fold=fold)
     made = {c.path.name: notebook(convert(c, reader[c.name])) for c in chosen(names, book)}
     return {name: (nbformat.writes(made[name]) + "\n").encode() for name in made}
 
@@ -32,6 +36,11 @@ def instructor_notebooks(names: list[str]) -> dict[str, bytes]:
     """File name -> instructor's notebook, for the chapters named (all when none is)."""
     units = load_units()
     return _converted(names, lambda chapter, reader: instructor_cells(chapter, reader, units))
+
+
+def reader_notebooks(names: list[str]) -> dict[str, bytes]:
+    """File name -> reader's notebook, for the notebooks named (all of the book when none is)."""
+    return _converted(names, reader_cells, notebooks, fold=True)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> list[Path]:

@@ -11,8 +11,10 @@ from deqir_lite.bundled import book_folder
 from deqir_lite.checks import check_choice
 from deqir_lite.teach.directives import headings
 
-APPENDICES = ("mutant-lab",)
-"""Notebooks that have exercises like a chapter, and no number."""
+APPENDICES = ("mutant-lab", "your-own-photo", "reading-notes")
+"""The notebooks after the chapters, which have the letters A, B, ... in place of a number."""
+
+_TAUGHT = APPENDICES[:1]  # those with exercises
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,15 @@ class Chapter:
 
     @property
     def number(self) -> int:
-        """The chapter's number; 0 for an appendix, which has none."""
-        return 0 if self.name in APPENDICES else int(self.name[:2])
+        """The chapter's number; 0 for what is none, an appendix or the front page."""
+        return int(self.name[:2]) if self.name[:2].isdigit() else 0
+
+    @property
+    def mark(self) -> str:
+        """What its equations, figures and exercises are counted with: "4", "A", or nothing."""
+        if self.name in APPENDICES:
+            return "ABCDEFGHIJ"[APPENDICES.index(self.name)]
+        return str(self.number or "")
 
     @cached_property
     def title(self) -> str:
@@ -39,8 +48,8 @@ class Chapter:
 
     @property
     def heading(self) -> str:
-        """The title with the number, where there is one: "4. Proposition 1"."""
-        return f"{self.number}. {self.title}" if self.number else self.title
+        """The title with number or letter, where there is one: "4. Proposition 1"."""
+        return f"{self.mark}. {self.title}" if self.mark else self.title
 
     @cached_property
     def sections(self) -> list[str]:
@@ -58,9 +67,13 @@ def read_chapter(path: Path) -> Chapter:
 
 
 def chapters() -> list[Chapter]:
-    """All chapters of the book, in order, then the appendices; the index is not one."""
-    files = sorted(book_folder().glob("[0-9][0-9]-*.ipynb"))
-    numbered = [path for path in files if not path.name.startswith("00-")]
+    """What is taught: all chapters of the book, in order, then the appendix with exercises."""
+    return [page for page in notebooks() if page.number or page.name in _TAUGHT]
+
+
+def notebooks() -> list[Chapter]:
+    """All notebooks of the book in order: the front page, the chapters, the appendices."""
+    numbered = sorted(book_folder().glob("[0-9][0-9]-*.ipynb"))
     others = [book_folder() / f"{name}.ipynb" for name in APPENDICES]
     return [read_chapter(path) for path in [*numbered, *others]]
 

@@ -32,10 +32,10 @@ _NUMBERED = {
 
 @dataclass(frozen=True)
 class Target:
-    """Where a label leads: ``text`` as a reference names it, in the chapter of this number."""
+    """Where a label leads: ``text`` as a reference names it, in the chapter of this mark."""
 
     text: str
-    chapter: int
+    chapter: str
 
 
 def targets(book: Sequence[Chapter]) -> dict[str, Target]:
@@ -46,14 +46,14 @@ def targets(book: Sequence[Chapter]) -> dict[str, Target]:
         for cell in chapter.cells:
             figure = cell.metadata.get("mystnb", {}).get("figure", {})
             if "name" in figure:
-                found[figure["name"]] = Target(f"figure “{figure['caption']}”", chapter.number)
+                found[figure["name"]] = Target(f"figure “{figure['caption']}”", chapter.mark)
             if cell.cell_type == "markdown":
-                named = _labels(cell.source, chapter.number, counts)
-                found |= {label: Target(text, chapter.number) for label, text in named}
+                named = _labels(cell.source, chapter.mark, counts)
+                found |= {label: Target(text, chapter.mark) for label, text in named}
     return found
 
 
-def _labels(text: str, chapter: int, counts: Counter[str]) -> Iterator[tuple[str, str]]:
+def _labels(text: str, chapter: str, counts: Counter[str]) -> Iterator[tuple[str, str]]:
     """(label, what a reference to it says) of all that a text of a chapter labels.
 
     ``counts``, of what the chapter has numbered so far, goes on.
@@ -75,8 +75,8 @@ def _labels(text: str, chapter: int, counts: Counter[str]) -> Iterator[tuple[str
             yield label, f"({_number(chapter, counts['equation'])})"
 
 
-def _number(chapter: int, count: int) -> str:
-    """4.3 for the third of something in chapter 4; an appendix (0) counts without a prefix."""
+def _number(chapter: str, count: int) -> str:
+    """4.3 for the third of something in chapter 4; a page without a mark has no prefix."""
     return f"{chapter}.{count}" if chapter else str(count)
 
 
@@ -98,12 +98,19 @@ class Reader:
     """Turns the Markdown of one chapter into what JupyterLab shows well.
 
     ``labels`` and ``cited`` are those of the whole book (:func:`targets`, :func:`citations`).
+    With ``fold`` a box that the book shows after a click is shown so here.
     """
 
     def __init__(
-        self, chapter: int, labels: dict[str, Target], cited: dict[str, tuple[str, str]]
+        self,
+        chapter: str,
+        labels: dict[str, Target],
+        cited: dict[str, tuple[str, str]],
+        *,
+        fold: bool = False,
     ) -> None:
         self.chapter = chapter
+        self.fold = fold
         self.labels = labels
         self.cited = cited
 
@@ -169,6 +176,8 @@ class Reader:
             return f"```{piece.argument}\n{piece.body}\n```"
         if name != "admonition" or not title:
             title = title or name.split(":")[-1].capitalize()
+        if self.fold and "dropdown" in piece.options.get("class", ""):
+            return f"<details><summary><b>{title}</b></summary>\n\n{body}\n\n</details>"
         return self._box(title, body)
 
     @staticmethod
@@ -192,7 +201,8 @@ class Reader:
         if target is None or role not in ("eq", "ref", "numref", "prf:ref", "doc"):
             return text
         titled = "“" in target.text  # a figure or a section, which has no number
-        place = f" of chapter {target.chapter}" if target.chapter else " of the appendix"
+        kind = "chapter" if target.chapter.isdigit() else "appendix"
+        place = f" of {kind} {target.chapter}" if target.chapter else " of the front page"
         elsewhere = place if target.chapter != self.chapter else ""
         return f"{target.text}{elsewhere if titled else ''}"
 
@@ -203,7 +213,7 @@ class Reader:
         return "(" + "; ".join(f"{authors}, {year}" for authors, year in entries) + ")"
 
 
-def readers(book: Sequence[Chapter]) -> dict[str, Reader]:
+def readers(book: Sequence[Chapter], *, fold: bool = False) -> dict[str, Reader]:
     """Name of each chapter -> its reader, who knows the labels of the whole book."""
     labels, cited = targets(book), citations(book_folder() / "references.bib")
-    return {chapter.name: Reader(chapter.number, labels, cited) for chapter in book}
+    return {chapter.name: Reader(chapter.mark, labels, cited, fold=fold) for chapter in book}

@@ -15,7 +15,7 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from deqir_lite.bundled import book_folder
-from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook, read_chapter
+from deqir_lite.teach.notebooks import Chapter, chapters, chosen, notebook, notebooks, read_chapter
 from deqir_lite.teach.outline import Section, outline
 from deqir_lite.teach.readable import readers
 from deqir_lite.teach.units import Unit, load_units
@@ -35,7 +35,7 @@ def slide_files(names: list[str], *, executed: Path | None = None) -> dict[str, 
     chapter's.
     """
     book, root, units = chapters(), book_folder(), load_units()
-    reader = readers(book)
+    reader = readers(notebooks())
     files: dict[str, bytes] = {}
     for chapter in chosen(names, book):
         shown = chapter if executed is None else _with_outputs(chapter, executed)

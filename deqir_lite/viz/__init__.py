@@ -15,6 +15,7 @@ from deqir_lite.viz.convergence import plot_convergence
 from deqir_lite.viz.densities import plot_density_flow, plot_samples
 from deqir_lite.viz.diagrams import plot_equilibrium, plot_method
 from deqir_lite.viz.explorer import RestorationExplorer, explore_restoration, show_restoration
+from deqir_lite.viz.filling import SweepStaircase
 from deqir_lite.viz.gallery import show_images
 from deqir_lite.viz.heatmap import staircase
 from deqir_lite.viz.landscape import plot_landscape
@@ -35,6 +36,7 @@ __all__ = [
     "IterationSlider",
     "RestorationExplorer",
     "SweepRace",
+    "SweepStaircase",
     "book_style",
     "explore_restoration",
     "figure_picture",

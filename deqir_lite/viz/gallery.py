@@ -1,8 +1,6 @@
 """Images side by side, pixel for pixel."""
 
-import base64
 import html
-import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from PIL import Image
 
 from deqir_lite.checks import check_integer
 from deqir_lite.images import to_picture
+from deqir_lite.viz._pictures import webp_address
 from deqir_lite.viz.style import DPI, BookFigure, book_style
 
 _GAP = 10  # pixels between images
@@ -43,7 +42,7 @@ class PhotoFigure(BookFigure):
             '<div><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
             'height:auto;margin:0;image-rendering:pixelated">{title}</div>'.format(
                 alt=html.escape(f"{title or 'photo'} (picture {k} of {len(self._pictures)})"),
-                source=_webp(picture),
+                source=webp_address(picture, lossless=min(picture.size) < _LARGE),
                 title=f"<div>{html.escape(title)}</div>" if title else "",
             )
             for k, (picture, title) in enumerate(
@@ -56,13 +55,6 @@ class PhotoFigure(BookFigure):
             f'grid-template-columns:repeat(auto-fill,minmax(max({_NARROWEST}px,{share}),1fr))">'
             f"{''.join(panels)}</div>"
         )
-
-
-def _webp(picture: Image.Image) -> str:
-    """A picture as an address: to the last bit where pixels are looked at, else nearly."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="WEBP", lossless=min(picture.size) < _LARGE, quality=90, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def show_images(

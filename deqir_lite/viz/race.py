@@ -1,8 +1,6 @@
 """Step by step beside all at once: the queue, the staircase, and the photo as both go on."""
 
-import base64
 import html
-import io
 import math
 from collections.abc import Sequence
 
@@ -11,6 +9,7 @@ import torch
 from PIL import Image
 
 from deqir_lite.images import side_by_side, to_picture
+from deqir_lite.viz._pictures import png_bytes, webp_address
 from deqir_lite.viz.player import player
 from deqir_lite.viz.style import COLORS, GRID, INK
 
@@ -90,7 +89,7 @@ class SweepRace:
         pictures = [self.walked[k] for k in moments]
         pictures += [self.solved[min(k, self.sweeps)] for k in moments]
         labels = [f"{k} calls" for k in moments] * 2
-        return _data(side_by_side(pictures, labels=labels))
+        return png_bytes(side_by_side(pictures, labels=labels))
 
     def _at_once(self, tick: int) -> tuple[int, int]:
         """How many states are final, and how many are final or worked on."""
@@ -113,17 +112,17 @@ class SweepRace:
         photos = []
         for number, picture in enumerate(pictures):
             when = [str(k) for k, moment in enumerate(moments) if moment[0] == number]
-            data = base64.b64encode(_data(picture)).decode()
             photos.append(
                 f'<img class="dark-light" {_seen(when, self._size)} '
                 f'alt="{html.escape(f"{self.alt}, {title.lower()}, after {number}")}" '
-                f'src="data:image/png;base64,{data}">'
+                f'src="{webp_address(picture)}">'
             )
         wide = _SIDE * self.steps
         return (
             f'<div style="text-align:center"><div>{title}</div>'
             f'<svg role="img" aria-label="{title}: the states that are final and worked on" '
-            f'viewBox="0 0 {wide} {_SIDE}" style="width:{wide}px;max-width:100%;display:block;'
+            f'viewBox="0 0 {wide} {_SIDE}" stroke="{INK}" stroke-width="0.5" '
+            f'stroke-linejoin="round" style="width:{wide}px;max-width:100%;display:block;'
             f'margin:auto">{"".join(squares.values())}</svg>{"".join(photos)}</div>'
         )
 
@@ -136,20 +135,18 @@ class SweepRace:
         )
 
     def _squares(self, done: int, begun: int) -> str:
-        colors = [COLORS[0]] * done + [COLORS[6]] * (begun - done) + [GRID] * (self.steps - begun)
+        """One path for the squares of each colour: a page has many moments."""
+        inner = _SIDE - 2
+        square = f"h{inner}v{inner}h-{inner}z"
+        spans = {COLORS[0]: (0, done), COLORS[6]: (done, begun), GRID: (begun, self.steps)}
         return "".join(
-            f'<rect x="{_SIDE * k + 1}" y="1" width="{_SIDE - 2}" height="{_SIDE - 2}" rx="2" '
-            f'fill="{color}" stroke="{INK}" stroke-width="0.5"/>'
-            for k, color in enumerate(colors)
+            f'<path fill="{color}" d="'
+            f'{"".join(f"M{_SIDE * k + 1} 1{square}" for k in range(*span))}"/>'
+            for color, span in spans.items()
+            if span[0] < span[1]
         )
 
 
 def _seen(when: Sequence[str], style: str = "") -> str:
     hidden = "" if "0" in when else "display:none;"
     return f'data-frame="{" ".join(when)}" style="{hidden}{style}"'
-
-
-def _data(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()

@@ -1,8 +1,6 @@
 """A slider over the sweeps that needs no kernel: it works in the static book and in JupyterLab."""
 
-import base64
 import html
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +11,7 @@ from PIL import Image
 
 from deqir_lite.checks import check_integer
 from deqir_lite.images import side_by_side, to_picture
+from deqir_lite.viz._pictures import png_bytes, webp_address
 from deqir_lite.viz._values import to_array
 from deqir_lite.viz.curve import WIDTH, curve_svg
 from deqir_lite.viz.player import player
@@ -95,24 +94,17 @@ class IterationSlider:
         count = min(5, len(self.frames))
         chosen = np.linspace(0, len(self.frames) - 1, count).round().astype(int)
         row = side_by_side([self.frames[k] for k in chosen], [self.captions[k] for k in chosen])
-        return _png(row)
+        return png_bytes(row)
 
     def _pictures(self) -> str:
         width = self.frames[0].width * self.scale
         pictures = []
         for k, (frame, alt) in enumerate(zip(self.frames, self.alts, strict=True)):
-            data = base64.b64encode(_png(frame)).decode()
             hidden = "display:none;" if k else ""
             pictures.append(
                 f'<img class="dark-light" alt="{html.escape(alt)}" '
-                f'data-frame="{k}" src="data:image/png;base64,{data}" '
+                f'data-frame="{k}" src="{webp_address(frame)}" '
                 f'style="{hidden}width:{width}px;max-width:100%;height:auto;margin:0;'
                 'image-rendering:pixelated">'
             )
         return "<div>" + "".join(pictures) + "</div>"
-
-
-def _png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()

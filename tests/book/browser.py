@@ -65,6 +65,15 @@ OVERFLOW = """() => {
     element.getBoundingClientRect().right > window.innerWidth + 1 && !inside(element));
   return { wide, out: out.slice(0, 5).map(element => element.outerHTML.slice(0, 120)) };
 }"""
+# equations and tables that are wider than their box, and do not fade where they go on
+UNMARKED = """async () => {
+  await new Promise(done => setTimeout(done, 100));
+  const boxes = document.querySelectorAll(
+    "div.math > mjx-container, .pst-scrollable-table-container");
+  return [...boxes].filter(box => box.scrollWidth > box.clientWidth + 2
+      && !box.classList.contains("more-after"))
+    .map(box => (box.closest(".math")?.id || box.textContent.slice(0, 60)));
+}"""
 VIOLATIONS = """async ([where, options]) => {
   const found = await axe.run(where, { resultTypes: ["violations"], ...options });
   return found.violations.flatMap(rule => rule.nodes.map(node => ({
@@ -88,6 +97,7 @@ class Visit:
         dark_contrast: what axe found of the contrast of our own parts in dark mode.
         wide_code: cells of code that are scrolled sideways on a screen of 1200 pixels.
         overflow: pixels that the page is wider than a telephone, and the culprits.
+        unmarked: what is scrolled sideways on a telephone, and does not show it.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -98,6 +108,7 @@ class Visit:
     dark_contrast: list[dict[str, str]] = field(default_factory=list)
     wide_code: list[str] = field(default_factory=list)
     overflow: dict[str, Any] = field(default_factory=dict)
+    unmarked: list[str] = field(default_factory=list)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -177,4 +188,5 @@ def look(browser: Any, address: str, own: str) -> Visit:
         visit.wide_code = page.evaluate(WIDE_CODE)
         page.set_viewport_size(NARROW)
         visit.overflow = page.evaluate(OVERFLOW)
+        visit.unmarked = page.evaluate(UNMARKED)
     return visit

@@ -97,6 +97,10 @@ def test_nothing_sticks_out_of_a_telephone(visit):
     assert visit.overflow["wide"] <= 0, visit.overflow["out"]
 
 
+def test_what_is_scrolled_on_a_telephone_shows_it(visit):
+    assert not visit.unmarked
+
+
 def test_sliders_move_by_keyboard(browser, site, html):
     pages = [name for name in toc() if parse(html / f"{name}.html").select(".iteration-slider")]
     assert pages, "no page has a slider"

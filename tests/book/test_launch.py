@@ -10,6 +10,24 @@ import yaml
 
 from .conftest import ROOT, parse
 
+TEXT = """# Title
+
+:::{note}
+Mind {eq}`first`.
+:::
+
+$$
+x
+$$ (first)"""
+READABLE = """# Title
+
+> **Note**
+>
+> Mind (1).
+
+$$
+x \\tag{1}
+$$"""
 URL = "https://github.com/someone/deqir-lite"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 
@@ -17,7 +35,7 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 @pytest.fixture
 def build(tmp_path):
     """Build a book of one notebook, strictly; returns its launch addresses and its folder."""
-    cells = [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1 + 1")]
+    cells = [nbformat.v4.new_markdown_cell(TEXT), nbformat.v4.new_code_cell("1 + 1")]
     metadata = {"language_info": {"name": "python"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.write(notebook, tmp_path / "index.ipynb")
@@ -30,6 +48,7 @@ def build(tmp_path):
         }
         lines = [
             f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_scripts')!r})",
+            "myst_enable_extensions = ['colon_fence', 'dollarmath']",
             "extensions, nb_execution_mode = ['myst_nb', 'launch'], 'off'",
             f"html_theme, html_theme_options = 'sphinx_book_theme', {options!r}",
         ]
@@ -52,15 +71,28 @@ def test_nothing_without_a_repository(build):
 def test_buttons_with_a_repository(build):
     links, out = build(URL)
     assert links == [
-        "https://mybinder.org/v2/gh/someone/deqir-lite/main?urlpath=lab/tree/index.ipynb",
+        "https://mybinder.org/v2/gh/someone/deqir-lite/main?urlpath=lab/tree/notebooks/index.ipynb",
         "https://colab.research.google.com/github/someone/deqir-lite/blob/gh-pages"
         "/colab/index.ipynb",
     ]
     copy = json.loads((out / "colab" / "index.ipynb").read_text())
     first, *others = copy["cells"]
     assert "".join(first["source"]) == f'%pip install -q "deqir-lite[viz] @ git+{URL}@main"'
-    assert ["".join(cell["source"]) for cell in others] == ["# Title", "1 + 1"]
+    assert ["".join(cell["source"]) for cell in others] == [READABLE, "1 + 1"]
     nbformat.validate(copy)
+
+
+def test_the_notebook_behind_the_download_button_reads_well(build):
+    _, out = build("")
+    (button,) = parse(out / "index.html").select("a[href$='.ipynb']")
+    copy = nbformat.read(out / button["href"], as_version=4)
+    assert [cell.source for cell in copy.cells] == [READABLE, "1 + 1"]
+
+
+def test_binder_writes_the_copies_that_its_button_opens():
+    script = ROOT / ".binder" / "postBuild"
+    assert script.stat().st_mode & 0o111, "repo2docker runs it"
+    assert "deqir-lite teach notebooks notebooks\n" in script.read_text()
 
 
 def test_the_book_uses_the_extension():

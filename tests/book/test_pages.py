@@ -190,7 +190,7 @@ def weight(page: BeautifulSoup, path: Path) -> float:
 @pytest.mark.parametrize("name", toc())
 def test_a_page_loads_quickly(html, name):
     path = html / f"{name}.html"
-    assert weight(parse(path), path) < (1.6 if name == toc()[0] else 6.0)
+    assert weight(parse(path), path) < (1.5 if name == toc()[0] else 4.0)
 
 
 def test_internal_links_lead_somewhere(page, request, html):

@@ -18,6 +18,7 @@ Not this.
 A page about *one* thing & another. It goes on with words that nobody needs to see, since there is a
 limit to what a search engine shows of a page, and this sentence is longer than that, by many a
 word or more. So the rest of it is left out."""
+WIDGETS = "application/vnd.jupyter.widget-state+json"
 GRID = """from IPython.display import HTML
 HTML('<div role="group" aria-label="">grid</div>')"""
 
@@ -38,14 +39,15 @@ def build(tmp_path):
             execution_count=2,
         )
     ]
-    metadata = {"language_info": {"name": "python"}}
+    metadata = {"language_info": {"name": "python"}, "widgets": {WIDGETS: {"state": {"a": {}}}}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     nbformat.write(notebook, tmp_path / "index.ipynb")
 
     def run(address):
         lines = [
             f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_scripts')!r})",
-            "extensions, nb_execution_mode = ['myst_nb', 'pages'], 'off'",
+            "extensions, nb_execution_mode = ['myst_nb', 'sphinx_design', 'pages'], 'off'",
+            "nb_ipywidgets_js = {}",
             "myst_enable_extensions = ['colon_fence']",
             f"html_theme, html_baseurl = 'sphinx_book_theme', {address!r}",
         ]
@@ -76,6 +78,7 @@ def test_without_an_address(build):
     sources = [script.get("src", "") for script in page.select("script")]
     assert not [s for s in sources if "fontawesome" in s or "searchindex" in s or "thebe" in s]
     assert [s for s in sources if "bootstrap" in s]
+    assert not page.select(f"script[type='{WIDGETS}'], link[href*=design], script[src*=design]")
     search = parse(out / "search.html")
     assert [s for s in search.select("script[src]") if "searchindex.js" in s["src"]]
     assert not (out / "sitemap.xml").exists()

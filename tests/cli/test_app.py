@@ -47,7 +47,7 @@ COMMANDS = (
     *("study", "teach", "info"),
 )
 STUDIES = ("sweeps", "inversion", "steps", "weighted", "recipes", "evaluation")
-TEACHING = ("student", "instructor", "slides", "plan")
+TEACHING = ("student", "instructor", "notebooks", "slides", "plan")
 SINGLE = [
     *(name for name in COMMANDS if name not in ("study", "teach")),
     *(f"study {name}" for name in STUDIES),

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from deqir_lite.cli.teach import teach
 from deqir_lite.teach.export import write_files
-from deqir_lite.teach.notebooks import chapters
+from deqir_lite.teach.notebooks import chapters, notebooks
 from deqir_lite.teach.units import load_units, plan_markdown
 
 RUNNER = CliRunner()
@@ -30,6 +30,20 @@ def test_all_chapters(command, tmp_path):
     assert len(result.stdout.split()) == len(NAMES)
     for path in out.iterdir():
         nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def test_a_readers_copy_of_every_notebook(tmp_path):
+    assert run("notebooks", tmp_path).exit_code == 0
+    names = {f"{page.name}.ipynb" for page in notebooks()}
+    assert {path.name for path in tmp_path.iterdir()} == names > NAMES
+    for path in tmp_path.iterdir():
+        copy = nbformat.read(path, as_version=4)
+        nbformat.validate(copy)
+        for cell in copy.cells:
+            hidden = {"hide-input", "hide-cell", "solution"} & set(cell.metadata.get("tags", []))
+            if cell.cell_type == "code":
+                folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+                assert folded == bool(hidden), cell.source
 
 
 def test_one_chapter_of_each_kind(tmp_path):

@@ -126,7 +126,8 @@ def test_choosing_chapters():
     numbered = [c.number for c in book if c.number]
     assert numbered == sorted(numbered)
     assert [c.name for c in book[len(numbered) :]] == ["mutant-lab"]
-    assert [c.heading for c in book[-2:]] == [f"{numbered[-1]}. {book[-2].title}", book[-1].title]
+    headings = [f"{numbered[-1]}. {book[-2].title}", f"A. {book[-1].title}"]
+    assert [c.heading for c in book[-2:]] == headings
     assert chosen([], book) == book
     assert [c.number for c in chosen(["4", "03-ddim-restoration"], book)] == [3, 4]
     assert [c.number for c in chosen(["mutant-lab"], book)] == [0]

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deqir_lite.bundled import book_folder
-from deqir_lite.teach.notebooks import Chapter, chapters
+from deqir_lite.teach.notebooks import APPENDICES, Chapter, notebooks
 from deqir_lite.teach.readable import Reader, Target, citations, readers, targets
 
 from .conftest import markdown_cell
@@ -39,8 +40,8 @@ True.
 
 @pytest.fixture
 def read(chapter):
-    labels = targets([chapter]) | {"paper-eq-9": Target("(4.3)", 4)}
-    return Reader(9, labels, {"cao2024deqir": ("Cao et al.", "2024")}).read
+    labels = targets([chapter]) | {"paper-eq-9": Target("(4.3)", "4")}
+    return Reader("9", labels, {"cao2024deqir": ("Cao et al.", "2024")}).read
 
 
 def test_admonition(read, chapter):
@@ -93,19 +94,19 @@ def test_numbers_are_those_of_the_built_book(chapter):
     """Exercises, theorems and equations are numbered by chapter."""
     later = Chapter(Path("10-later.ipynb"), [markdown_cell(LATER, "a")])
     found = targets([chapter, later])
-    assert found["ex-later"] == Target("Exercise 10.1", 10)
-    assert found["thm-later"] == Target("Theorem 10.1", 10)
-    assert found["ch10-a"] == Target("(10.1)", 10)
+    assert found["ex-later"] == Target("Exercise 10.1", "10")
+    assert found["thm-later"] == Target("Theorem 10.1", "10")
+    assert found["ch10-a"] == Target("(10.1)", "10")
     assert "ex-aside" not in found
 
 
-def test_an_appendix_counts_without_a_prefix(chapter):
+def test_an_appendix_counts_with_its_letter(chapter):
     text = "# Lab\n\n$$\na\n$$ (lab-a)\n\n{eq}`lab-a`, {eq}`ch9-double`"
     lab = Chapter(Path("mutant-lab.ipynb"), [markdown_cell(text, "a")])
     labels = targets([chapter, lab])
-    read = Reader(lab.number, labels, {}).read(text)
-    assert read == "# Lab\n\n$$\na \\tag{1}\n$$\n\n(1), (9.1)"
-    assert lab.heading == "Lab"
+    read = Reader(lab.mark, labels, {}).read(text)
+    assert read == "# A. Lab\n\n$$\na \\tag{A.1}\n$$\n\n(A.1), (9.1)"
+    assert lab.heading == "A. Lab"
 
 
 def test_the_books_citations():
@@ -116,8 +117,24 @@ def test_the_books_citations():
     assert all(re.fullmatch(r"\d{4}", year) for _, year in cited.values())
 
 
-def test_nothing_of_sphinx_is_left_in_any_chapter():
-    book = chapters()
+def test_the_letters_are_those_of_the_table_of_contents():
+    if not (toc := book_folder().parent / "_toc.yml").exists():
+        pytest.skip("no source checkout")
+    parts = yaml.safe_load(toc.read_text())["parts"]
+    assert not parts[-1].get("numbered")
+    files = [entry["file"] for entry in parts[-1]["chapters"]]
+    assert files[: len(APPENDICES)] == [f"book/{name}" for name in APPENDICES]
+
+
+def test_boxes_fold_where_they_do_in_the_book():
+    text = ":::{admonition} What came out\n:class: note dropdown\n\n$x$ is it.\n:::"
+    expected = "<details><summary><b>What came out</b></summary>\n\n$x$ is it.\n\n</details>"
+    assert Reader("9", {}, {}, fold=True).read(text) == expected
+    assert Reader("9", {}, {}).read(text) == "> **What came out**\n>\n> $x$ is it."
+
+
+def test_nothing_of_sphinx_is_left_in_any_notebook():
+    book = notebooks()
     for chapter, reader in zip(book, readers(book).values(), strict=True):
         for cell in chapter.cells:
             if cell["cell_type"] == "markdown":
@@ -129,7 +146,7 @@ def test_nothing_of_sphinx_is_left_in_any_chapter():
 
 
 def test_every_reference_in_the_book_is_known():
-    book = chapters()
+    book = notebooks()
     labels = targets(book)
     pattern = re.compile(r"\{(?:eq|ref|numref|prf:ref)\}`([^`<]+)`")
     for chapter in book:

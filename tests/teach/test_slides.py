@@ -39,7 +39,7 @@ def test_a_paragraph_that_leads_to_a_formula_stays_with_it():
 
 
 def test_sections_become_columns(chapter):
-    sections = outline(chapter, Reader(9, {}, {}))
+    sections = outline(chapter, Reader("9", {}, {}))
     assert [section.title for section in sections] == ["", "Doubling", "End"]
     cells = [cell for section in sections for slide in section.slides for cell in slide]
     sources = [cell["source"] for cell in cells]
@@ -51,7 +51,7 @@ def test_sections_become_columns(chapter):
 def test_long_sections_are_divided(chapter):
     words = "\n\n".join(f"Paragraph {i} " + "word " * 60 for i in range(12))
     chapter = type(chapter)(chapter.path, [markdown_cell(f"# T\n\n## Long\n\n{words}", "a")])
-    slides = outline(chapter, Reader(9, {}, {}))[-1].slides
+    slides = outline(chapter, Reader("9", {}, {}))[-1].slides
     assert len(slides) > 1
     for slide in slides:
         assert sum(map(height, slide)) <= LINES

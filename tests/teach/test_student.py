@@ -24,7 +24,7 @@ BOOK = chapters()
 @pytest.fixture(scope="module")
 def reader_for():
     known = readers(BOOK)
-    return lambda chapter: known.get(chapter.name, Reader(chapter.number, {}, {}))
+    return lambda chapter: known.get(chapter.name, Reader(chapter.mark, {}, {}))
 
 
 def code(cells):
@@ -90,7 +90,7 @@ def test_a_check_that_asks_for_nothing_from_the_solution():
         markdown_cell("```{solution-end}\n```", "e"),
     ]
     with pytest.raises(ValueError, match="'ex-a' asks for no name"):
-        student_cells(Chapter(Path("09-test.ipynb"), cells), Reader(9, {}, {}))
+        student_cells(Chapter(Path("09-test.ipynb"), cells), Reader("9", {}, {}))
 
 
 def test_names():

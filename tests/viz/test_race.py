@@ -29,7 +29,18 @@ def seen(panel, tick):
     (photo,) = [i for i in panel.find_all("img") if str(tick) in i["data-frame"].split()]
     data = base64.b64decode(photo["src"].split(",")[1])
     with Image.open(io.BytesIO(data)) as picture:
-        return [rect["fill"] for rect in group.find_all("rect")], np.asarray(picture)
+        return squares(group), np.asarray(picture)
+
+
+def squares(group):
+    """The colours of the squares of a group, from left to right."""
+    found = []
+    for path in group.find_all("path"):
+        for square in path["d"].split("M")[1:]:
+            assert square.endswith("v12h-12z")
+            found.append((float(square.split(" ")[0]), path["fill"]))
+    assert [place for place, _ in found] == [14 * k + 1 for k in range(len(found))]
+    return [fill for _, fill in found]
 
 
 def panels(race):
@@ -41,13 +52,13 @@ def test_the_queue_and_the_staircase(images):
     walked, solved = images[:5], images[5:8]
     (queue, sweeps), page = panels(SweepRace(walked, solved))
     for tick in range(5):
-        squares, photo = seen(queue, tick)
+        colours, photo = seen(queue, tick)
         working = [WORK] if tick < 4 else []
-        assert squares == [DONE] * tick + working + [WAITS] * (4 - tick - len(working))
+        assert colours == [DONE] * tick + working + [WAITS] * (4 - tick - len(working))
         assert np.array_equal(photo, to_uint8(walked[tick]))
-        squares, photo = seen(sweeps, tick)
+        colours, photo = seen(sweeps, tick)
         final = tick if tick < 2 else 4
-        assert squares == [DONE] * final + [WORK] * (4 - final)
+        assert colours == [DONE] * final + [WORK] * (4 - final)
         assert np.array_equal(photo, to_uint8(solved[min(tick, 2)]))
     assert page.input["max"] == "4"
     assert page.output.text.startswith("0: step by step, 0 of 4 steps")

@@ -30,7 +30,7 @@ def test_frames_decode_to_the_images(frames):
     images = parsed(IterationSlider(frames)).find_all("img")
     for image, expected in zip(images, to_uint8(frames), strict=True):
         head, data = image["src"].split(",")
-        assert head == "data:image/png;base64"
+        assert head == "data:image/webp;base64"
         with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
             assert np.array_equal(np.asarray(picture), expected)
 

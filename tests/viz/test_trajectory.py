@@ -87,3 +87,5 @@ def test_a_figure_becomes_a_frame_of_its_own_size():
     assert picture.mode == "RGB"
     assert picture.size == (300, 200)
     assert picture.getpixel((0, 0)) == (255, 255, 255)
+    drawn = np.asarray(figure.picture()).astype(int)
+    assert np.abs(np.asarray(picture).astype(int) - drawn).max() <= 2
