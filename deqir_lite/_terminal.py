@@ -14,8 +14,9 @@ from deqir_lite._interrupts import end_at_once
 def run(load: Callable[[], Callable[[], Any]]) -> int:
     """Load a command, call it, and give its exit code.
 
-    A signal that comes while it is loading ends the process at once, in one line. What standard output does not take is lost, but the work goes
-    on: files come first. For a closed pipe that is all, a full one is exit code 2 in the end.
+    A signal that comes while it is loading ends the process at once, in one line. What standard
+    output does not take is lost, but the work goes on: files come first. For a closed pipe that is
+    all, a full one is exit code 2 in the end.
     """
     _fill_closed_streams()
     end_at_once()

@@ -126,6 +126,18 @@ def test_images_of_another_range_are_not_taken_for_ours(metric):
             metric(*pair)
 
 
+@pytest.mark.parametrize("metric", [psnr, ssim, lpips])
+def test_an_original_around_zero_of_another_range(metric):
+    """Of a network's normalisation, say; but a restoration may be anywhere."""
+    wide = 2 * images(1, 3, 32, 32)
+    with pytest.raises(ValueError, match=r"^reference: values span .*outside of \[-1, 1\]; exp"):
+        metric(wide, wide)
+    metric(wide, wide / 2)
+    drawn = 0.5 * torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert drawn.abs().max() > 1.4
+    metric(drawn, drawn)
+
+
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_data_range(metric):
     x, reference = images(1, 3, 16, 16), images(1, 3, 16, 16, seed=1)

@@ -95,6 +95,7 @@ def read_photo(
         metadata._replace(profile=profile),
         frame,
         path,
+        pixels.values.shape[-1] < 3,
     )
 
 
