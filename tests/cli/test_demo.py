@@ -278,7 +278,7 @@ def test_a_photo_too_small_for_ssim(demo, folder, tmp_path):
     small = save_image(tmp_path / "small.png", torch.zeros(3, 8, 8))
     result = demo("--task", "sr2", "--report", folder / "report.json", photo=small)
     assert result.exit_code == 0, result.output
-    assert "SSIM  pseudo-inverse –, bicubic –, restored –\n" in result.stdout
+    assert "SSIM  pseudo-inverse –, bicubic enlargement –, restored –\n" in result.stdout
     assert json.loads((folder / "report.json").read_text())["ssim_after"] is None
 
 
