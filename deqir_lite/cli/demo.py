@@ -225,7 +225,7 @@ def _read(
             remarks.append(f"size: {fitting}, the largest up to {size} that {task} can take")
         size = fitting
         check_room("size", size, (size, size), settings.place)
-    taken = read_photo(path, size=size)
+    taken = read_photo(path, size=size, name="photo")
     holes = None
     if simulated["mask"] is not None:
         found = read_holes(simulated["mask"], taken.frame, simulated["hole"])

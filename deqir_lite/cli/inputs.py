@@ -64,7 +64,7 @@ class Known:
         from deqir_lite.operators.named_kernels import is_kernel_name, named_kernel
         from deqir_lite.restoration import Damage
 
-        photo = read_photo(path)
+        photo = read_photo(path, name="photo")
         factor = self.upscale or 1
         holes = None if self.mask is None else read_holes(self.mask, photo.frame, self.hole)
         remarks = [] if holes is None else [f"mask: {holes.describe()}"]

@@ -104,7 +104,11 @@ def _photos(path: Path, out: Path | None) -> list[tuple[Path, Path]]:
         return [(path, path.parent if out is None else out)]
     from deqir_lite.images import PHOTO_ENDINGS
 
-    target = path.with_name(f"{path.resolve().name}-restored") if out is None else out
+    whole = path.resolve()  # "." and ".." have a name there
+    if out is None and not whole.name:
+        raise ValueError(f"out: beside {str(path)!r} is no place for the results; say one with -o")
+    beside = path if path.name == whole.name else whole
+    target = beside.with_name(f"{whole.name}-restored") if out is None else out
     among = target.resolve() == path.resolve()
     inside = [
         photo

@@ -92,7 +92,8 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> str:
         old, new = before.get(name), now.get(name)
         if str(old).startswith(_FILE) and str(new).startswith(_FILE):
             return f"another {name}"
-        words = ["a file" if str(value).startswith(_FILE) else str(value) for value in (old, new)]
+        words = ["a file" if str(value).startswith(_FILE) else value for value in (old, new)]
+        words = ["none" if value is None else str(value) for value in words]
         return f"{name.replace('_', '-')} {words[0]}, not {words[1]}"
 
     return "; ".join(said(name) for name in {**now, **before} if before.get(name) != now.get(name))

@@ -99,10 +99,10 @@ def _print_quality(numbers: dict[str, Any], simple: str, name: str, digits: str,
     def shown(image: str) -> str:
         return format_value(numbers[f"{name}_{image}"], spec=digits) + unit
 
-    line = (
-        f"{name.upper()}  pseudo-inverse {shown('before')}, {simple} {shown('simple')}, "
-        f"restored {shown('after')}"
-    )
+    line = f"{name.upper()}  pseudo-inverse {shown('before')}, "
+    if numbers["simple"] != "A⁺y":  # which is just that
+        line += f"{simple} {shown('simple')}, "
+    line += f"restored {shown('after')}"
     if (samples := numbers["samples"]) > 1:
         line += f" (average of {samples}: {shown('average')}, mean of {samples}: {shown('mean')})"
     typer.echo(line)

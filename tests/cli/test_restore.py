@@ -210,7 +210,7 @@ def test_a_folder_becomes_a_folder_and_one_photo_fails_alone(run, album, tmp_pat
     assert result.exit_code == 2
     lines = [line for line in result.stderr.splitlines() if line.startswith("error")]
     assert len(lines) == 2
-    assert "broken.png: path: " in lines[0]
+    assert "broken.png: photo: " in lines[0]
     assert lines[1] == "error: 1 of 3 photos could not be restored"
     found = {str(p.relative_to(tmp_path / "new")) for p in (tmp_path / "new").rglob("*.*")}
     assert found == {"a-restored.png", "more/b-restored.png", RECORD_FILE, f"more/{RECORD_FILE}"}
@@ -222,6 +222,20 @@ def test_without_a_name_the_folder_is_beside(run, album, tmp_path):
     (album / "broken.png").unlink()
     assert run("restore", album, *QUICK).exit_code == 0
     assert (tmp_path / "album-restored" / "more" / "b-restored.png").is_file()
+
+
+@pytest.mark.parametrize(("given", "place"), [(".", "album"), ("..", "root")])
+def test_the_folder_one_is_in_has_a_name_too(run, album, tmp_path, monkeypatch, given, place):
+    root = tmp_path / "root"
+    root.mkdir()
+    album.rename(root / "album")
+    (root / "album" / "broken.png").unlink()
+    monkeypatch.chdir(root / "album")
+    result = run("restore", given, *QUICK)
+    assert result.exit_code == 0, result.output
+    made = {"album": root / "album-restored", "root": tmp_path / "root-restored"}[place]
+    assert len(list(made.rglob("*-restored.*"))) == 2
+    assert "say one with -o" in run("restore", "/", *QUICK).stderr
 
 
 def test_a_run_goes_on_and_redoes_what_differs(run, album, tmp_path):
