@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deqir_lite import defaults
-from deqir_lite._files import check_regular
 from deqir_lite._outputs import only_process
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_seed, one_line_errors, read_deviation
 from deqir_lite.cli.help import completing, option
-from deqir_lite.cli.inputs import check_mask, limit_pixels, read_holes
+from deqir_lite.cli.inputs import check_file, check_mask, limit_pixels, read_holes
 from deqir_lite.cli.outputs import REPLACES, Job, check_files, one_job
 from deqir_lite.cli.settings import Settings
 
@@ -121,7 +120,7 @@ def demo(
     simulated |= {"sigma_y": noise, "size": SIZE if bundled and size is None else size}
     path = Path(photo)
     if not bundled:
-        check_regular("photo", path, "photo")
+        check_file("photo", photo, o.PHOTOS)
     name = f"{photo if bundled else path.stem}-{task}.png"
     job, named = one_job(path, out, Path() if bundled else path.parent, name)
     beside = ["side-by-side", *(["samples", "deviation"] if samples > 1 else [])]

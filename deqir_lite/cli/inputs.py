@@ -90,7 +90,15 @@ def check_mask(mask: str | None, hole: str) -> None:
     """Refuse what is neither a bundled mask nor a file, and an unknown kind of holes."""
     check_choice("hole", hole, o.names(o.HOLES))
     if mask is not None and mask not in o.names(o.MASKS):
-        check_regular("mask", mask, "mask")
+        check_file("mask", mask, o.MASKS)
+
+
+def check_file(name: str, path: str, bundled: str) -> None:
+    """Refuse what is no file; of what is not there, say which names would do."""
+    try:
+        check_regular(name, path, name)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{error}; bundled: {bundled}") from error
 
 
 def limit_pixels(max_pixels: int | None) -> None:

@@ -472,7 +472,7 @@ def test_bad_numbers(refuses, option, value, message):
 
 
 def test_a_mask_that_is_not_there(refuses, no_work):
-    refuses("--mask", "absent.png", message="mask: no mask 'absent.png'")
+    refuses("--mask", "absent.png", message="mask: no mask 'absent.png'; bundled: box, scratch")
 
 
 def test_an_own_mask_of_another_size(refuses, no_work, tmp_path):
@@ -507,7 +507,7 @@ def test_corrupt_photos(refuses, no_work, photo, tmp_path, content):
 
 
 def test_missing_and_tiny_photos(refuses, no_work, tmp_path):
-    refuses(photo=tmp_path / "missing.png", message="missing.png'")
+    refuses(photo=tmp_path / "missing.png", message="missing.png'; bundled: astronaut, brick")
     refuses(photo=tmp_path, message="is a folder; expected a photo")
     tiny = save_image(tmp_path / "tiny.png", torch.zeros(3, 7, 40))
     refuses(photo=tiny, message="has 40x7 pixels; expected at least 8x8")
