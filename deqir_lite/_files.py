@@ -1,4 +1,4 @@
-"""Write files so that nobody ever finds half of one."""
+"""Files that a user names: read only regular ones, and write so that nobody finds half of one."""
 
 import os
 import secrets
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from deqir_lite._locks import open_locked, remove_locked, try_lock
 
@@ -15,6 +16,14 @@ UNFINISHED = ".deqir-lite.tmp"
 
 _NAMED = 50
 """So many characters of a file's name are in that of its unfinished one: a name has 255 bytes."""
+
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 class WriteError(OSError):
@@ -110,19 +119,50 @@ def check_place(path: Path, *, name: str = "path") -> Path:
             raise FileNotFoundError(
                 f"{name}: no folder {str(place.parent)!r} to write {place.name!r} in"
             )
-        kind = place.stat().st_mode if is_there(place) else stat.S_IFREG
+        there = is_there(place)
+        kind = place.stat().st_mode if there else stat.S_IFREG
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # too long, of wrong characters, a circle of links
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{name}: {str(path)!r} cannot be written ({reason})") from error
+    if path.is_symlink() and not there:
+        raise ValueError(
+            f"{name}: {str(path)!r} is a link to {str(place)!r}, which is not there; name that "
+            "file itself, or remove the link"
+        )
     if stat.S_ISDIR(kind):
         raise ValueError(f"{name}: {str(path)!r} is a folder; expected a file name")
     if not stat.S_ISREG(kind):
         raise ValueError(f"{name}: {str(path)!r} is a pipe or a device; expected a file name")
-    if is_there(place) and not os.access(place, os.W_OK):
+    if there and not os.access(place, os.W_OK):
         raise PermissionError(f"{name}: {str(path)!r} is write-protected")
     return place
+
+
+def check_regular(name: str, path: Any, what: str) -> Path:
+    """The path of a regular file.
+
+    ``name`` is the argument that messages name, ``what`` the kind of file that it expects. Raises
+    FileNotFoundError where there is none, ValueError for a folder, a pipe, a device or no path at
+    all: opening them could block for ever, or never end.
+    """
+    if not isinstance(path, (str, bytes, os.PathLike)) or not os.fspath(path):
+        raise ValueError(f"{name}: got {path!r}; expected the path of a {what}")
+    path = Path(os.fsdecode(path))
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{name}: no {what} {str(path)!r}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{name}: {str(path)!r} cannot be opened ({reason})") from error
+    if stat.S_ISDIR(mode):
+        raise ValueError(f"{name}: {str(path)!r} is a folder; expected a {what}")
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise ValueError(f"{name}: {str(path)!r} is {kind}; expected a {what} in a regular file")
+    return path
 
 
 def is_there(path: Path) -> bool:

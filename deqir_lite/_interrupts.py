@@ -1,10 +1,18 @@
-"""Ctrl-C, and the signals by which systems and terminals end a program: all of them alike."""
+"""Ctrl-C, and the signals by which systems and terminals end a program: all of them alike.
 
+The command imports it first, so it imports little itself.
+"""
+
+from __future__ import annotations
+
+import os
 import signal
-import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 STOPPING = tuple(
     getattr(signal, name)
@@ -31,6 +39,24 @@ def describe(error: KeyboardInterrupt) -> str:
     """What stopped the program: Ctrl-C, or the name of the signal."""
     number = getattr(error, "number", signal.SIGINT)
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+
+
+def end_at_once() -> None:
+    """From now on, as long as nothing has been written, each of :data:`STOPPING` ends the process
+    in one line; what is ignored stays so."""
+    for number in STOPPING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: Any) -> None:
+    """Not by an exception: a module that is being imported may catch it, or pass it on as an
+    error of its own."""
+    error = Stopped(number)
+    try:
+        os.write(2, f"stopped by {describe(error)}\n".encode())
+    finally:
+        os._exit(exit_code(error))
 
 
 @contextmanager
@@ -77,6 +103,8 @@ def postponed_interrupt() -> Iterator[None]:
 def _handled(choose: Callable[[Any], Any]) -> Iterator[None]:
     """Inside, each of :data:`STOPPING` has the handler that ``choose`` gives for its usual one,
     unless that is None. Python delivers signals to the main thread: elsewhere nothing changes."""
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -4,14 +4,14 @@ import functools
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-import torch
-
 _LONGEST = 60
 
 
 def short(value: object) -> str:
     """``value`` in some words: dtype and shape of tensors, the name of functions and networks."""
+    import numpy as np
+    import torch  # when a message needs it: the command checks its options without
+
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
     if isinstance(value, (list, tuple, dict, set, frozenset)) and len(value) > 4:

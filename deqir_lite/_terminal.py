@@ -4,25 +4,22 @@ may be full or gone. Imports nothing that takes time."""
 import errno
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from deqir_lite._interrupts import STOPPING, Stopped, describe, exit_code
+from deqir_lite._interrupts import end_at_once
 
 
 def run(load: Callable[[], Callable[[], Any]]) -> int:
     """Load a command, call it, and give its exit code.
 
-    One of :data:`STOPPING` that comes while it is loading ends the process at once, in one line;
-    nothing has been written then. What standard output does not take is lost, but the work goes
-    on: files come first. For a closed pipe that is all, a full one is exit code 2 in the end.
+    A signal that comes while it is loading ends the process at once, in one line. What standard
+    output does not take is lost, but the work goes on: files come first. For a closed pipe that is
+    all, a full one is exit code 2 in the end.
     """
     _fill_closed_streams()
-    for number in STOPPING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _end)
+    end_at_once()
     sys.stdout, output = _steady(sys.stdout)
     sys.stderr, _ = _steady(sys.stderr)
     try:
@@ -35,16 +32,6 @@ def run(load: Callable[[], Callable[[], Any]]) -> int:
         print(f"error: standard output: {output.error.strerror}", file=sys.stderr)
         return 2
     return code if isinstance(code, int) else 0 if code is None else 1
-
-
-def _end(number: int, frame: Any) -> None:
-    """Not by an exception: a module that is being imported may catch it, or pass it on as an
-    error of its own."""
-    error = Stopped(number)
-    try:
-        os.write(2, f"stopped by {describe(error)}\n".encode())
-    finally:
-        os._exit(exit_code(error))
 
 
 def _fill_closed_streams() -> None:

@@ -7,12 +7,13 @@ one index needs nothing of this, and nothing is done. Source: torchvision's ``ex
 ``_meta_registrations.py``.
 """
 
+from __future__ import annotations
+
 import sys
-from importlib import metadata
-from importlib.abc import MetaPathFinder
-from importlib.machinery import PathFinder
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SIGNATURES = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -26,29 +27,39 @@ _DECLARED: list[Any] = []
 def prepare_torchvision() -> None:
     """Where a CPU build of torch has another build of torchvision beside it: let that be imported,
     by whomever, from now on. Imports nothing; repeated calls change nothing."""
-    builds = [_version(name).endswith("+cpu") for name in ("torch", "torchvision")]
-    if builds == [True, False] and _version("torchvision") and _FINDER not in sys.meta_path:
+    if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds nothing: it is asked before torchvision is."""
 
     def find_spec(self, name: str, *others: Any) -> None:
-        if name == "torchvision" and not _DECLARED:
+        if name == "torchvision" and not _DECLARED and _builds_differ():
+            from importlib.machinery import PathFinder
+
             spec = PathFinder.find_spec(name)
             if spec and spec.origin:
-                _declare_operators(Path(spec.origin).parent)
+                _declare_operators(spec.origin)
+
+
+def _builds_differ() -> bool:
+    """Looked up only when torchvision is imported: the metadata of packages take time to read."""
+    torch, torchvision = _version("torch"), _version("torchvision")
+    return torch.endswith("+cpu") and bool(torchvision) and not torchvision.endswith("+cpu")
 
 
 _FINDER = _Finder()
 
 
-def _declare_operators(folder: Path) -> None:
-    """Declare the two operators where those in ``folder`` do not load; nobody here calls them."""
+def _declare_operators(origin: str) -> None:
+    """Declare the two operators where those beside the file ``origin`` do not load; nobody here
+    calls them."""
+    from pathlib import Path
+
     import torch  # whoever imports torchvision has imported it, or is about to
 
-    for compiled in folder.glob("_C*.so"):
+    for compiled in Path(origin).parent.glob("_C*.so"):
         try:
             torch.ops.load_library(compiled)
         except OSError:
@@ -59,6 +70,8 @@ def _declare_operators(folder: Path) -> None:
 
 
 def _version(name: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

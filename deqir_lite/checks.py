@@ -1,20 +1,23 @@
 """Argument checks that every layer shares: one clear line that names the argument.
 
 Where a number is taken, NumPy's scalars and tensors or arrays of no dimension are numbers too: the
-checks return what they stand for in plain Python, which is then used and kept.
+checks return what they stand for in plain Python, which is then used and kept. Torch is imported by
+the checks of tensors only, so that the command checks its options without waiting for it.
 """
+
+from __future__ import annotations
 
 import functools
 import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeGuard
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from deqir_lite._repr import short
+
+if TYPE_CHECKING:
+    import torch
 
 _ADVICE = {
     "Prior": "load_prior loads one by name, or takes a function or a network",
@@ -72,7 +75,7 @@ def _classes(hint: Any) -> tuple[Any, ...]:
 
 
 def _said(kinds: Iterable[type]) -> str:
-    names = ["torch.Tensor" if kind is torch.Tensor else kind.__name__ for kind in kinds]
+    names = [{"Tensor": "torch.Tensor"}.get(kind.__name__, kind.__name__) for kind in kinds]
     parts = ["None" if n == "NoneType" else f"{'an' if n[0] in 'AEIO' else 'a'} {n}" for n in names]
     advice = [_ADVICE[name] for name in names if name in _ADVICE]
     return " or ".join(parts) + (f" ({'; '.join(advice)})" if advice else "")
@@ -80,9 +83,7 @@ def _said(kinds: Iterable[type]) -> str:
 
 def plain(value: Any) -> Any:
     """The number of a NumPy scalar, or of an array or tensor of no dimension; all else as it is."""
-    if isinstance(value, (np.generic, np.ndarray, torch.Tensor)) and value.ndim == 0:
-        return value.item()
-    return value
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def is_number(value: Any) -> TypeGuard[int | float]:
@@ -92,7 +93,7 @@ def is_number(value: Any) -> TypeGuard[int | float]:
 
 def shown(value: Any) -> str:
     """``value`` in an error's one line: of an array or tensor its kind and shape."""
-    if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim:
+    if getattr(value, "ndim", 0):
         return f"a {type(value).__name__} of shape {tuple(value.shape)}"
     return " ".join(repr(value).split())
 
@@ -100,7 +101,7 @@ def shown(value: Any) -> str:
 def check_choice(name: str, value: Any, known: Iterable[Any]) -> None:
     """Raise ValueError unless ``value`` is one of ``known``; the message lists them."""
     known = list(known)
-    if isinstance(value, (np.ndarray, torch.Tensor)) or value not in known:
+    if hasattr(value, "__setitem__") or value not in known:  # arrays compare entry by entry
         raise ValueError(
             f"{name}: unknown value {shown(value)}; known: {', '.join(map(str, known))}"
         )
@@ -129,6 +130,8 @@ def is_float(x: torch.Tensor) -> bool:
 
 def check_finite(name: str, x: torch.Tensor) -> None:
     """Raise ValueError when ``x`` is not a real floating-point tensor, or holds NaN or infinity."""
+    import torch
+
     if not isinstance(x, torch.Tensor):
         raise ValueError(f"{name}: got {type(x).__name__}; expected a torch.Tensor")
     if not is_float(x):
@@ -202,7 +205,7 @@ def check_deviation(name: str, value: Any) -> float:
 
 def several(value: Any) -> list[Any] | None:
     """The plain entries of a list, tuple, or other sequence, array or tensor (n,); else None."""
-    if isinstance(value, (np.ndarray, torch.Tensor)):
+    if hasattr(value, "ndim"):
         return value.tolist() if value.ndim == 1 else None
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [plain(each) for each in value]
@@ -216,6 +219,8 @@ def deviations(name: str, value: Any, batch: int, *others: str) -> torch.Tensor:
     Raises ValueError unless all are finite and >= 0; the message also names what ``others`` the
     caller takes.
     """
+    import torch
+
     each = several(value)
     levels = [plain(value)] if each is None else each
     good = all(is_number(level) and 0 <= level < math.inf for level in levels)

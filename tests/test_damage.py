@@ -16,6 +16,7 @@ from deqir_lite.operators import (
 )
 from deqir_lite.restoration import Damage, choose, pose_damaged
 from deqir_lite.restoration.damage import ROUNDING
+from deqir_lite.restoration.plan import check_room
 
 MASK = random_mask((16, 16), seed=1)
 KERNEL = named_kernel("gaussian:1")
@@ -131,3 +132,72 @@ def test_bad_damage(photo):
 def test_damage_of_another_kind(photo):
     with pytest.raises(ValueError, match="damage: got 'blur'"):
         pose_damaged(photo, "blur")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kernel": 3}, "^kernel: got one number, 3; expected 2-D with odd lengths, rows and colu"),
+        ({"kernel": "gaussian:1"}, "^kernel: got str; expected numbers"),
+        ({"kernel": torch.ones(4, 3)}, r"^kernel: got shape \(4, 3\); expected 2-D with odd leng"),
+        ({"kernel": torch.ones(5)}, r"^kernel: got shape \(5,\); expected 2-D"),
+        ({"kernel": [[1.0]]}, r"^kernel: got \[\[1.0\]\] \(list\); expected a torch.Tensor"),
+        ({"mask": 3}, r"^mask: got 3 \(int\); expected a torch.Tensor"),
+        ({"colorize": "no"}, "^colorize: got 'no'; expected True or False"),
+        ({"upscale": 2.5}, "^upscale: got 2.5; expected an integer >= 1"),
+    ],
+)
+def test_what_is_no_damage_is_refused_when_it_is_said(given, message):
+    with pytest.raises(ValueError, match=message):
+        Damage(**given)
+
+
+@pytest.mark.parametrize("sigma_y", [None, 0, 0.0, [0.0]])
+def test_no_damage_is_nothing_to_restore(photo, sigma_y):
+    with pytest.raises(
+        ValueError, match="^damage: nothing was said of it; expected one or more of"
+    ):
+        pose_damaged(photo, Damage(), sigma_y=sigma_y)
+    for level in (0.1, "auto"):
+        assert pose_damaged(photo, Damage(), sigma_y=level).task == "noise"
+
+
+def test_a_kernel_is_no_larger_than_the_photo_that_was_blurred(photo):
+    small = photo[..., :20, :30]
+    for shape in ((21, 3), (3, 31)):
+        kernel = torch.ones(shape, dtype=torch.float64) / (shape[0] * shape[1])
+        said = f"^kernel: has {shape[1]}x{shape[0]} taps, more than the photo's 30x20 pixels"
+        with pytest.raises(ValueError, match=said):
+            pose_damaged(small, Damage(kernel=kernel))
+        pose_damaged(small, Damage(kernel=kernel, upscale=2), sigma_y=0.1)
+
+
+def test_an_enlargement_that_no_memory_holds(photo, monkeypatch):
+    monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: 10**9)
+    with pytest.raises(
+        ValueError, match=r"^upscale: 200 makes 9600x9600 .* enough for (\d+)"
+    ) as said:
+        pose_damaged(photo, Damage(upscale=200))
+    most = int(str(said.value).split()[-1])
+    assert 10 < most < 200
+    check_room("upscale", most, (48 * most, 48 * most), "cpu")
+    with pytest.raises(ValueError, match=f"enough for {most}"):
+        check_room("upscale", most + 1, (48 * most + 48, 48 * most + 48), "cpu")
+
+
+def test_of_a_batch_the_grey_photos_stay_grey(photo, gaussian_prior):
+    """Whose mean of the channels is as near to y as they are."""
+    both = torch.cat([photo, photo.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)])
+    problem = pose_damaged(both, Damage(upscale=2))
+    assert problem.grey.tolist() == [False, True]
+    assert problem[1:].grey.tolist() == [True]
+    report = restore_problem(problem, gaussian_prior, samples=2, sampler="sequential")
+    for images in (report.restored, report.samples[1::2], report.samples[::2]):
+        tint = (images - images[:, :1]).abs().amax(dim=(1, 2, 3)).tolist()
+        assert tint[0] > 0.01
+        assert tint[1] == 0
+    left = BicubicDownsampling(2).A(
+        report._photo(report.solution.x0)
+    ) - problem.y.repeat_interleave(2, dim=0)
+    assert left.abs().max() < 1e-6
+    assert pose_damaged(both, Damage(colorize=True)).grey is None

@@ -38,6 +38,7 @@ OUTPUTS = {
     "null character": (lambda root: root / "a\0b", r"cannot be written \(embedded null"),
     "null in a folder": (lambda root: root / "a\0b" / "c", "out: no folder"),
     "a circle of links": (lambda root: link(root, root / "link"), r"cannot be written \(Too many"),
+    "a link to nothing": (lambda root: link(root, root / "gone"), "link to '.*gone', which is"),
     "a link into nothing": (lambda root: link(root, root / "gone" / "a"), "out: no folder '.*gone"),
 }  # fmt: skip
 FOLDERS = {
@@ -206,6 +207,7 @@ def test_the_second_process_is_refused_and_a_killed_one_is_none(tmp_path, folder
 
 
 def test_the_same_process_is_refused_too_and_the_file_may_come_by_a_link(tmp_path):
+    (tmp_path / "a.json").touch()
     alias = link(tmp_path, tmp_path / "a.json")
     with (
         only_process("out", tmp_path / "a.json"),
@@ -215,7 +217,7 @@ def test_the_same_process_is_refused_too_and_the_file_may_come_by_a_link(tmp_pat
         pass
     with only_process("out", alias), only_process("out", tmp_path / "b.json"):
         pass
-    assert os.listdir(tmp_path) == ["link"]
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "link"]
 
 
 def test_folders_that_stay_empty_do_not_stay(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import deqir_lite
+from deqir_lite import _interrupts, _terminal
 from deqir_lite.__main__ import main
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and devices of POSIX")
@@ -114,11 +115,11 @@ sys.exit(run(lambda: work))
 
 
 def test_main_is_the_command(monkeypatch):
-    from deqir_lite import __main__
-
     seen = []
-    monkeypatch.setattr(__main__, "run", lambda load: seen.append(load()) or 7)
+    monkeypatch.setattr(_interrupts, "end_at_once", lambda: seen.append("signals"))
+    monkeypatch.setattr(_terminal, "run", lambda load: seen.append(load()) or 7)
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 7
-    assert seen[0].keywords == {"prog_name": "deqir-lite"}
+    assert seen[0] == "signals"  # before anything is imported
+    assert seen[1].keywords == {"prog_name": "deqir-lite"}

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import metadata, util
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,12 +11,13 @@ import torch
 
 from deqir_lite import _torchvision
 
+ROOT = Path(_torchvision.__file__).parents[1]
 NEEDY = ("torchvision", "diffusers", "deepinv", "lpips")
 
 
-def run(program):
+def run(program, *flags):
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600
+        [sys.executable, *flags, "-c", program], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -36,42 +38,41 @@ def test_diffusers_may_come_first():
     run("import diffusers; import deqir_lite; from diffusers import UNet2DModel")
 
 
-@pytest.fixture
-def prepared(monkeypatch):
-    """How many finders stand before the usual ones, with these versions installed."""
-
-    def prepare(**versions):
-        def version(name):
-            if versions.get(name) is None:
-                raise metadata.PackageNotFoundError(name)
-            return versions[name]
-
-        monkeypatch.setattr(metadata, "version", version)
-        for _ in range(2):  # the second time changes nothing
-            _torchvision.prepare_torchvision()
-        return sys.meta_path.count(_torchvision._FINDER)
-
+def test_it_is_prepared_once(monkeypatch):
     others = [finder for finder in sys.meta_path if finder is not _torchvision._FINDER]
     monkeypatch.setattr(sys, "meta_path", others)
-    return prepare
+    for _ in range(2):
+        _torchvision.prepare_torchvision()
+    assert sys.meta_path.count(_torchvision._FINDER) == 1
 
 
-def test_only_two_builds_that_do_not_fit_need_anything(prepared):
-    assert prepared(torch="2.13.0+cpu", torchvision="0.28.0") == 1
+def test_the_package_itself_reads_no_metadata():
+    """Which takes longer than all else before the command hears of Ctrl-C."""
+    added = f"import sys; sys.path.insert(0, {str(ROOT)!r})"
+    loaded = "assert not set(sys.modules) & {'importlib.metadata', 'pathlib', 'typing'}"
+    run(f"{added}; import deqir_lite.__main__; {loaded}", "-S")
 
 
 @pytest.mark.parametrize(
-    ("torch", "torchvision"),
+    ("torch", "torchvision", "differ"),
     [
-        ("2.13.0", "0.28.0"),  # PyPI
-        ("2.13.0+cpu", "0.28.0+cpu"),
-        ("2.13.0+cu130", "0.28.0+cu130"),
-        ("2.13.0+cpu", None),
-        (None, "0.28.0"),
+        ("2.13.0+cpu", "0.28.0", True),
+        ("2.13.0", "0.28.0", False),  # PyPI
+        ("2.13.0+cpu", "0.28.0+cpu", False),
+        ("2.13.0+cu130", "0.28.0+cu130", False),
+        ("2.13.0+cpu", None, False),
+        (None, "0.28.0", False),
     ],
 )
-def test_the_imports_of_others_stay_as_they_are(prepared, torch, torchvision):
-    assert prepared(torch=torch, torchvision=torchvision) == 0
+def test_only_two_builds_that_do_not_fit_need_anything(monkeypatch, torch, torchvision, differ):
+    def version(name):
+        found = {"torch": torch, "torchvision": torchvision}[name]
+        if found is None:
+            raise metadata.PackageNotFoundError(name)
+        return found
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert _torchvision._builds_differ() is differ
 
 
 @pytest.fixture
@@ -97,6 +98,7 @@ def declared(tmp_path, monkeypatch):
 
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(_torchvision, "_DECLARED", [])
+    monkeypatch.setattr(_torchvision, "_builds_differ", lambda: True)
     monkeypatch.setattr(torch.library, "Library", library)
     return look
 

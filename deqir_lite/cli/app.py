@@ -13,7 +13,9 @@ import typer
 
 import deqir_lite
 from deqir_lite._interrupts import describe, exit_code, stopping_signals
+from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.cli.help import group, show_help_alone
+from deqir_lite.cli.options import SPACINGS, names
 
 app = group("Restore photos with a diffusion model.")
 
@@ -91,8 +93,6 @@ def one_line(message: object) -> str:
 
 def check_timesteps(timesteps: int, longest: int) -> None:
     """Refuse a chain of no step, or of more steps than the schedule of the prior has."""
-    from deqir_lite.checks import check_integer
-
     check_integer("timesteps", timesteps, 1)
     if timesteps > longest:
         raise ValueError(
@@ -111,14 +111,14 @@ def read_spacing(text: str) -> str | float:
 
     Raises ValueError for what is neither.
     """
-    from deqir_lite.schedule import spacing_power
-
     try:
-        spacing: str | float = float(text)
+        power = float(text)
     except ValueError:
-        spacing = text
-    spacing_power(spacing)
-    return spacing
+        check_choice("spacing", text, names(SPACINGS))
+        return text
+    if not 1 <= power < math.inf:
+        raise ValueError(f"spacing: got {power}; expected an exponent >= 1, or {SPACINGS}")
+    return power
 
 
 def read_deviation(text: str) -> float | Literal["auto"]:

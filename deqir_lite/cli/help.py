@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import typer
@@ -13,6 +14,23 @@ _USAGE: Any = typer.BadParameter.__base__
 
 class Command(TyperCommand):
     """A command whose help has its arguments and options in the groups of ``option``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Refuse empty texts, which as paths would mean the folder one is in; and say of numbers
+        what came, in words of our own."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        param: Any
+        for param in self.get_params(ctx):
+            if "" in _texts(given.get(param.name)):
+                raise typer.BadParameter("got an empty text", ctx=ctx, param=param)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            for kind, words in ("valid integer", "an integer"), ("valid number", "a number"):
+                if kind in error.message and error.param is not None:
+                    came = ", ".join(map(repr, _texts(given.get(error.param.name))))
+                    error.message = f"got {came}; expected {words}"
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """What follows the command's name in the first line."""
@@ -32,6 +50,11 @@ class Command(TyperCommand):
         for panel, records in groups.items():
             with formatter.section(panel):
                 formatter.write_dl(records, col_max=22)
+
+
+def _texts(given: Any) -> list[Any]:
+    """What came for an option: once, or several times."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
 def _name(argument: Any) -> str:
@@ -91,7 +114,19 @@ def show_help_alone(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
-def option(panel: str | None, help: str, *flags: str, **more: Any) -> Any:
+def option(
+    panel: str | None, help: str, *flags: str, names: Iterable[str] = (), **more: Any
+) -> Any:
     """An option with its help, in one of the groups of a command where that has some; the help says
-    what its default is."""
+    what its default is, and a shell completes ``names``."""
+    more |= {"autocompletion": completing(names)} if names else {}
     return typer.Option(*flags, help=help, rich_help_panel=panel, show_default=False, **more)
+
+
+def completing(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """What a shell asks for those that begin like what is typed; for others it looks at files."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in names if name.startswith(incomplete)]
+
+    return complete

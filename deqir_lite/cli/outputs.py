@@ -1,12 +1,20 @@
 """Which photos a command restores, and where each of them goes: known before any work."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from deqir_lite._files import printable
+from deqir_lite._files import check_regular, printable
 from deqir_lite._outputs import check_folder, check_output, same_file
+from deqir_lite.cli import options as o
+
+RECORD_FILE = "restored.json"
+"""In a folder where the command names the results: how each of them was made."""
+
+REPLACES = "-o takes another name, or this one to replace it"
+"""What can be done where a result stands in the way of another one."""
 
 _LOSSLESS = (".png", ".tif", ".tiff", ".webp")
 
@@ -23,10 +31,12 @@ class Job(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The ``jobs`` of a command; ``several``: each fails alone, and is not done twice."""
+    """The ``jobs`` of a command; ``several``: each fails alone, and is not done twice; ``named``:
+    the names of the results are the command's own, not the user's."""
 
     jobs: list[Job]
     several: bool
+    named: bool
 
 
 def plan_outputs(given: Sequence[Path], out: Path | None) -> Plan:
@@ -38,10 +48,11 @@ def plan_outputs(given: Sequence[Path], out: Path | None) -> Plan:
     OSError for what could not be written, or would overwrite one of the photos.
     """
     found = [pair for path in given for pair in _photos(path, out)]
-    if len(found) == 1 and not any(path.is_dir() for path in given):
+    if len(found) == 1 and not any(map(os.path.isdir, given)):
         photo, folder = found[0]
-        file = folder / f"{photo.stem}-restored{_ending(photo)}"
-        return Plan([Job(photo, file if out is None or out.is_dir() else out)], several=False)
+        check_regular("photo", photo, "photo")
+        job, named = one_job(photo, out, folder, f"{photo.stem}-restored{_ending(photo)}")
+        return Plan([job], several=False, named=named)
     _check_is_folder(out, len(found))
     found = list(dict.fromkeys(found))
     jobs = [
@@ -57,7 +68,15 @@ def plan_outputs(given: Sequence[Path], out: Path | None) -> Plan:
     written = {job.out.resolve() for job in jobs}
     jobs = [job for job in jobs if job.photo.resolve() not in written]
     _check_several(jobs)
-    return Plan(jobs, several=True)
+    return Plan(jobs, several=True, named=True)
+
+
+def one_job(photo: Path, out: Path | None, beside: Path, name: str) -> tuple[Job, bool]:
+    """The job of a single photo, and whether the command names the result: ``name`` in the folder
+    ``out``, or ``beside`` without one."""
+    if out is not None and not os.path.isdir(out):
+        return Job(photo, out), False
+    return Job(photo, (out or beside) / name), True
 
 
 def _names(found: Sequence[tuple[Path, Path]]) -> list[str]:
@@ -81,11 +100,15 @@ def _names(found: Sequence[tuple[Path, Path]]) -> list[str]:
 
 def _photos(path: Path, out: Path | None) -> list[tuple[Path, Path]]:
     """The photos that a path means, each with the folder for its restoration."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # which is False, and no error, for what cannot be named
         return [(path, path.parent if out is None else out)]
     from deqir_lite.images import PHOTO_ENDINGS
 
-    target = path.with_name(f"{path.resolve().name}-restored") if out is None else out
+    whole = path.resolve()  # "." and ".." have a name there
+    if out is None and not whole.name:
+        raise ValueError(f"out: beside {str(path)!r} is no place for the results; say one with -o")
+    beside = path if path.name == whole.name else whole
+    target = beside.with_name(f"{whole.name}-restored") if out is None else out
     among = target.resolve() == path.resolve()
     inside = [
         photo
@@ -108,9 +131,8 @@ def _ending(photo: Path) -> str:
 
 
 def _check_is_folder(out: Path | None, count: int) -> None:
-    from deqir_lite.images import PICTURE_ENDINGS
-
-    if out is not None and not out.is_dir() and out.suffix.lower() in PICTURE_ENDINGS:
+    file = out is not None and not os.path.isdir(out) and out.suffix.lower() in o.names(o.ENDINGS)
+    if file:
         raise ValueError(f"out: got {str(out)!r} for {count} photos; expected a folder")
 
 
@@ -118,7 +140,7 @@ def _files_among(inputs: Mapping[str, str | None]) -> dict[Path, str]:
     return {
         Path(given): f"the {what}"
         for what, given in inputs.items()
-        if given and Path(given).exists()
+        if given and os.path.exists(given)
     }
 
 
@@ -144,10 +166,6 @@ def check_files(
 ) -> None:
     """Refuse, before the work, files that could not be written, would overwrite the photo or one of
     the other ``inputs`` (what it is -> its path, or a name that is none), or one another."""
-    from deqir_lite.checks import check_choice
-    from deqir_lite.images import PICTURE_ENDINGS
-
-    check_choice("ending of out", files[0].suffix.lower(), PICTURE_ENDINGS)
     taken = {photo: "the photo"} | _files_among(inputs)
     for path in [*files, *([] if report is None else [report])]:
         name = "report" if path is report else "out"
@@ -156,6 +174,10 @@ def check_files(
             if same_file(path, other):
                 raise ValueError(f"{name}: {str(path)!r} is {what}; take another name")
         taken[path] = "another output of this command"
+    ending = files[0].suffix
+    if ending.lower() not in o.names(o.ENDINGS):
+        has = f"ends in {ending!r}" if ending else "is no folder that is there, and has no ending"
+        raise ValueError(f"out: {str(files[0])!r} {has}; expected one of {o.ENDINGS}")
 
 
 def shown(path: Path) -> str:

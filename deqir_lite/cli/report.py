@@ -14,6 +14,15 @@ from deqir_lite.metrics import format_value
 
 _IN_A_ROW = 8
 
+_WORDS = {
+    "grey": "the grey photo",
+    "bicubic": "bicubic enlargement",
+    "biharmonic": "smoothly filled holes",
+    "biharm.": "smoothly filled holes",
+    "A⁺y": "the pseudo-inverse",
+}
+"""What tables call the simple answers."""
+
 
 def print_demo(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
     """What was simulated, and how near to the photo the answers come."""
@@ -26,11 +35,12 @@ def print_demo(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
     )
     for remark in remarks:
         typer.echo(remark)
-    _print_quality(numbers, "psnr", ".2f", " dB")
-    _print_quality(numbers, "ssim", ".3f", "")
+    simple = in_words(numbers["simple"], y="the degraded photo")
+    _print_quality(numbers, simple, "psnr", ".2f", " dB")
+    _print_quality(numbers, simple, "ssim", ".3f", "")
     if numbers["samples"] == 1 and numbers["psnr_after"] < numbers["psnr_simple"]:
         typer.echo(
-            f"The sample has a lower PSNR than {_simple(numbers)}, as it invents what nobody can "
+            f"The sample has a lower PSNR than {simple}, as it invents what nobody can "
             "know; a mean of samples (--samples 8) lies nearer to the photo."
         )
 
@@ -46,7 +56,8 @@ def print_damage(numbers: dict[str, Any], remarks: Iterable[str]) -> None:
     difference = numbers["differs_from_simple"]
     if difference is not None:
         typer.echo(
-            f"simple answer: {_simple(numbers)}, from which the restored photo differs by "
+            f"simple answer: {in_words(numbers['simple'], y='the photo as it came')}, from which "
+            "the restored photo differs by "
             f"{difference * 255 / 2:.1f} of 255 levels (RMS)"
         )
 
@@ -78,19 +89,20 @@ def size_text(size: Sequence[int]) -> str:
     return f"{size[1]}x{size[0]}"
 
 
-def _simple(numbers: dict[str, Any]) -> str:
-    """Some terminals lack the sign."""
-    return numbers["simple"].replace("⁺", "+")
+def in_words(simple: str, *, y: str) -> str:
+    """What a simple answer is, by its name in tables; ``y``: what the measurement is, where that
+    is the answer."""
+    return ", ".join(({"y": y} | _WORDS).get(part, part) for part in simple.split(", "))
 
 
-def _print_quality(numbers: dict[str, Any], name: str, digits: str, unit: str) -> None:
+def _print_quality(numbers: dict[str, Any], simple: str, name: str, digits: str, unit: str) -> None:
     def shown(image: str) -> str:
         return format_value(numbers[f"{name}_{image}"], spec=digits) + unit
 
-    line = (
-        f"{name.upper()}  pseudo-inverse {shown('before')}, {_simple(numbers)} {shown('simple')}, "
-        f"restored {shown('after')}"
-    )
+    line = f"{name.upper()}  pseudo-inverse {shown('before')}, "
+    if numbers["simple"] != "A⁺y":  # which is just that
+        line += f"{simple} {shown('simple')}, "
+    line += f"restored {shown('after')}"
     if (samples := numbers["samples"]) > 1:
         line += f" (average of {samples}: {shown('average')}, mean of {samples}: {shown('mean')})"
     typer.echo(line)

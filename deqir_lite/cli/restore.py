@@ -3,21 +3,27 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from deqir_lite import defaults
 from deqir_lite._outputs import only_process
+from deqir_lite.checks import check_integer
 from deqir_lite.cli import options as o
-from deqir_lite.cli.app import one_line, one_line_errors, read_deviation
+from deqir_lite.cli.app import one_line, one_line_errors
 from deqir_lite.cli.help import option
-from deqir_lite.cli.outputs import Job, check_files, check_others, plan_outputs, shown
+from deqir_lite.cli.inputs import Known
+from deqir_lite.cli.outputs import (
+    RECORD_FILE,
+    REPLACES,
+    Job,
+    check_files,
+    check_others,
+    plan_outputs,
+    shown,
+)
 from deqir_lite.cli.settings import Settings
-
-if TYPE_CHECKING:
-    from deqir_lite.cli.inputs import Known
-
 
 _LARGE = 2**20
 """Pixels of a photo from which on the simple answer would take longer than it tells."""
@@ -35,7 +41,13 @@ def restore(
         ),
     ],
     mask: Annotated[
-        str | None, option(o.PHOTO, f"Holes: a picture, or {o.MASKS}.", metavar="FILE")
+        str | None,
+        option(
+            o.PHOTO,
+            f"Holes: a picture, or {o.MASKS}.",
+            metavar="FILE",
+            names=o.names(o.MASKS),
+        ),
     ] = None,
     hole: o.Hole = defaults.HOLE,
     upscale: Annotated[
@@ -43,7 +55,12 @@ def restore(
     ] = None,
     kernel: Annotated[
         str | None,
-        option(o.PHOTO, f"Blur: a picture, .npy or text; or {o.KERNELS}.", metavar="FILE"),
+        option(
+            o.PHOTO,
+            f"Blur: a picture, .npy or text; or {o.KERNELS}.",
+            metavar="FILE",
+            names=[f"{name}:" for name in o.kernel_names()],
+        ),
     ] = None,
     colorize: Annotated[bool, option(o.PHOTO, "PHOTO has lost its colours.", "--colorize")] = False,
     sigma_y: Annotated[
@@ -97,38 +114,48 @@ def restore(
             "damage: nothing was said of it; say what is known: --mask FILE (holes), --upscale N, "
             "--kernel FILE (blur), --colorize, --sigma-y X or auto (noise)"
         )
-    if sigma_y is not None:
-        read_deviation(sigma_y)
     settings = Settings.of(locals())
-    from deqir_lite.cli.inputs import Known
-    from deqir_lite.cli.record import RECORD_FILE
-
-    known = Known.of(given, max_pixels)
-    jobs, several = plan_outputs(photos, out)
+    known = Known.of(given)
+    if max_pixels is not None:
+        check_integer("max-pixels", max_pixels, 1)
+    jobs, several, named = plan_outputs(photos, out)
     inputs = {"mask": mask, "kernel": kernel}
+    first = jobs[0]
     if several and report is not None:
         raise ValueError(
             f"report: got it with {len(jobs)} photos; {RECORD_FILE} in the folder has the numbers"
         )
-    if not several:
-        check_files(_files(jobs[0], samples), jobs[0].photo, report, inputs)
-        _restore_one(jobs[0], known, settings, report)
-        return
-    check_others(jobs, inputs)
-    asked = given | settings.asked() | known.digests()
+    if several:
+        check_others(jobs, inputs)
+    else:
+        check_files(_files(first, samples), first.photo, report, inputs)
+    from deqir_lite.cli.record import by_content, check_own, is_recorded
+
+    asked = by_content(given) | settings.asked()
     with ExitStack() as at_work:
-        for folder in sorted({job.out.parent for job in jobs}):
+        for folder in sorted({job.out.parent for job in jobs}) if several else ():
             at_work.enter_context(only_process("out", folder, folder=True))
+        if not several:
+            at_work.enter_context(only_process("out", first.out))
+        for job in jobs if named else ():
+            way_out = "take another folder (-o)" if several else REPLACES
+            check_own(_files(job, samples), job.photo, asked, way_out)
+        known.prepare(max_pixels)
+        _ = settings.place
+        if not several:
+            kept = named or is_recorded(first.out)
+            _restore_one(first, known, settings, report, asked if kept else None)
+            return
         failed = _restore_all(jobs, known, settings, asked)
     if failed:
         raise ValueError(f"{failed} of {len(jobs)} photos could not be restored")
 
 
 def _restore_all(
-    jobs: Sequence[Job], known: "Known", settings: Settings, asked: dict[str, Any]
+    jobs: Sequence[Job], known: Known, settings: Settings, asked: dict[str, Any]
 ) -> int:
     """Restore several photos, but for those that are done; how many failed."""
-    from deqir_lite.cli.record import is_done, note
+    from deqir_lite.cli.record import is_done
 
     failed = 0
     for k, job in enumerate(jobs):
@@ -137,7 +164,7 @@ def _restore_all(
                 typer.echo(f"{shown(job.out)} is there already, from the same photo and options")
                 continue
             typer.echo(f"[{k + 1}/{len(jobs)}] {shown(job.photo)}")
-            note(job.out, job.photo, asked, _restore_one(job, known, settings, None))
+            _restore_one(job, known, settings, None, asked)
         except (ValueError, OSError) as error:
             failed += 1
             typer.echo(f"error: {shown(job.photo)}: {one_line(error)}", err=True)
@@ -151,10 +178,12 @@ def _files(job: Job, samples: int) -> list[Path]:
 
 
 def _restore_one(
-    job: Job, known: "Known", settings: Settings, report: Path | None
-) -> dict[str, Any]:
-    """Restore a photo, write all files of it, and then say what was done."""
+    job: Job, known: Known, settings: Settings, report: Path | None, asked: dict[str, Any] | None
+) -> None:
+    """Restore a photo, write all files of it, note what was ``asked``, and then say what was
+    done."""
     from deqir_lite._json import write_json
+    from deqir_lite.cli.record import note
     from deqir_lite.cli.report import print_damage, print_work, write_samples
     from deqir_lite.images import write_photo
     from deqir_lite.memory import explaining_memory
@@ -163,9 +192,11 @@ def _restore_one(
     taken = known.read(job.photo)
     picture = taken.photo.image
     size = (picture.shape[-2], picture.shape[-1])
-    _ = settings.model  # whose memory is not the photo's
-    with explaining_memory(settings.advice(size, "a smaller photo")):
+    advice = settings.advice(size, "a smaller photo")
+    with explaining_memory(advice):
         problem = pose_damaged(picture.to(settings.place), taken.damage, sigma_y=known.sigma_y)
+    _ = settings.model  # whose memory is not the photo's
+    with explaining_memory(advice):
         result, plan = settings.restore(problem)
         numbers: dict[str, Any] = {
             "photo": str(job.photo),
@@ -179,13 +210,16 @@ def _restore_one(
         large = result.restored.shape[-2] * result.restored.shape[-1] > _LARGE
         numbers["differs_from_simple"] = None if large else result.distance_to_simple()
 
+    if asked is not None:
+        note(job.out, job.photo, asked)
     write_photo(job.out, result.restored, taken.photo)
     files = _files(job, settings.samples)
     if settings.samples > 1:
         numbers["deviation_white"] = write_samples(result.samples, settings.seed, files[1:])
+    if asked is not None:
+        note(job.out, job.photo, asked, numbers)
     if report is not None:
         write_json(report, numbers, name="report")
         files.append(report)
     print_damage(numbers, taken.remarks)
     print_work(numbers, files)
-    return numbers

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_seed, check_timesteps, read_spacing
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """The options of these names, as they were given."""
+    """The options of these names, as they were given; torch is imported for what they lead to."""
 
     seed: int
     samples: int
@@ -45,22 +47,17 @@ class Settings:
         return made
 
     def _check(self) -> None:
-        from deqir_lite.chain import PRESETS
-        from deqir_lite.checks import check_choice, check_integer, check_interval
-        from deqir_lite.defaults import METHOD, SAMPLER
-        from deqir_lite.fixedpoint import FORMS
-        from deqir_lite.methods import METHODS
-        from deqir_lite.priors.base import DTYPES
-        from deqir_lite.restoration import SAMPLERS
-        from deqir_lite.solvers import SOLVERS
-
-        check_choice("sampler", self.sampler, [SAMPLER, *SAMPLERS])
-        check_choice("method", self.method, [METHOD, *METHODS])
-        check_choice("form", self.form, FORMS)
-        check_choice("solver", self.solver, SOLVERS)
-        check_choice("dtype", self.dtype, DTYPES)
-        if self.preset is not None:
-            check_choice("preset", self.preset, PRESETS)
+        for name, known in (
+            ("sampler", o.SAMPLERS),
+            ("method", o.METHODS),
+            ("form", o.FORMS),
+            ("solver", o.SOLVERS),
+            ("dtype", o.DTYPES),
+            ("device", o.DEVICES),
+            ("preset", o.PRESETS),
+        ):
+            if getattr(self, name) is not None:
+                check_choice(name, getattr(self, name), o.names(known))
         if self.spacing is not None:
             read_spacing(self.spacing)
         check_interval("eta", self.eta or 0.0, 0.0, 1.0)
@@ -71,7 +68,6 @@ class Settings:
         for name in ("timesteps", "sweeps", "max_batch"):
             if getattr(self, name) is not None:
                 check_integer(name.replace("_", "-"), getattr(self, name), 1)
-        _ = self.place
 
     @cached_property
     def place(self) -> "torch.device":
@@ -139,8 +135,8 @@ class Settings:
         return report, plan
 
     def asked(self) -> dict[str, Any]:
-        """All of them, to know the same command again."""
-        return asdict(self)
+        """Those that make another picture, to know the same command again."""
+        return {k: v for k, v in asdict(self).items() if k not in ("device", "max_batch")}
 
     def numbers(self, plan: "Plan") -> dict[str, Any]:
         """What is kept of these in a report beside what the restoration says."""

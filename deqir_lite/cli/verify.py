@@ -11,6 +11,7 @@ from deqir_lite import defaults
 from deqir_lite._outputs import check_output
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_timesteps, one_line_errors
+from deqir_lite.cli.help import completing
 
 if TYPE_CHECKING:
     from deqir_lite.verification import Comparison
@@ -22,7 +23,11 @@ _LISTED = 10
 @one_line_errors
 def verify(
     task: Annotated[
-        list[str] | None, typer.Option(help="Only this task; may be given more than once.")
+        list[str] | None,
+        typer.Option(
+            help="Only this task; may be given more than once.",
+            autocompletion=completing(o.names(o.TASKS)),
+        ),
     ] = None,
     method: Annotated[
         str, typer.Option(help=f"The consistency step: {o.METHODS.removeprefix('auto, ')}.")

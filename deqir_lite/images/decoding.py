@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from deqir_lite._files import check_regular
 from deqir_lite.images.deep import Raw, decode_deep, numbers, read_tiff
-from deqir_lite.images.files import check_regular, open_picture, refuse
+from deqir_lite.images.files import open_picture, refuse
 from deqir_lite.images.metadata import Metadata, read_metadata, read_tiff_metadata
 
 _ORIENTATION, _BITS, _PHOTOMETRIC = 274, 258, 262

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from deqir_lite.images.files import check_pixel_count, refuse
+from deqir_lite.images.files import Refused, check_pixel_count, refuse
 
 _BITS, _PLANAR, _SUBFILE, _DNG_VERSION = 258, 284, 254, 50706
 _OTHER_BYTE = {"B": "L", "L": "B", "N": "B"}  # the machine's own order, N, is L where Pillow runs
@@ -77,7 +77,7 @@ def read_tiff(path: Path, label: str) -> Raw:
         with tifffile.TiffFile(path) as file:
             page = file.pages.first
             size, samples = (page.imagewidth, page.imagelength), page.samplesperpixel
-            check_pixel_count(size)
+            check_pixel_count(label, size)
             spaces = [tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB]
             if page.photometric not in spaces or samples > 16:
                 kind = getattr(page.photometric, "name", page.photometric)
@@ -87,7 +87,7 @@ def read_tiff(path: Path, label: str) -> Raw:
                 values = np.moveaxis(values, 0, -1)
             if values.shape not in (size[::-1], (*size[::-1], samples)) or not values.size:
                 raise ValueError(f"pixels of the shape {values.shape} for {size[0]}x{size[1]}")
-    except MemoryError:
+    except (MemoryError, Refused):
         raise
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -57,7 +57,8 @@ def check_ending(path: Any) -> tuple[Path, str]:
 
 
 def encode(pixels: np.ndarray, ending: str, metadata: Metadata = _NONE) -> bytes:
-    """The file of an array (H, W, 3) or, with alpha, (H, W, 4), of a type that the format holds.
+    """The file of an array (H, W, C) of a type that the format holds: C is 1 (grey), 2 (grey,
+    alpha), 3 or 4 (colour, alpha).
 
     Raises ValueError when the picture has more pixels a side than the format can.
     """
@@ -78,7 +79,9 @@ def encode(pixels: np.ndarray, ending: str, metadata: Metadata = _NONE) -> bytes
     if metadata.dpi and how.format != "WEBP":
         options["dpi"] = metadata.dpi
     encoded = io.BytesIO()
-    Image.fromarray(pixels).save(encoded, format=how.format, **options)
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(
+        encoded, format=how.format, **options
+    )
     return encoded.getvalue()
 
 
@@ -88,7 +91,7 @@ def _png16(pixels: np.ndarray, metadata: Metadata) -> bytes:
     lines = pixels.astype(">u2").reshape(height, -1).view(np.uint8)
     lines[1:] -= lines[:-1].copy()  # filter 2, up: photos become a third smaller
     filtered = np.concatenate([np.full((height, 1), 2, dtype=np.uint8), lines], axis=1)
-    colour = {3: 2, 4: 6}[channels]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))]
     if metadata.profile:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.profile)))
@@ -111,10 +114,11 @@ def _deep_tiff(pixels: np.ndarray, metadata: Metadata) -> bytes:
     directory = tiff_directory(metadata)
     directory[256], directory[257] = width, height
     directory[258] = (8 * pixels.itemsize,) * channels
-    directory[259], directory[262], directory[277], directory[278] = 1, 2, channels, height
+    directory[259], directory[277], directory[278] = 1, channels, height
+    directory[262] = 1 if channels < 3 else 2  # black is zero, or RGB
     directory[279], directory[284] = len(data), 1
     directory[339] = (3 if pixels.dtype.kind == "f" else 1,) * channels
-    if channels == 4:
+    if channels in (2, 4):
         directory[338] = 2  # alpha that the colours are not multiplied with
     directory[273] = 0  # counted from the end of the directory by its writer
     file = io.BytesIO()

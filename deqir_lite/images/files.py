@@ -1,15 +1,14 @@
 """Open the file that a user names: a regular one, of a raster format, with pixels that fit."""
 
-import os
-import stat
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from deqir_lite._files import check_regular
 from deqir_lite.checks import check_integer
 
 RASTER_FORMATS = (
@@ -29,12 +28,6 @@ _DRAWINGS = {
     b"<?xm": "an XML document, such as an SVG drawing",
 }
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_KINDS = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 def allow_pixels(max_pixels: int) -> None:
@@ -46,31 +39,6 @@ def allow_pixels(max_pixels: int) -> None:
     """
     max_pixels = check_integer("max_pixels", max_pixels, 1)
     Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)
-
-
-def check_regular(name: str, path: Any, what: str) -> Path:
-    """The path of a regular file.
-
-    ``name`` is the argument that messages name, ``what`` the kind of file that it expects. Raises
-    FileNotFoundError where there is none, ValueError for a folder, a pipe, a device or no path at
-    all: opening them could block for ever, or never end.
-    """
-    if not isinstance(path, (str, bytes, os.PathLike)) or not os.fspath(path):
-        raise ValueError(f"{name}: got {path!r}; expected the path of a {what}")
-    path = Path(os.fsdecode(path))
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise FileNotFoundError(f"{name}: no {what} {str(path)!r}") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{name}: {str(path)!r} cannot be opened ({reason})") from error
-    if stat.S_ISDIR(mode):
-        raise ValueError(f"{name}: {str(path)!r} is a folder; expected a {what}")
-    if not stat.S_ISREG(mode):
-        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
-        raise ValueError(f"{name}: {str(path)!r} is {kind}; expected a {what} in a regular file")
-    return path
 
 
 @contextmanager
@@ -98,10 +66,11 @@ def open_picture(
                 yield found
     except MemoryError:
         raise
-    except _Refused as error:
+    except Refused as error:
         raise ValueError(str(error)) from None
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{label} is no readable {what} ({_too_many('more')})") from error
+        counted = re.search(r"\((\d+) pixels\)", str(error))  # nothing else tells
+        raise ValueError(f"{label} {_too_many(counted[1] if counted else 'more')}") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{label} is no readable {what} ({_instead(head)})") from error
     except Exception as error:  # a damaged file can make a decoder raise nearly anything
@@ -109,26 +78,26 @@ def open_picture(
         raise ValueError(f"{label} is no readable {what} ({reason})") from error
 
 
-class _Refused(ValueError):
+class Refused(ValueError):
     """A complete message, to be passed on as it is."""
 
 
 def refuse(message: str) -> ValueError:
     """An error for use inside :func:`open_picture`, whose message is complete already."""
-    return _Refused(message)
+    return Refused(message)
 
 
-def check_pixel_count(size: tuple[int, int]) -> None:
+def check_pixel_count(label: str, size: tuple[int, int]) -> None:
     """Refuse a (width, height) above the limit where Pillow has not done so itself."""
     limit = Image.MAX_IMAGE_PIXELS
     if limit and size[0] * size[1] > 2 * limit:
-        raise ValueError(_too_many(f"{size[0]}x{size[1]}"))
+        raise refuse(f"{label} {_too_many(size[0] * size[1])}")
 
 
-def _too_many(count: str) -> str:
+def _too_many(count: int | str) -> str:
     return (
-        f"it has {count} pixels, which exceeds limit of {2 * (Image.MAX_IMAGE_PIXELS or 0)}; a "
-        "small file may fill the memory. --max-pixels or deqir_lite.images.allow_pixels allow more"
+        f"has {count} pixels, above the limit of {2 * (Image.MAX_IMAGE_PIXELS or 0)}, as a small "
+        "file may fill the memory; --max-pixels or deqir_lite.images.allow_pixels set another one"
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +50,7 @@ class PhotoFile:
         metadata: EXIF without orientation, dots per inch, ICC profile.
         frame: orientation, crop and size.
         path: the file.
+        grey: whether the file has a single channel of colour.
     """
 
     image: torch.Tensor
@@ -58,6 +59,12 @@ class PhotoFile:
     metadata: Metadata
     frame: Frame
     path: Path
+    grey: bool
+
+    def within(self, rows: slice, columns: slice) -> "PhotoFile":
+        """This part of the photo, whose frame stays that of the whole."""
+        alpha = None if self.alpha is None else self.alpha[..., rows, columns]
+        return replace(self, image=self.image[..., rows, columns], alpha=alpha)
 
     def on_white(self) -> torch.Tensor:
         """The image as it looks on white paper: with transparent pixels laid on it."""
@@ -72,7 +79,8 @@ def write_photo(path: str | os.PathLike[str], image: torch.Tensor, photo: PhotoF
 
     Alpha, ICC profile, EXIF, resolution and depth are the photo's, as far as the format of the
     ending holds them: a warning says what it does not. Alpha is resized where the restored image
-    has another size. Colours are converted from sRGB to the photo's profile.
+    has another size. Colours are converted from sRGB to the photo's profile. Of a grey file a grey
+    one is made where the channels of ``image`` are all the same.
 
     Args:
         path: as in :func:`save_image`.
@@ -97,8 +105,11 @@ def write_photo(path: str | os.PathLike[str], image: torch.Tensor, photo: PhotoF
         if not how.alpha:
             warnings.warn(f"path: {ending} has no alpha; laid on white", stacklevel=2)
             unit, alpha = unit * alpha + (1 - alpha), None
-    if photo.metadata.profile is not None:
-        profile = Profile(photo.metadata.profile)
+    metadata = photo.metadata
+    if photo.grey and (unit == unit[..., :1]).all():
+        unit, metadata = unit[..., :1], metadata._replace(profile=None)  # that is one of colours
+    elif metadata.profile is not None:
+        profile = Profile(metadata.profile)
         if not profile.is_srgb():
             unit = profile.from_srgb(unit)
     if alpha is not None:
@@ -108,7 +119,7 @@ def write_photo(path: str | os.PathLike[str], image: torch.Tensor, photo: PhotoF
         warnings.warn(
             f"path: the photo has {photo.depth} values; {ending} holds {depth}", stacklevel=2
         )
-    return write_atomically(path, encode(_quantised(unit, depth), ending, photo.metadata))
+    return write_atomically(path, encode(_quantised(unit, depth), ending, metadata))
 
 
 def _quantised(unit: np.ndarray, depth: str) -> np.ndarray:

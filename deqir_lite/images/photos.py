@@ -47,6 +47,7 @@ def read_photo(
     size: int | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
+    name: str = "path",
 ) -> PhotoFile:
     """Read a photo with all that is to be kept of it.
 
@@ -61,6 +62,7 @@ def read_photo(
             ``size`` x ``size`` pixels; None keeps the photo as it is.
         dtype: floating-point type of the image.
         device: where the image lives; None is torch's default.
+        name: the argument that messages name.
 
     Raises:
         FileNotFoundError: no such file.
@@ -71,8 +73,8 @@ def read_photo(
         size = check_integer("size", size, minimum=SMALLEST_SIDE)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ValueError(f"dtype: got {dtype}; expected a floating-point dtype")
-    pixels, metadata, path = decode_file(path)
-    label = f"path: {str(path)!r}"
+    pixels, metadata, path = decode_file(path, name=name)
+    label = f"{name}: {str(path)!r}"
     height, width = pixels.values.shape[:2]
     if min(width, height) < SMALLEST_SIDE:
         raise ValueError(
@@ -95,6 +97,7 @@ def read_photo(
         metadata._replace(profile=profile),
         frame,
         path,
+        pixels.values.shape[-1] < 3,
     )
 
 

@@ -20,6 +20,9 @@ from deqir_lite.operators.base import LinearOperator
 SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
 
+_BEYOND = 0.25
+"""The share of an original's values outside of the range, from which on that is not its range."""
+
 Range = tuple[float, float]
 """(black, white)."""
 
@@ -56,7 +59,8 @@ def psnr(
 
     Raises:
         ValueError: other shapes, NaN, a border that leaves nothing, or values of another range,
-            such as [0, 255]. Warns of images that might be in [0, 1], where no range is given.
+            such as [0, 255] or, of the reference, [-2, 2]. Warns of images that might be in [0, 1],
+            where no range is given.
     """
     from skimage.metrics import peak_signal_noise_ratio  # imports scipy.stats: half a second
 
@@ -149,7 +153,8 @@ def _pairs(
 
 def check_range(x: torch.Tensor, reference: torch.Tensor, data_range: Range | None) -> Range:
     """The plain ``data_range``, or (-1, 1) for None; ValueError when the images are clearly of
-    another one. A restoration may leave its range, and is clamped."""
+    another one. A restoration may leave its range, and is clamped; so may, here and there, an
+    original that was drawn from a prior."""
     pair = (-1.0, 1.0) if data_range is None else several(data_range) or ()
     if len(pair) != 2 or not all(map(is_number, pair)) or not -np.inf < pair[0] < pair[1] < np.inf:
         raise ValueError(
@@ -164,6 +169,13 @@ def check_range(x: torch.Tensor, reference: torch.Tensor, data_range: Range | No
                 f"{name}: values span [{least:.3g}, {most:.3g}]; expected [{low:g}, {high:g}], or "
                 "another data_range"
             )
+    beyond = float(((reference < low) | (reference > high)).double().mean())
+    if beyond > _BEYOND:
+        least, most = spans["reference"]
+        raise ValueError(
+            f"reference: values span [{least:.3g}, {most:.3g}], {beyond:.0%} of them outside of "
+            f"[{low:g}, {high:g}]; expected that range, or another data_range"
+        )
     unit = all(0 <= least < most <= 1 for least, most in spans.values())
     if data_range is None and unit:
         warnings.warn(

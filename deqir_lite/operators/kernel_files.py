@@ -11,11 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deqir_lite._files import printable
+from deqir_lite._files import check_regular, printable
 from deqir_lite.checks import check_size
 from deqir_lite.images.decoding import decode_file
 from deqir_lite.images.encoding import PICTURE_ENDINGS
-from deqir_lite.images.files import check_regular
 from deqir_lite.images.photos import PHOTO_ENDINGS
 from deqir_lite.operators.base import Size
 
@@ -61,16 +60,20 @@ class KernelFile:
 def load_kernel(path: str | os.PathLike[str], *, image_size: Size | None = None) -> Tensor:
     """Read the kernel of a blur, for :class:`FFTBlur`: 2-D, odd sides, sum 1, float64.
 
-    Arguments and errors as in :func:`read_kernel`.
+    Warns when numbers, other than a picture, do not sum to 1. Arguments and errors as in
+    :func:`read_kernel`.
     """
-    return read_kernel(path, image_size=image_size).kernel
+    found = read_kernel(path, image_size=image_size)
+    if found.path.suffix.lower() not in PHOTO_ENDINGS and abs(found.total - 1) > 1e-3:
+        warnings.warn(f"kernel: {found.describe()}", stacklevel=2)
+    return found.kernel
 
 
 def read_kernel(path: str | os.PathLike[str], *, image_size: Size | None = None) -> KernelFile:
     """Read the kernel k of a blur y = k * x (a convolution) from a file.
 
-    Taps are divided by their sum, so that the blur keeps the brightness; with a warning when
-    numbers, other than a picture, do not sum to 1. Of an even side n, the centre is tap n // 2, as
+    Taps are divided by their sum, so that the blur keeps the brightness: what is returned says so,
+    and :func:`load_kernel` warns of it. Of an even side n, the centre is tap n // 2, as
     of ``numpy.fft.fftshift``. A picture is read as it is: its grey values are the taps.
 
     Args:
@@ -106,10 +109,7 @@ def read_kernel(path: str | os.PathLike[str], *, image_size: Size | None = None)
             f"{label} has {columns}x{rows} taps, more than the photo's "
             f"{image_size[1]}x{image_size[0]} pixels"
         )
-    found = KernelFile(_odd(taps / total), (rows, columns), total, path)
-    if ending not in PHOTO_ENDINGS and abs(total - 1) > 1e-3:
-        warnings.warn(f"kernel: {found.describe()}", stacklevel=2)
-    return found
+    return KernelFile(_odd(taps / total), (rows, columns), total, path)
 
 
 def _check(taps: np.ndarray, label: str) -> float:

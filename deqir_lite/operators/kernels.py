@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deqir_lite.checks import check_interval
+from deqir_lite.checks import check_interval, shown
 
 
 def check_kernel(name: str, kernel: Tensor | Sequence[Any], ndim: int) -> Tensor:
@@ -21,9 +21,9 @@ def check_kernel(name: str, kernel: Tensor | Sequence[Any], ndim: int) -> Tensor
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{name}: got {type(kernel).__name__}; expected numbers") from None
     if taps.ndim != ndim or any(n % 2 == 0 for n in taps.shape):
-        raise ValueError(
-            f"{name}: got shape {tuple(taps.shape)}; expected {ndim}-D with odd lengths"
-        )
+        got = f"shape {tuple(taps.shape)}" if taps.ndim else f"one number, {shown(kernel)}"
+        sides = "rows and columns" if ndim == 2 else "a row"
+        raise ValueError(f"{name}: got {got}; expected {ndim}-D with odd lengths, {sides} of taps")
     if not bool(torch.isfinite(taps).all()) or not bool(taps.any()):
         raise ValueError(f"{name}: expected finite taps, not all zero")
     return taps

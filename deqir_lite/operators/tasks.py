@@ -20,33 +20,50 @@ from deqir_lite.operators.sensing import WalshHadamard
 from deqir_lite.operators.spectral import SpectralOperator
 
 
+def _multiple_of(factor: int) -> Callable[[int], int]:
+    return lambda side: side // factor * factor
+
+
+def _power_of_two(side: int) -> int:
+    return 1 << side.bit_length() - 1
+
+
 class Task(NamedTuple):
     """One line of description, and how to build the operator.
 
     ``build``: (image_size, seed) -> operator; ``with_mask``: mask (H, W) -> operator, for tasks
-    that have a mask.
+    that have a mask; ``fits``: the side of an image -> the longest one up to it that the operator
+    takes.
     """
 
     description: str
     build: Callable[[Size, int], SpectralOperator]
     with_mask: Callable[[Tensor], SpectralOperator] | None = None
+    fits: Callable[[int], int] = _multiple_of(1)
 
 
 def _masked(
     description: str,
     draw: Callable[..., Tensor],
     with_mask: Callable[[Tensor], SpectralOperator] = Inpainting,
+    *,
+    factor: int = 1,
 ) -> Task:
     """A task whose operator is built on a mask that ``draw`` makes."""
-    return Task(description, lambda size, seed: with_mask(draw(size, seed=seed)), with_mask)
+    fits = _multiple_of(factor)
+    return Task(description, lambda size, seed: with_mask(draw(size, seed=seed)), with_mask, fits)
+
+
+def _smaller(description: str, operator: Callable[[int], SpectralOperator], factor: int) -> Task:
+    return Task(description, lambda size, seed: operator(factor), fits=_multiple_of(factor))
 
 
 TASKS: dict[str, Task] = {
-    "sr2": Task("super-resolution x2, bicubic", lambda n, s: BicubicDownsampling(2)),
-    "sr4": Task("super-resolution x4, bicubic", lambda n, s: BicubicDownsampling(4)),
-    "sr8": Task("super-resolution x8, bicubic", lambda n, s: BicubicDownsampling(8)),
-    "pool2": Task("super-resolution x2, block mean", lambda n, s: AveragePooling(2)),
-    "pool4": Task("super-resolution x4, block mean", lambda n, s: AveragePooling(4)),
+    "sr2": _smaller("super-resolution x2, bicubic", BicubicDownsampling, 2),
+    "sr4": _smaller("super-resolution x4, bicubic", BicubicDownsampling, 4),
+    "sr8": _smaller("super-resolution x8, bicubic", BicubicDownsampling, 8),
+    "pool2": _smaller("super-resolution x2, block mean", AveragePooling, 2),
+    "pool4": _smaller("super-resolution x4, block mean", AveragePooling, 4),
     "deblur-gaussian": Task("Gaussian blur, 5 taps, sigma 10", lambda n, s: gaussian_blur()),
     "deblur-anisotropic": Task(
         "anisotropic Gaussian blur, 9 taps, sigma 20 and 1", lambda n, s: anisotropic_blur()
@@ -64,12 +81,14 @@ TASKS: dict[str, Task] = {
     "sensing": Task(
         "compressed sensing, half of a Walsh-Hadamard transform",
         lambda n, s: WalshHadamard(n, ratio=0.5, seed=s),
+        fits=_power_of_two,
     ),
     "old-photo": _masked("a grey photo with scratches", scratch_mask, MaskedGrayscale),
     "old-photo-sr2": _masked(
         "a small grey photo with scratches, block mean x2",
         scratch_mask,
         lambda mask: PooledMaskedGrayscale(mask, 2),
+        factor=2,
     ),
 }
 """The degradations by name.

@@ -7,7 +7,16 @@ from typing import Literal
 
 from torch import Tensor
 
-from deqir_lite.checks import check_exact_size, check_images, check_integer, check_kinds, deviations
+from deqir_lite.checks import (
+    check_exact_size,
+    check_images,
+    check_integer,
+    check_kinds,
+    deviations,
+    plain,
+    several,
+    shown,
+)
 from deqir_lite.operators import (
     BicubicDownsampling,
     DamagedPhoto,
@@ -18,8 +27,10 @@ from deqir_lite.operators import (
     MaskedGrayscale,
 )
 from deqir_lite.operators.base import Size
+from deqir_lite.operators.kernels import check_kernel
 from deqir_lite.restoration.noise_level import estimate_sigma_y
-from deqir_lite.restoration.problem import Problem
+from deqir_lite.restoration.plan import check_room
+from deqir_lite.restoration.problem import Problem, are_grey
 
 Levels = float | Sequence[float] | Tensor | Literal["auto"] | None
 
@@ -54,7 +65,12 @@ class Damage:
     colorize: bool = False
 
     def __post_init__(self) -> None:
+        if self.kernel is not None:
+            check_kernel("kernel", self.kernel, ndim=2)
+        check_kinds(Damage.__init__, vars(self))
         check_integer("upscale", self.upscale, 1)
+        if not isinstance(self.colorize, bool):
+            raise ValueError(f"colorize: got {shown(self.colorize)}; expected True or False")
 
     @property
     def parts(self) -> list[str]:
@@ -100,12 +116,17 @@ def pose_damaged(picture: Tensor, damage: Damage, *, sigma_y: Levels = None) -> 
     ``sigma_y`` is the noise in them, in units of [-1, 1], a number or one for each photo; "auto" is
     what :func:`estimate_sigma_y` finds. None is none; but where a photo has several kinds of
     damage, or blur, exact values would be pressed too hard, so it is the rounding of 8-bit files.
-    Warns of noise that is there and was not spoken of. Raises ValueError for what is no photo, and
-    a mask of another size.
+    A photo whose channels are the same stays grey, unless it lost its colours. Warns of noise that
+    is there and was not spoken of. Raises ValueError for what is no photo, no damage, a mask of
+    another size, a kernel larger than the photo, and an ``upscale`` that no memory can hold.
     """
     check_kinds(pose_damaged, locals())
     check_images("picture", picture)
     height, width = picture.shape[-2:]
+    _check_said(damage, sigma_y, (height, width))
+    if damage.upscale > 1:
+        large = height * damage.upscale, width * damage.upscale
+        check_room("upscale", damage.upscale, large, picture.device, batch=len(picture))
     operator = damage.operator((height, width))
     y = picture.mean(dim=1, keepdim=True) if damage.colorize else picture
     if damage.mask is not None:
@@ -119,9 +140,32 @@ def pose_damaged(picture: Tensor, damage: Damage, *, sigma_y: Levels = None) -> 
         if sigma_y is None:
             _warn_of_noise(y, damage)
     name = " + ".join(damage.parts) or "noise"
+    grey = None if damage.colorize else are_grey(picture)
     if isinstance(operator, DamagedPhoto):
-        return Problem(name, operator, y, None, levels, operator.crop)
-    return Problem(name, operator, y, None, levels)
+        return Problem(name, operator, y, None, levels, operator.crop, grey)
+    return Problem(name, operator, y, None, levels, grey=grey)
+
+
+def _check_said(damage: Damage, sigma_y: Levels, size: Size) -> None:
+    """Refuse where nothing is to be restored, and kernels that are larger than the photo."""
+    auto = isinstance(sigma_y, str)
+    if not damage.parts and (sigma_y is None or not (auto or _any(sigma_y))):
+        raise ValueError(
+            "damage: nothing was said of it; expected one or more of mask, kernel, upscale and "
+            f"colorize, or sigma_y above 0 or 'auto' (noise), got sigma_y {shown(sigma_y)}"
+        )
+    if damage.kernel is not None:
+        rows, columns = damage.kernel.shape
+        height, width = (n * damage.upscale for n in size)
+        if rows > height or columns > width:
+            raise ValueError(
+                f"kernel: has {columns}x{rows} taps, more than the photo's {width}x{height} pixels"
+            )
+
+
+def _any(sigma_y: Levels) -> bool:
+    """Whether some level is not 0."""
+    return any(several(sigma_y) or [plain(sigma_y)])
 
 
 def _noise_in(y: Tensor, damage: Damage) -> Tensor:

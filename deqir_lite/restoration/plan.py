@@ -9,6 +9,8 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
 from deqir_lite.memory import available_memory, in_gigabytes
@@ -133,8 +135,31 @@ def plan_restoration(
     raise ValueError(
         f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels"
         f"{at_once} need{'s' if batch == 1 else ''} about "
-        f"{in_gigabytes(least[0])}, but only {in_gigabytes(available)} are free on {device.type}; "
+        f"{in_gigabytes(least[0])}, more than {_SHARE:.0%} of the {in_gigabytes(available)} that "
+        f"are free on {device.type}; "
         f"less is needed with {', '.join(helps)}"
+    )
+
+
+def check_room(
+    name: str,
+    given: int,
+    size: tuple[int, int],
+    device: torch.device | str,
+    *,
+    batch: int = 1,
+) -> None:
+    """Refuse at once the side or factor ``given`` as ``name``, from which come images of ``size``
+    (H, W), where even the least that a restoration keeps of them does not fit into memory."""
+    available = available_memory(device)
+    needed = batch * 3 * size[0] * size[1] * torch.float32.itemsize * (_WALK + _GAUSSIAN)
+    if available is None or needed <= _SHARE * available:
+        return
+    most = int(given * (_SHARE * available / needed) ** 0.5)
+    raise ValueError(
+        f"{name}: {given} makes {size[1]}x{size[0]} pixels, which need at least "
+        f"{in_gigabytes(needed)} of memory; {in_gigabytes(available)} are free on "
+        f"{torch.device(device).type}, enough for {most}"
     )
 
 

@@ -1,6 +1,5 @@
 """From a picture and the name of a task to what is to be restored."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -26,7 +25,8 @@ class Problem:
     """A ``task`` by name: its ``operator`` (or what :func:`as_operator` makes one of), the
     measurement ``y`` (B, ...) with white noise of the standard deviation ``sigma_y`` (a number, or
     one for each y), and the photo ``truth`` (B, 3, H, W) where it is known. ``crop`` are the rows
-    and columns of images that are the photo: all, unless the operator sees beyond its border."""
+    and columns of images that are the photo: all, unless the operator sees beyond its border.
+    ``grey`` (B,), bool: photos whose channels are the same, so that their mean is restored."""
 
     task: str
     operator: LinearOperator
@@ -34,6 +34,7 @@ class Problem:
     truth: torch.Tensor | None
     sigma_y: Levels = 0.0
     crop: tuple[slice, slice] = field(default=(slice(None), slice(None)), repr=False)
+    grey: torch.Tensor | None = None
 
     __repr__ = short_repr
 
@@ -49,7 +50,13 @@ class Problem:
     def __getitem__(self, photos: slice) -> "Problem":
         """The same for some of the photos."""
         truth = None if self.truth is None else self.truth[photos]
-        return replace(self, y=self.y[photos], truth=truth, sigma_y=self.levels[photos])
+        grey = None if self.grey is None else self.grey[photos]
+        return replace(self, y=self.y[photos], truth=truth, sigma_y=self.levels[photos], grey=grey)
+
+
+def are_grey(photos: torch.Tensor) -> torch.Tensor:
+    """Which of photos (B, 3, H, W) have three channels that are the same: (B,), bool."""
+    return (photos == photos[:, :1]).flatten(1).all(dim=1)
 
 
 def pose_problem(
@@ -76,13 +83,7 @@ def pose_problem(
         if isinstance(sigma_y, str) and sigma_y == "auto"
         else (deviations("sigma_y", sigma_y, len(picture), "'auto'"))
     )
-    try:
-        operator = make_task(task, (height, width), seed=mask_seed, mask=mask)
-    except ValueError as error:
-        fitting = 2 ** int(math.log2(min(height, width)))
-        raise ValueError(
-            f"{error}; --size {fitting} takes the largest square and resizes it to a size that fits"
-        ) from error
+    operator = make_task(task, (height, width), seed=mask_seed, mask=mask)
     y = operator.A(picture)
     if levels is None:
         return Problem(task, operator, y, picture, estimate_sigma_y(operator, y))

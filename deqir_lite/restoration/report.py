@@ -75,7 +75,11 @@ class RestorationReport:
         return float((self.restored - simple).square().mean().sqrt())
 
     def _photo(self, images: Tensor) -> Tensor:
-        return images[..., *self.problem.crop]
+        photos, grey = images[..., *self.problem.crop], self.problem.grey
+        if grey is None:
+            return photos
+        grey = grey.to(photos.device).repeat_interleave(len(photos) // len(grey))
+        return torch.where(grey[:, None, None, None], photos.mean(dim=1, keepdim=True), photos)
 
     def quality(self) -> dict[str, float | None]:
         """psnr_NAME (dB) and ssim_NAME of the images, and of several samples their "average";

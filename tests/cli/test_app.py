@@ -11,6 +11,7 @@ import warnings
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import deqir_lite
 from deqir_lite import (
@@ -25,18 +26,21 @@ from deqir_lite import (
     restore_problem,
     verification,
 )
-from deqir_lite.bundled import mask_names
-from deqir_lite.cli import options
+from deqir_lite.bundled import mask_names, prior_names
+from deqir_lite.chain import PRESETS
+from deqir_lite.cli import app, options
 from deqir_lite.cli.app import check_seed, one_line_errors
 from deqir_lite.conversion.convert import BETA_SCHEDULES, LAYOUTS, convert_checkpoint
 from deqir_lite.conversion.published import PUBLISHED
+from deqir_lite.device import DEVICES
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.images import PICTURE_ENDINGS, read_photo
 from deqir_lite.methods import METHODS
 from deqir_lite.operators.mask_files import HOLES, read_mask
 from deqir_lite.operators.named_kernels import kernel_forms
 from deqir_lite.priors.base import DTYPES
-from deqir_lite.restoration import choose
+from deqir_lite.priors.load import GAUSSIAN
+from deqir_lite.restoration import SAMPLERS, choose
 from deqir_lite.schedule import SPACINGS
 from deqir_lite.solvers import SOLVERS
 from deqir_lite.training.statistics import fit_photo_spectrum
@@ -176,6 +180,12 @@ def test_the_names_in_the_help_are_those_of_the_library():
         (options.HOLES, HOLES),
         (options.MASKS, mask_names()),
         (options.ENDINGS, PICTURE_ENDINGS),
+        (options.PHOTOS, photo_names()),
+        (options.TASKS, TASKS),
+        (options.DEVICES, DEVICES),
+        (options.PRIORS, [*prior_names(), GAUSSIAN]),
+        (options.PRESETS, PRESETS),
+        (options.SAMPLERS, ["auto", *SAMPLERS]),
         (options.DTYPES, DTYPES),
         (options.METHODS, ["auto", *METHODS]),
         (options.SPACINGS, SPACINGS),
@@ -188,6 +198,33 @@ def test_the_names_in_the_help_are_those_of_the_library():
         assert sorted(text.split(", ")) == sorted(names)
     assert kernel_forms() == options.KERNELS
     assert PICTURE == {"num_steps": 20, "eta": 1.0, "spacing": "cubic"}  # as --help says
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("demo co", "coffee"),
+        ("demo --task old-photo-", "old-photo-sr2"),
+        ("demo --mask s", "scratch stripe"),
+        ("restore a.png --mask b", "box"),
+        ("restore a.png --hole o", "opaque"),
+        ("restore a.png --kernel m", "motion:"),
+        ("restore a.png --prior g", "gaussian"),
+        ("restore a.png --solver p", "picard"),
+        ("restore a.png --method w", "weighted"),
+        ("restore a.png --device c", "cpu cuda"),
+        ("verify --task sr", "sr2 sr4 sr8"),
+    ],
+)
+def test_a_shell_completes_names(typed, found):
+    words = f"deqir-lite {typed}"
+    asked = {
+        "_DEQIR_LITE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    result = CliRunner().invoke(app, [], prog_name="deqir-lite", env=asked)
+    assert result.stdout.split() == found.split()
 
 
 # --- info ---
@@ -321,6 +358,26 @@ HEAVY = ("torch", "numpy", "diffusers", "lpips", "deepinv", "torchvision", "skim
         ("from deqir_lite.cli import app; app(['restore', '-h'], standalone_mode=False)", []),
         ("from deqir_lite.cli import app; app(['study', 'evaluation', '-h'])", []),
         ("from deqir_lite.cli import app; app(['restore', '--bogus'])", []),
+        *(
+            (f"from deqir_lite.cli import app; app({['restore', *options]})", [])
+            for options in (
+                ["missing.png", "--colorize"],
+                [__file__, "--mask", "missing.png"],
+                [__file__, "--kernel", "missing.png"],
+                [__file__, "--sigma-y", "much"],
+                [__file__, "--upscale", "1"],
+                [__file__, "--upscale", "2", "--form", "bogus"],
+                [__file__, "--upscale", "2", "--spacing", "0.5"],
+                [__file__, "--upscale", "2", "--hole", "bogus"],
+                [__file__, "--upscale", "2", "--device", "bogus"],
+                [__file__, "--upscale", "2", "-o", "missing/out.png"],
+                [__file__, "--upscale", "2", "-o", "/dev/null"],
+            )
+        ),
+        ("from deqir_lite.cli import app; app(['demo', '--task', 'bogus'])", []),
+        ("from deqir_lite.cli import app; app(['demo', 'missing.png'])", []),
+        ("from deqir_lite.cli import app; app(['demo', '--size', '2'])", []),
+        ("from deqir_lite.cli import app; app(['demo', '-o', 'x.xyz'])", []),
         ("from deqir_lite import *; assert psnr", ["torch", "numpy"]),
     ],
 )
@@ -344,7 +401,7 @@ def test_module_and_exit_codes(tmp_path):
     command = ("restore", "missing.png", "--colorize", "-o", str(tmp_path / "out.png"))
     result = python("-m", "deqir_lite", *command)
     assert result.returncode == 2
-    assert result.stderr == "error: path: no photo 'missing.png'\n"
+    assert result.stderr == "error: photo: no photo 'missing.png'\n"
     assert result.stdout == ""
 
 

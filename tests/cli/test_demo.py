@@ -22,6 +22,7 @@ from deqir_lite import (
     ssim,
 )
 from deqir_lite import restoration as restoration_module
+from deqir_lite.cli.report import in_words
 from deqir_lite.priors import load as load_module
 from deqir_lite.restoration import report as report_module
 from deqir_lite.schedule import timestep_grid
@@ -110,9 +111,10 @@ def test_every_task(demo, folder, photo, task):
             f"{numbers[f'{name}_{image}']:.{digits}f}{unit}"
             for image in ("before", "simple", "after")
         )
-        named = numbers["simple"].replace("⁺", "+")
+        named = in_words(numbers["simple"], y="the degraded photo")
+        simple = "" if task == "sensing" else f", {named} {simple}"
         assert (
-            f"{name.upper()}  pseudo-inverse {before}, {named} {simple}, restored {after}\n"
+            f"{name.upper()}  pseudo-inverse {before}{simple}, restored {after}\n"
         ) in result.stdout
     below = numbers["psnr_after"] < numbers["psnr_simple"]
     assert ("The sample has a lower PSNR than" in result.stdout) is below
@@ -277,7 +279,7 @@ def test_a_photo_too_small_for_ssim(demo, folder, tmp_path):
     small = save_image(tmp_path / "small.png", torch.zeros(3, 8, 8))
     result = demo("--task", "sr2", "--report", folder / "report.json", photo=small)
     assert result.exit_code == 0, result.output
-    assert "SSIM  pseudo-inverse –, bicubic –, restored –\n" in result.stdout
+    assert "SSIM  pseudo-inverse –, bicubic enlargement –, restored –\n" in result.stdout
     assert json.loads((folder / "report.json").read_text())["ssim_after"] is None
 
 
@@ -420,7 +422,7 @@ def test_noise_that_is_known(demo, folder):
         ("form", "noise, data, gaussian"),
         ("solver", "picard, anderson-joint"),
         ("device", "auto, cpu, cuda, mps"),
-        ("dtype", "float32, float64, bfloat16"),
+        ("dtype", "float32, bfloat16, float64"),
         ("preset", "picture, paper"),
         ("spacing", "uniform, quadratic, cubic"),
     ],
@@ -470,7 +472,7 @@ def test_bad_numbers(refuses, option, value, message):
 
 
 def test_a_mask_that_is_not_there(refuses, no_work):
-    refuses("--mask", "absent.png", message="mask: no mask 'absent.png'")
+    refuses("--mask", "absent.png", message="mask: no mask 'absent.png'; bundled: box, scratch")
 
 
 def test_an_own_mask_of_another_size(refuses, no_work, tmp_path):
@@ -484,7 +486,7 @@ def test_an_own_mask_of_another_size(refuses, no_work, tmp_path):
     [
         (("--mask", "box", "--hole", "grey"), "hole: unknown value 'grey'; known: auto, black"),
         (("--max-pixels", 0), "max-pixels: got 0; expected an integer >= 1"),
-        (("--max-pixels", 400), "exceeds limit of 400"),
+        (("--max-pixels", 400), "has 1024 pixels, above the limit of 400"),
     ],
 )
 def test_bad_picture_options(refuses, no_work, monkeypatch, options, message):
@@ -505,20 +507,51 @@ def test_corrupt_photos(refuses, no_work, photo, tmp_path, content):
 
 
 def test_missing_and_tiny_photos(refuses, no_work, tmp_path):
-    refuses(photo=tmp_path / "missing.png", message="missing.png'")
+    refuses(photo=tmp_path / "missing.png", message="missing.png'; bundled: astronaut, brick")
     refuses(photo=tmp_path, message="is a folder; expected a photo")
     tiny = save_image(tmp_path / "tiny.png", torch.zeros(3, 7, 40))
     refuses(photo=tiny, message="has 40x7 pixels; expected at least 8x8")
 
 
 @pytest.mark.parametrize(
-    ("task", "side", "fitting"), [("sr4", 30, 16), ("sensing", 24, 16), ("old-photo-sr2", 65, 64)]
+    ("task", "size", "fitting"),
+    [
+        ("sr4", (30, 41), (28, 40)),
+        ("pool2", (17, 16), (16, 16)),
+        ("sensing", (24, 70), (16, 64)),
+        ("old-photo-sr2", (33, 35), (32, 34)),
+        ("inpaint-box", (17, 19), (17, 19)),
+    ],
 )
-def test_a_size_that_the_task_cannot_divide(demo, refuses, tmp_path, task, side, fitting):
-    odd = save_image(tmp_path / "odd.png", torch.zeros(3, side, side))
-    refuses("--task", task, photo=odd, message=f"got {'' if task == 'sensing' else 'size '}{side}x")
-    refuses("--task", task, photo=odd, message=f"; --size {fitting} takes the largest square")
-    assert demo("--task", task, "--size", fitting, photo=odd).exit_code == 0
+def test_a_photo_is_cropped_to_what_the_task_takes(demo, folder, tmp_path, task, size, fitting):
+    odd = save_image(tmp_path / "odd.png", torch.zeros(3, *size))
+    result = demo("--task", task, photo=odd)
+    assert result.exit_code == 0, result.output
+    with Image.open(folder / "out.png") as restored:
+        assert restored.size == fitting[::-1]
+    said = f"cropped to {fitting[1]}x{fitting[0]} pixels, which {task} can take\n" in result.stdout
+    assert said is (size != fitting)
+    result = demo("--task", task, "--size", 31, photo=odd)
+    assert result.exit_code == 0, result.output
+    side = {"sr4": 28, "pool2": 30, "sensing": 16, "old-photo-sr2": 30, "inpaint-box": 31}[task]
+    assert ("size: " in result.stdout) is (side != 31)
+    with Image.open(folder / "out.png") as restored:
+        assert restored.size == (side, side)
+
+
+def test_a_mask_is_cropped_with_its_photo(demo, folder, photo, tmp_path):
+    odd = save_image(tmp_path / "odd.png", load_photo(photo)[..., :31, :29])
+    kept = np.full((31, 29), 255, dtype=np.uint8)
+    kept[8:12, 20:24] = 0
+    Image.fromarray(kept).save(tmp_path / "kept.png")
+    result = demo("--task", "old-photo-sr2", "--mask", tmp_path / "kept.png", photo=odd)
+    assert result.exit_code == 0, result.output
+    assert pixels(folder / "out.png").shape == (30, 28, 3)
+
+
+def test_an_enlargement_that_no_memory_holds(refuses, no_work, monkeypatch):
+    monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: 10**9)
+    refuses("--size", 90000, message="size: 90000 makes 90000x90000 pixels, which need at least ")
 
 
 def test_a_size_that_the_network_cannot_divide(demo, folder, unet_folder, tmp_path):
@@ -533,15 +566,16 @@ def test_more_memory_than_there_is(demo, unet_folder, folder, monkeypatch):
     result = demo("--max-batch", 64, prior=unet_folder)
     assert result.exit_code == 2
     assert "error: memory: 1 image of 32x32 pixels, 64 at once through the network" in result.stderr
-    assert "but only 0.0001 GB are free on cpu; less is needed with" in result.stderr
+    assert "more than 80% of the 0.0001 GB that are free on cpu; less is needed" in result.stderr
     assert list(folder.iterdir()) == []
 
 
 def test_outputs_that_cannot_be_written(refuses, no_work, monkeypatch, folder, tmp_path, photo):
     nowhere = tmp_path / "nowhere"
     refuses(out=nowhere / "out.png", message=f"out: no folder {str(nowhere)!r} to write 'out.png'")
-    refuses(out=folder / "out.xyz", message="ending of out: unknown value '.xyz'; known: .png")
-    refuses(out=folder / "out", message="ending of out: unknown value ''")
+    refuses(out=folder / "out.xyz", message="ends in '.xyz'; expected one of .png, .jpg")
+    refuses(out=folder / "out", message="is no folder that is there, and has no ending; expected")
+    refuses(out="/dev/null", message="out: '/dev/null' is a pipe or a device; expected a file")
     refuses("--report", nowhere / "r.json", message=f"report: no folder {str(nowhere)!r}")
     refuses("--report", folder, message="is a folder; expected a file name")
     refuses("--report", folder / "out.png", message="is another output of this command")

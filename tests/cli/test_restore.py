@@ -59,7 +59,10 @@ def test_holes(restore, folder, photo, holes):
     assert not changed[~lost].any()
     assert result.stdout.startswith(f"{photo}: 32x32 -> 32x32, mask\n")
     assert "mask: holes.png: black = hole, 3.9% of 32x32 pixels\n" in result.stdout
-    assert "simple answer: biharmonic, from which the restored photo differs by " in result.stdout
+    assert (
+        "simple answer: smoothly filled holes, from which the restored photo differs by "
+        in result.stdout
+    )
     assert "PSNR" not in result.stdout
     assert result.stdout.splitlines()[-1] == str(folder / "out.png")
     assert [path.name for path in folder.iterdir()] == ["out.png"]
@@ -207,7 +210,7 @@ def test_a_folder_becomes_a_folder_and_one_photo_fails_alone(run, album, tmp_pat
     assert result.exit_code == 2
     lines = [line for line in result.stderr.splitlines() if line.startswith("error")]
     assert len(lines) == 2
-    assert "broken.png: path: " in lines[0]
+    assert "broken.png: photo: " in lines[0]
     assert lines[1] == "error: 1 of 3 photos could not be restored"
     found = {str(p.relative_to(tmp_path / "new")) for p in (tmp_path / "new").rglob("*.*")}
     assert found == {"a-restored.png", "more/b-restored.png", RECORD_FILE, f"more/{RECORD_FILE}"}
@@ -219,6 +222,20 @@ def test_without_a_name_the_folder_is_beside(run, album, tmp_path):
     (album / "broken.png").unlink()
     assert run("restore", album, *QUICK).exit_code == 0
     assert (tmp_path / "album-restored" / "more" / "b-restored.png").is_file()
+
+
+@pytest.mark.parametrize(("given", "place"), [(".", "album"), ("..", "root")])
+def test_the_folder_one_is_in_has_a_name_too(run, album, tmp_path, monkeypatch, given, place):
+    root = tmp_path / "root"
+    root.mkdir()
+    album.rename(root / "album")
+    (root / "album" / "broken.png").unlink()
+    monkeypatch.chdir(root / "album")
+    result = run("restore", given, *QUICK)
+    assert result.exit_code == 0, result.output
+    made = {"album": root / "album-restored", "root": tmp_path / "root-restored"}[place]
+    assert len(list(made.rglob("*-restored.*"))) == 2
+    assert "say one with -o" in run("restore", "/", *QUICK).stderr
 
 
 def test_a_run_goes_on_and_redoes_what_differs(run, album, tmp_path):
@@ -233,11 +250,8 @@ def test_a_run_goes_on_and_redoes_what_differs(run, album, tmp_path):
     assert f"{first} is there already, from the same photo and options" in result.stdout
     assert first.stat().st_mtime == 1
     assert pixels(second).shape == (32, 32, 3)
-    run(*command, "--seed", 1)
-    assert first.stat().st_mtime != 1
-    os.utime(first, (1, 1))
     save_image(album / "a.png", load_photo(album / "a.png").flip(-2))
-    run(*command, "--seed", 1)
+    assert run(*command).exit_code == 0
     assert first.stat().st_mtime != 1
 
 
@@ -258,6 +272,144 @@ def test_names_that_would_meet_in_one_folder(run, photo, tmp_path):
     assert (tmp_path / "photo.png-restored.png").is_file()
 
 
+# --- results of other options stay ---
+
+
+@pytest.mark.parametrize("command", ["restore", "demo"])
+def test_the_same_command_replaces_its_result_and_another_one_does_not(run, photo, command):
+    usual = ("--sigma-y", 0.1, "--prior", "gaussian", "--timesteps", 2)
+    out = photo.with_name("photo-restored.png" if command == "restore" else "photo-sr4.png")
+
+    def call(*options):
+        return run(command, photo, *usual, *options)
+
+    assert call().exit_code == 0
+    first = out.read_bytes()
+    assert call().exit_code == 0
+    assert call("--max-batch", 1).exit_code == 0  # which makes no other picture
+    result = call("--seed", 1)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: out: {out} is there already, made with other options (seed 0, not 1); -o takes "
+        "another name, or this one to replace it\n"
+    )
+    assert out.read_bytes() == first
+    assert call("--seed", 1, "-o", out).exit_code == 0
+    assert out.read_bytes() != first
+    assert "(seed 1, not 0)" in call().stderr  # the record follows
+    assert call("--seed", 1).exit_code == 0
+    save_image(photo, load_photo(photo).flip(-1))
+    assert call("--seed", 1).exit_code == 0  # its own, of the photo as it was
+
+
+def test_a_file_that_nobody_knows_is_not_replaced(run, photo, tmp_path):
+    out = save_image(tmp_path / "photo-restored.png", load_photo(photo))
+    before = out.read_bytes()
+    result = run("restore", photo, *QUICK)
+    assert result.exit_code == 2
+    assert "is there already, and nothing says how it was made; -o takes another" in result.stderr
+    assert out.read_bytes() == before
+    result = run("restore", photo, *QUICK, "--samples", 2, "-o", tmp_path / "new.png")
+    assert result.exit_code == 0
+    assert not (tmp_path / RECORD_FILE).exists()  # a name that was given is nobody's business
+
+
+def test_in_a_folder_nothing_is_replaced_either(run, album, tmp_path):
+    (album / "broken.png").unlink()
+    command = ("restore", album, *QUICK, "-o", tmp_path / "new")
+    assert run(*command).exit_code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "new").rglob("*.*")}
+    result = run(*command, "--seed", 1)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "made with other options (seed 0, not 1); take another folder (-o)" in result.stderr
+    (tmp_path / "other").mkdir()
+    save_image(tmp_path / "other" / "a.png", load_photo(album / "a.png").flip(-2))
+    result = run("restore", tmp_path / "other" / "a.png", *QUICK, "-o", tmp_path / "new")
+    assert f"made of another photo, {album / 'a.png'}; -o takes" in result.stderr
+    assert before == {path: path.read_bytes() for path in (tmp_path / "new").rglob("*.*")}
+
+
+def test_a_mask_counts_by_what_is_in_it(run, photo, holes, tmp_path):
+    command = ("restore", photo, "--prior", "gaussian", "--timesteps", 2, "--mask")
+    assert run(*command, holes[0]).exit_code == 0
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(holes[0].read_bytes())
+    assert run(*command, copy).exit_code == 0
+    Image.fromarray((255 * ~np.roll(holes[1], 3)).astype(np.uint8)).save(copy)
+    assert "made with other options (another mask); -o takes" in run(*command, copy).stderr
+
+
+def test_killed_at_any_time_it_goes_on(run, photo, tmp_path, kill_at):
+    command = ("restore", photo, *QUICK)
+    assert run(*command).exit_code == 0
+    kept = {photo.name, "photo-restored.png", RECORD_FILE, "out"}
+    number = 1
+    while kill_at(number, lambda: run(*command)):
+        number += 5
+        result = run(*command)
+        assert result.exit_code == 0, result.stderr
+        assert {path.name for path in tmp_path.iterdir()} <= kept
+        for name in ("photo-restored.png", RECORD_FILE):
+            (tmp_path / name).unlink()
+    assert number > 10
+
+
+# --- grey photos stay grey ---
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "I;16", "1", "RGB"])
+@pytest.mark.parametrize("ending", ["png", "tif", "webp"])
+def test_grey_comes_back_grey(restore, folder, photo, tmp_path, mode, ending):
+    grey = Image.open(photo).convert("L")
+    if mode == "I;16":
+        Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(tmp_path / "grey.png")
+    elif mode == "LA":
+        Image.merge("LA", (grey, Image.new("L", grey.size, 200))).save(tmp_path / "grey.png")
+    else:
+        grey.convert(mode).save(tmp_path / "grey.png")
+    out = folder / f"out.{ending}"
+    result = restore("--upscale", 2, photo=tmp_path / "grey.png", out=out)
+    assert result.exit_code == 0, result.output
+    with Image.open(out) as found:
+        has = {"1": "L"}.get(mode, mode) if ending != "webp" else "RGBA" if mode == "LA" else "RGB"
+        assert found.mode == has
+        values = np.asarray(found)
+        if values.ndim == 3 and mode != "LA":
+            assert (values == values[..., :1]).all()
+    colours = load_photo(out)
+    assert (colours == colours[:, :1]).all()
+    assert colours.std() > 0.1
+    small = BicubicDownsampling(2).A(colours)
+    if mode in ("L", "I;16", "RGB"):
+        assert (small - load_photo(tmp_path / "grey.png")).abs().mean() < 0.02
+
+
+def test_but_not_when_its_colours_are_wanted(restore, folder, photo, tmp_path):
+    Image.open(photo).convert("L").save(tmp_path / "grey.png")
+    assert restore("--colorize", photo=tmp_path / "grey.png").exit_code == 0
+    with Image.open(folder / "out.png") as found:
+        assert found.mode == "RGB"
+        assert np.ptp(np.asarray(found).astype(int), axis=-1).max() > 1
+
+
+@pytest.mark.parametrize("task", ["sr4", "colorization"])
+def test_grey_in_a_demonstration(demo, folder, photo, tmp_path, task):
+    Image.open(photo).convert("L").save(tmp_path / "grey.png")
+    assert demo("--task", task, photo=tmp_path / "grey.png").exit_code == 0
+    with Image.open(folder / "out.png") as found:
+        assert found.mode == ("L" if task == "sr4" else "RGB")
+
+
+@pytest.mark.parametrize("size", [(20, 32), (32, 13)])
+@pytest.mark.parametrize("mask", ["box", "text"])
+def test_bundled_masks_fit_any_photo(restore, folder, photo, tmp_path, mask, size):
+    odd = save_image(tmp_path / "odd.png", load_photo(photo)[..., : size[0], : size[1]])
+    result = restore("--mask", mask, photo=odd)
+    assert result.exit_code == 0, result.output
+    assert f"of {size[1]}x{size[0]} pixels\n" in result.stdout
+    assert pixels(folder / "out.png").shape == (*size, 3)
+
+
 # --- what it refuses ---
 
 
@@ -270,6 +422,19 @@ def test_nothing_is_said_of_the_damage(refuses, no_work):
     [
         (["--upscale", 1], "upscale: got 1; expected an integer >= 2"),
         (["--upscale", 0], "upscale: got 0"),
+        (["--upscale", 2.5], "Invalid value for '--upscale': got '2.5'; expected an integer; "),
+        (["--eta", "x"], "Invalid value for '--eta': got 'x'; expected a number; "),
+        (["--mask", ""], "Invalid value for '--mask': got an empty text; "),
+        (["--kernel", ""], "Invalid value for '--kernel': got an empty text; "),
+        (["--sigma-y", 0, "--report", ""], "Invalid value for '--report': got an empty text; "),
+        (["--sigma-y", 0, "-o", ""], "Invalid value for '-o' / '--out': got an empty text; "),
+        (["--sigma-y", 0, "--prior="], "Invalid value for '--prior': got an empty text; "),
+        (["--sigma-y", 0], "damage: nothing was said of it; expected one or more of mask, kernel"),
+        (["--kernel", "disk:16.1"], "kernel: has 33x33 taps, more than the photo's 32x32 pixels"),
+        (["--kernel", "gaussian:6"], "kernel: has 37x37 taps, more than the photo's 32x32"),
+        (["--kernel", "motion:40:0"], "kernel: has 41x41 taps, more than the photo's 32x32"),
+        (["--kernel", "box:70", "--upscale", 2], "has 71x71 taps, more than the photo's 64x64"),
+        (["--upscale", 20000], "upscale: 20000 makes 640000x640000 pixels, which need at least 71"),
         (["--upscale", -2], "upscale: got -2"),
         (["--sigma-y", -0.1], "sigma-y: got '-0.1'; expected a finite number >= 0, or auto"),
         (["--sigma-y", "nan"], "sigma-y: got 'nan'"),
@@ -304,8 +469,6 @@ def test_bad_options(refuses, no_work, options, message):
 def test_masks_that_do_not_fit(refuses, no_work, tmp_path):
     Image.fromarray(np.eye(30, dtype=bool)).save(tmp_path / "mask.png")
     refuses("--mask", tmp_path / "mask.png", message="has 30x30 pixels; expected 32x32, as its")
-    wide = save_image(tmp_path / "wide.png", torch.zeros(3, 16, 40))
-    refuses("--mask", "box", photo=wide, message="mask: box is for square photos, this one has 40x")
 
 
 def test_a_kernel_larger_than_the_photo(refuses, no_work, tmp_path):
@@ -316,7 +479,13 @@ def test_a_kernel_larger_than_the_photo(refuses, no_work, tmp_path):
 def test_outputs_that_cannot_be_written(run, refuses, no_work, folder, photo, tmp_path):
     content = photo.read_bytes()
     said = ("--sigma-y", 0.1)
-    refuses(*said, out=folder / "out.xyz", message="ending of out: unknown value '.xyz'")
+    refuses(*said, out=folder / "out.xyz", message="ends in '.xyz'; expected one of")
+    refuses(*said, out=folder / "x", message="is no folder that is there, and has no ending; exp")
+    refuses(*said, out="/dev/null", message="out: '/dev/null' is a pipe or a device; expected a")
+    refuses(*said, out=tmp_path / f"{'x' * 300}.png", message=f"out: '{tmp_path}")
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    refuses(*said, out=tmp_path / "link.png", message="gone.png', which is not there; name that")
+    assert not (tmp_path / "gone.png").exists()
     refuses(*said, out=tmp_path / "nowhere" / "out.png", message="out: no folder")
     refuses(*said, out=tmp_path / "out" / ".." / photo.name, message="is the photo; take another")
     refuses(*said, "--report", folder / "out.png", message="is another output of this command")
@@ -331,11 +500,19 @@ def test_outputs_that_cannot_be_written(run, refuses, no_work, folder, photo, tm
 
 def test_photos_that_are_none(refuses, no_work, tmp_path):
     said = ("--sigma-y", 0.1)
-    refuses(*said, photo=tmp_path / "missing.png", message="path: no photo ")
+    refuses(*said, photo=tmp_path / "missing.png", message="photo: no photo ")
     (tmp_path / "empty").mkdir()
     refuses(*said, photo=tmp_path / "empty", message="photo: the folder ")
+    refuses(*said, photo="x" * 300, message="xxx' cannot be opened (File name too long)")
+    refuses(*said, photo="", message="Invalid value for 'PHOTO...': got an empty text")
     os.mkfifo(tmp_path / "pipe.png")
     refuses(*said, photo=tmp_path / "pipe.png", message="is a named pipe; expected a photo")
+
+
+def test_a_kernel_that_was_divided_is_said_once(restore, tmp_path):
+    np.save(tmp_path / "k.npy", np.ones((3, 3)))
+    result = restore("--kernel", tmp_path / "k.npy")
+    assert result.output.count("divided by their sum 9") == 1
 
 
 def test_a_record_of_something_else(run, album):

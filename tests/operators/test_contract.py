@@ -200,3 +200,15 @@ def test_bad_sizes(case, size):
         case.operator.measurement_shape(size)
     with pytest.raises(ValueError, match=r"^image_size: "):
         case.operator.singular_values(size)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("side", [8, 13, 31])
+def test_the_longest_side_that_a_task_takes(task, side):
+    fits = TASKS[task].fits(side)
+    make_task(task, (fits, fits))
+    assert fits <= side
+    assert TASKS[task].fits(fits) == fits
+    for longer in range(fits + 1, side + 1):
+        with pytest.raises(ValueError, match="multiples of|power of two"):
+            make_task(task, (longer, longer))

@@ -1,5 +1,7 @@
 """Kernels from pictures, arrays and text, and the blurs that they make."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -86,14 +88,19 @@ def test_the_blur_is_a_convolution(tmp_path, shape):
 
 @pytest.mark.parametrize("ending", ["npy", "txt"])
 def test_taps_that_do_not_sum_to_1_are_divided_and_said_once(tmp_path, taps, ending):
+    """Of a kernel file, by what it is; of the taps alone, by a warning."""
     path = tmp_path / f"k.{ending}"
     if ending == "npy":
         np.save(path, taps * 16)
     else:
         path.write_text(text_of(taps * 16))
     with pytest.warns(UserWarning, match=r"5x3 taps, divided by their sum 16, centre") as said:
-        found = read_kernel(path)
+        load_kernel(path)
     assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = read_kernel(path)
+    assert "divided by their sum 16" in found.describe()
     torch.testing.assert_close(found.kernel, torch.from_numpy(taps))
     assert found.total == pytest.approx(16)
 
