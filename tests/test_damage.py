@@ -1,5 +1,8 @@
 """What is known of a damaged photo, and the problem that follows from it."""
 
+import warnings
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -201,3 +204,17 @@ def test_of_a_batch_the_grey_photos_stay_grey(photo, gaussian_prior):
     ) - problem.y.repeat_interleave(2, dim=0)
     assert left.abs().max() < 1e-6
     assert pose_damaged(both, Damage(colorize=True)).grey is None
+
+
+def test_a_kernel_that_did_not_blur_the_photo_is_doubted(photo, gaussian_prior):
+    """A sharp photo is not what the kernel makes of any photo; a blurred one is."""
+    photo = photo.float()
+    sharp = pose_damaged(photo[..., 6:-6, 6:-6], Damage(kernel=KERNEL))
+    y = sharp.operator.A(photo[..., 3:-3, 3:-3])
+    blurred = replace(sharp, y=((y + 1) * 127.5).round() / 127.5 - 1)
+    walk = {"sampler": "sequential"}
+    with pytest.warns(UserWarning, match=r"\|\|A x - y\|\| is \d+ times what the noise of y"):
+        restore_problem(sharp, gaussian_prior, **walk)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        restore_problem(blurred, gaussian_prior, **walk)

@@ -1,6 +1,7 @@
 """From a problem and settings to a restoration and all that is said of it."""
 
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,9 @@ from deqir_lite.restoration.plan import plan_restoration
 from deqir_lite.restoration.problem import Problem
 from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
 from deqir_lite.solvers import Solution
+
+MISFIT = 5.0
+"""How many times its noise y may be missed before a restoration is doubted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +218,22 @@ def restore_problem(
     if solution.x0.device.type == "cuda":
         torch.cuda.synchronize()
     seconds = time.perf_counter() - start
+    _check_fit(problem, solution.x0, samples)
     return RestorationReport(problem, choice, chain.coefficients.rule, solution, seconds)
+
+
+def _check_fit(problem: Problem, x0: Tensor, samples: int) -> None:
+    """Warn where x_0 misses a noisy y by far more than its noise."""
+    y = problem.y.repeat_interleave(samples, dim=0)
+    noise = problem.levels.repeat_interleave(samples).to(y) * y[0].numel() ** 0.5
+    missed = measurement_consistency(problem.operator, x0, y)
+    worst = float(torch.where(noise > 0, missed / noise.where(noise > 0, 1), 0).max())
+    if worst > MISFIT:
+        warnings.warn(
+            f"||A x - y|| is {worst:.0f} times what the noise of y accounts for: y may not have "
+            "come about as the operator and sigma_y say, or the chain is too short",
+            stacklevel=3,
+        )
 
 
 def _stopped_at_x0(window: int | None = None) -> SolveOptions:
