@@ -62,18 +62,16 @@ def choose(
     if method == METHOD:
         suits = isinstance(problem.operator, _SCATTERED) or bool(problem.levels.any())
         method = "weighted" if suits and preset != "paper" else "ddnm"
-    own, chain = find_method(method), None if preset is None else PRESETS[preset]
-    settings: ChainSettings = {"num_steps": own.num_steps, "spacing": own.spacing}
-    if own.eta is not None:
-        settings["eta"] = own.eta
-    elif eta is not None:
+    own = find_method(method)
+    if own.eta is None and eta is not None:
         raise ValueError(
             f"eta: got {shown(eta)}, but the noise rule of this method is {own.rule!r}, without a "
             "share of fresh noise"
         )
-    given: dict[str, Any] = {"num_steps": num_steps, "spacing": spacing, "eta": eta}
-    taken: dict[str, Any] = {**settings, **(chain or {})}
+    taken: dict[str, Any] = {"num_steps": own.num_steps, "eta": own.eta, "spacing": own.spacing}
+    taken |= {} if preset is None else PRESETS[preset]
+    given = {"num_steps": num_steps, "eta": eta, "spacing": spacing}
     taken |= {name: plain(value) for name, value in given.items() if value is not None}
     if own.eta is None:
-        taken.pop("eta", None)
+        del taken["eta"]
     return Choice(method, cast(ChainSettings, taken))
