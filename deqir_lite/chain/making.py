@@ -209,9 +209,7 @@ def _find_timesteps(
         first_timestep=first_timestep,
     )
     if returns is None:
-        if method.returns is None or method.returns[0] >= len(grid):
-            return grid
-        returns = method.returns
+        return method.path(grid)
     if not isinstance(returns, (tuple, list)) or len(returns) != 2:
         raise ValueError(f"returns: got {shown(returns)}; expected a pair (length, repeats)")
     return with_returns(grid, length=returns[0], repeats=returns[1])

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from deqir_lite._repr import short
 from deqir_lite.checks import check_choice
 from deqir_lite.measurement import Measurement
@@ -20,6 +22,7 @@ from deqir_lite.methods.pigdm import PiGDMConsistency
 from deqir_lite.methods.repaint import RePaintConsistency, RePaintNoise
 from deqir_lite.methods.weighted import WeightedConsistency
 from deqir_lite.priors.base import Prior
+from deqir_lite.schedule import with_returns
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ class Method:
     def eta(self) -> float | None:
         """The share of fresh noise in its noise rule, where that has one."""
         return getattr(self.rule, "eta", None)
+
+    def path(self, grid: torch.Tensor) -> torch.Tensor:
+        """The timesteps along a ``grid`` (T,) with the returns of the method, where T is enough."""
+        if self.returns is None or self.returns[0] >= len(grid):
+            return grid
+        return with_returns(grid, length=self.returns[0], repeats=self.returns[1])
 
     def __repr__(self) -> str:
         step, rule = short(self.consistency), short(self.rule)

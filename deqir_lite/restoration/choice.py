@@ -69,7 +69,8 @@ def choose(
             "share of fresh noise"
         )
     taken: dict[str, Any] = {"num_steps": own.num_steps, "eta": own.eta, "spacing": own.spacing}
-    taken |= {} if preset is None else PRESETS[preset]
+    if preset is not None:
+        taken |= dict(PRESETS[preset])
     given = {"num_steps": num_steps, "eta": eta, "spacing": spacing}
     taken |= {name: plain(value) for name, value in given.items() if value is not None}
     if own.eta is None:

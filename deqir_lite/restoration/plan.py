@@ -9,10 +9,12 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
 from deqir_lite.memory import available_memory, in_gigabytes
-from deqir_lite.methods import Method
+from deqir_lite.methods import Method, find_method
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.tiles import OVERLAP, Tiles, with_tiles
 from deqir_lite.restoration.choice import SAMPLERS, choose
@@ -95,7 +97,8 @@ def plan_restoration(
         available = available_memory(device)
     chosen = choose(problem, method=method, num_steps=num_steps)
     height, width = problem.operator.image_size(problem.y.shape[1:])
-    batch, steps = len(problem.y) * samples, chosen.settings["num_steps"]
+    batch = len(problem.y) * samples
+    steps = len(find_method(chosen.method).path(torch.arange(chosen.settings["num_steps"])))
     slow = device.type == "cpu"
     samplers: list[int] = []  # how many steps at once; 0 walks
     if sampler == "parallel" or (sampler == SAMPLER and not slow):
