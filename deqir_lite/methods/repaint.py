@@ -32,7 +32,10 @@ class RePaintConsistency(RangeNullConsistency):
         clip: bool = True,
     ) -> None:
         super().__init__(measurement, coefficients, prior)
-        self.clip = clip
+        self.clip, like = clip, measurement.pinv_y
+        with torch.inference_mode(False), torch.no_grad():
+            unseen = measurement.pinv_noise().isinf()
+            self.linear_weight = unseen.to(device=like.device, dtype=like.dtype)[None]
 
     def __call__(self, prediction: Prediction) -> torch.Tensor:
         """As above."""

@@ -69,14 +69,14 @@ def test_parallel_is_sequential(noisy_chain, gaussian_prior, network_prior, name
 
 @pytest.mark.parametrize(
     ("name", "task"),
-    [(name, task) for name in ("ddnm+", "ddrm", "diffpir") for task in TASKS]
+    [(name, task) for name in ("ddnm+", "ddrm", "diffpir", "repaint") for task in TASKS]
     + [("ilvr", task) for task in MAGNIFIED],
 )
 @pytest.mark.equation("9")
 def test_proposition_1_for_noisy_y_has_a_closed_form(noisy_chain, name, task):
     """The sum with spectral weights is the recursion L_s = a C / sqrt(abar) + b of images, and so
     is its adjoint; where y is exact, L is that of Proposition 1."""
-    levels = [0.0] if name == "ilvr" else [0.0, 0.2, [0.05, 0.4]]
+    levels = [0.0] if name in ("ilvr", "repaint") else [0.0, 0.2, [0.05, 0.4]]
     for sigma_y in levels:
         chain = noisy_chain(name, task, sigma_y=sigma_y)
         closed, plain = make_model("noise", chain), DenoiserModel(chain, noise_held)
