@@ -34,7 +34,7 @@ def problem(height, width, task="sr2", batch=1):
         ((512, 512), 1, "sequential", "ddnm", 0),
         ((192, 256), 8, "parallel", "ddnm", 0),
         ((192, 256), 8, "parallel", "weighted", 0),
-        ((192, 256), 40, "sequential", "ddrm", 0),
+        ((192, 256), 20, "sequential", "ddrm", 0),
         ((192, 256), 8, "parallel", "dps", 0),
     ],
 )
