@@ -6,7 +6,8 @@ import torch
 
 from deqir_lite._repr import short
 from deqir_lite.checks import deviations
-from deqir_lite.operators.base import LinearOperator
+from deqir_lite.operators.base import LinearOperator, match_batch
+from deqir_lite.operators.spectral import SpectralOperator
 
 
 class Measurement:
@@ -26,9 +27,9 @@ class Measurement:
         sigma_y: float | Sequence[float] | torch.Tensor = 0.0,
     ) -> None:
         self.operator, self.y, self.pinv_y = operator, y, operator.pinv(y)
-        levels = deviations("sigma_y", sigma_y, len(y))
-        self.exact = [level == 0 for level in levels.tolist()]
-        self.sigma_y = levels.to(device=y.device, dtype=y.dtype)
+        self._levels = deviations("sigma_y", sigma_y, len(y))
+        self.exact = [level == 0 for level in self._levels.tolist()]
+        self.sigma_y = self._levels.to(device=y.device, dtype=y.dtype)
 
     def null(self, x: torch.Tensor) -> torch.Tensor:
         """N x = (I - A^+ A) x for (B, 3, H, W), or for a stack (n, B, 3, H, W) of such batches."""
@@ -42,6 +43,49 @@ class Measurement:
         A of the result is y exactly whenever y lies in the range of A.
         """
         return self.pinv_y + self.null(x)
+
+    @property
+    def spectral(self) -> SpectralOperator:
+        """The operator; ValueError where its singular values are not known."""
+        if not isinstance(self.operator, SpectralOperator):
+            raise ValueError(
+                f"operator: got {self.operator!r}, whose singular values are not known; expected "
+                "one with them (all named tasks and small matrices), or a method that needs none: "
+                "ddnm, weighted, dps, mmps"
+            )
+        return self.operator
+
+    def pinv_noise(self, *, least: float = 0.0) -> torch.Tensor:
+        """sigma_y / s: the deviation of the noise in A^+ y along each singular vector, infinite
+        where A sees nothing.
+
+        float64 on the CPU, broadcastable to (B, 3, H, W); sigma_y is taken as ``least`` at least.
+        Raises ValueError for an operator without singular values.
+        """
+        like = self.pinv_y
+        values = match_batch(self.spectral.singular_values(tuple(like.shape[2:])), like)
+        levels = self._levels.clamp(min=least)
+        if bool((levels == levels[0]).all()):
+            levels = levels[:1]
+        levels = levels.reshape(-1, *[1] * (like.ndim - 1))
+        seen = values > 0
+        return torch.where(seen, levels / torch.where(seen, values, 1), torch.inf)
+
+    def coefficients(self, x: torch.Tensor) -> torch.Tensor:
+        """V^T x in the singular basis of the operator, for a stack (n, B, 3, H, W)."""
+        return self.spectral.vt(x.flatten(0, 1)).view_as(x)
+
+    def image(self, c: torch.Tensor) -> torch.Tensor:
+        """V c: the inverse of :meth:`coefficients`."""
+        return self.spectral.v(c.flatten(0, 1)).view_as(c)
+
+    def weigh(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """``weight`` of n steps times x (n, B, 3, H, W): a number each, (n, 1, 1, 1, 1), or a
+        diagonal (n, 1 or B, 3, H, W) in the singular basis of the operator, V diag(weight) V^T x.
+        """
+        if weight.shape[1:].numel() == 1:
+            return weight * x
+        return self.image(weight * self.coefficients(x))
 
     def __repr__(self) -> str:
         return f"Measurement({self.operator!r}, y={short(self.y)}, exact={short(self.exact)})"

@@ -85,7 +85,8 @@ def verification_chain(
 ) -> tuple[RestorationChain, GaussianPrior]:
     """A float64 chain for one task under the bent prior, and the Gaussian prior beneath it.
 
-    y has white noise of the standard deviation ``sigma_y``, which the chain knows.
+    y has white noise of the standard deviation ``sigma_y``, which the chain knows; ``eta`` counts
+    where the noise rule of the method has one.
     """
     gaussian = GaussianPrior(power_law_spectrum())
     # other seeds than that of the chain: else photo and noise would be made of its x_T
@@ -105,7 +106,7 @@ def verification_chain(
         method=found,
         sigma_y=sigma_y,
         num_steps=num_steps,
-        eta=eta,
+        eta=None if found.eta is None else eta,
         seed=seed,
         spacing="uniform",
     ), gaussian

@@ -9,7 +9,14 @@ from deqir_lite.fixedpoint import FORMS, STARTS, gaussian_start
 from deqir_lite.methods import DDPMNoise, Method, RangeNullConsistency
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import ModelPrior
-from deqir_lite.restoration import SAMPLERS, choose, pose_problem, restore_problem, sampling
+from deqir_lite.restoration import (
+    SAMPLERS,
+    choose,
+    make_problem_chain,
+    pose_problem,
+    restore_problem,
+    sampling,
+)
 from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import SOLVERS, Anderson, ConvergenceWarning, Picard
 
@@ -263,6 +270,30 @@ def test_what_suits_the_task_unless_something_else_is_given(gaussian_prior, task
     )
     with pytest.raises(ValueError, match=r"^preset: unknown value 'bogus'; known: picture, paper"):
         choose(problem, preset="bogus")
+
+
+def test_published_methods_have_the_chain_of_their_publication(gaussian_prior):
+    photo = gaussian_prior.sample((1, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    problem = pose_problem(photo, "sr2")
+    published = {"num_steps": 20, "eta": 0.85, "spacing": "uniform"}
+    assert choose(problem, method="ddrm") == ("ddrm", published)
+    assert choose(problem, method="ddrm", eta=0.1) == ("ddrm", published | {"eta": 0.1})
+    assert choose(problem, method="ddrm", preset="paper") == ("ddrm", PAPER)
+    assert choose(problem, method="dps") == ("dps", {"num_steps": 1000, "spacing": "uniform"})
+    with pytest.raises(
+        ValueError, match=r"^eta: got 0.5, but the noise rule of this method is DDP"
+    ):
+        choose(problem, method="dps", eta=0.5)
+    for name in ("dps", "ddrm", "repaint"):
+        settings = choose(problem, method=name, num_steps=11).settings
+        report = restore_problem(
+            problem, gaussian_prior, method=name, settings=settings, sampler="sequential"
+        )
+        chain = make_problem_chain(problem, gaussian_prior, method=name, settings=settings)
+        assert chain.num_steps == (110 if name == "repaint" else 11)
+        assert report.numbers()["eta"] == (0.85 if name == "ddrm" else None)
+        assert report.numbers()["method"] == name
+        assert report.numbers()["nfe"] == (101 if name == "repaint" else 11)
 
 
 def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):

@@ -9,7 +9,14 @@ from diffusers import DDIMScheduler
 from deqir_lite import baselines
 from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import FORMS, STARTS
-from deqir_lite.methods import METHODS, DDIMNoise, DDNMNoise, DDPMNoise, ExactNoise
+from deqir_lite.methods import (
+    DDIMNoise,
+    DDNMNoise,
+    DDNMPlusNoise,
+    DDPMNoise,
+    DDRMNoise,
+    ExactNoise,
+)
 from deqir_lite.metrics import measurement_consistency
 from deqir_lite.operators import NoMeasurement
 from deqir_lite.priors import GaussianPosterior
@@ -66,12 +73,22 @@ def quietly():
 
 
 @pytest.mark.usefixtures("quietly")
-@pytest.mark.parametrize("method", list(METHODS))
+@pytest.mark.parametrize("method", ["ddnm", "mmps", "pigdm", "weighted"])
 @pytest.mark.parametrize("eta", [0.0, 0.3, 1.0])
 def test_sequential_is_ddim_of_diffusers(unconditional, method, eta):
     chain = unconditional(eta, method=method)
     expected = diffusers_ddim(chain, eta)
     states = restore_sequential(chain).states
+    torch.testing.assert_close(states, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"), [("ddnm+", DDNMPlusNoise(0.4)), ("ddrm", DDRMNoise(0.4))]
+)
+def test_steps_with_a_rule_of_their_own_are_ddnm_where_nothing_is_seen(unconditional, method, rule):
+    plain = unconditional(rule=DDNMNoise(0.4), method="ddnm")
+    chain = unconditional(rule=rule, method=method).with_x_T(plain.x_T)
+    states, expected = (restore_sequential(c).states for c in (chain, plain))
     torch.testing.assert_close(states, expected, rtol=1e-12, atol=1e-12)
 
 

@@ -3,12 +3,11 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from deqir_lite.chain.noise import Draws, StepNoise
-from deqir_lite.chain.presets import PICTURE
 from deqir_lite.chain.restoration_chain import RestorationChain
 from deqir_lite.checks import (
     check_choice,
@@ -18,11 +17,11 @@ from deqir_lite.checks import (
     check_like,
     deviations,
     several,
+    shown,
 )
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import (
     ConsistencyStep,
-    DDNMNoise,
     Method,
     NoiseRule,
     StepCoefficients,
@@ -32,7 +31,7 @@ from deqir_lite.methods import (
 )
 from deqir_lite.operators.conversion import as_operator
 from deqir_lite.priors.base import Prior
-from deqir_lite.schedule import timestep_grid
+from deqir_lite.schedule import timestep_grid, with_returns
 
 
 def make_chain(
@@ -45,6 +44,7 @@ def make_chain(
     spacing: str | float | None = None,
     first_timestep: int | None = None,
     timesteps: Sequence[int] | torch.Tensor | None = None,
+    returns: tuple[int, int] | None = None,
     eta: float | None = None,
     rule: NoiseRule | None = None,
     sigma_y: float | Sequence[float] | torch.Tensor = 0.0,
@@ -56,15 +56,18 @@ def make_chain(
 ) -> RestorationChain:
     """Fix a chain for measurements ``y`` (B, ...): timesteps, coefficients, A^+ y and all noise.
 
-    The defaults serve the picture, see :data:`PICTURE`; ``**PAPER`` has the settings of the paper.
+    The defaults are those of the method: of ``ddnm`` and ``weighted`` what serves the picture, see
+    :data:`PICTURE`, of the others what was published; ``**PAPER`` has the settings of the paper.
 
     * ``operator``: a :class:`LinearOperator`, or what :func:`as_operator` makes one of, such as a
       physics of deepinv, for photos in [-1, 1],
     * ``method``: a name of ``METHODS`` or a :class:`Method`,
-    * ``num_steps`` T (20), ``spacing`` ("cubic") and ``first_timestep``: of the timesteps, see
+    * ``num_steps`` T, ``spacing`` and ``first_timestep``: of the timesteps, see
       :func:`deqir_lite.schedule.grid.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
       first, where a rise returns to more noise without a network call,
-    * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1), short for ``rule=DDNMNoise(eta)``;
+    * ``returns``: (length, repeats) of the time travel along the grid, see
+      :func:`deqir_lite.schedule.grid.with_returns`; with 1 repeat there is none,
+    * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1) in the noise rule of the method;
       ``rule``: any noise rule; by default that of the method,
     * ``sigma_y``: standard deviation of the noise in y, for methods that know it; a number, or one
       for each y,
@@ -93,7 +96,13 @@ def make_chain(
     method = find_method(method)
     rule = _find_rule(method, eta, rule)
     path = _find_timesteps(
-        prior.schedule.num_train_timesteps, num_steps, spacing, first_timestep, timesteps
+        prior.schedule.num_train_timesteps,
+        method,
+        num_steps,
+        spacing,
+        first_timestep,
+        timesteps,
+        returns,
     )
     copies = samples or 1
     measurement = Measurement(
@@ -107,16 +116,13 @@ def make_chain(
     if not (all(measurement.exact) or consistency.knows_noise):
         warnings.warn(
             f"sigma_y: {type(consistency).__name__} takes y as exact, so its noise of "
-            f"{float(measurement.sigma_y.max()):g} will show in the photo; the method 'weighted' "
-            "knows what to do with it",
+            f"{float(measurement.sigma_y.max()):g} will show in the photo; the methods 'weighted', "
+            "'ddnm+' and 'ddrm' know what to do with it",
             stacklevel=2,
         )
     seeds = _seeds(seed, samples, len(pinv_y))
     draws = Draws(seeds, 1 + steps * max(rule.draws, 1), pinv_y)
-    first = draws[0]
-    if first_timestep is not None:
-        abar = coefficients.alpha_bar[0]
-        first = float(abar.sqrt()) * pinv_y + float((1 - abar).sqrt()) * first
+    first = consistency.start(draws[0], informed=first_timestep is not None)
     fresh: torch.Tensor | StepNoise = StepNoise(draws, range(1, draws.count))
     plain = rule.draws == 1 and type(rule).fresh_noise is NoiseRule.fresh_noise
     if keep_noise or not plain:
@@ -169,35 +175,44 @@ def _fresh_noise(
 def _find_rule(method: Method, eta: float | None, rule: NoiseRule | None) -> NoiseRule:
     if eta is None:
         return rule or method.rule
-    if rule is None and not isinstance(method.rule, DDNMNoise):
-        raise ValueError(
-            f"eta: got {eta!r}, but the noise rule of this method is {method.rule!r}, without a "
-            "share of fresh noise; rule=DDNMNoise(eta) would replace it"
-        )
     if rule is not None:
         raise ValueError(f"eta: got {eta!r} beside a rule; the rule has its own share of noise")
-    return DDNMNoise(eta)
+    own: Any = method.rule
+    if method.eta is None:
+        raise ValueError(
+            f"eta: got {eta!r}, but the noise rule of this method is {own!r}, without a "
+            "share of fresh noise; rule=DDNMNoise(eta) would replace it"
+        )
+    return cast(NoiseRule, replace(own, eta=eta))
 
 
 def _find_timesteps(
     num_train_timesteps: int,
+    method: Method,
     num_steps: int | None,
     spacing: str | float | None,
     first_timestep: int | None,
     timesteps: Sequence[int] | torch.Tensor | None,
+    returns: tuple[int, int] | None,
 ) -> torch.Tensor:
-    if timesteps is None:
-        return timestep_grid(
-            PICTURE["num_steps"] if num_steps is None else num_steps,
-            num_train_timesteps=num_train_timesteps,
-            spacing=PICTURE["spacing"] if spacing is None else spacing,
-            first_timestep=first_timestep,
-        )
-    if (num_steps, spacing, first_timestep) != (None, None, None):
-        raise ValueError(
-            "timesteps: got them beside num_steps, spacing or first_timestep, which choose a grid"
-        )
-    return torch.as_tensor(timesteps, device="cpu")
+    if timesteps is not None:
+        if (num_steps, spacing, first_timestep, returns) != (None, None, None, None):
+            raise ValueError(
+                "timesteps: got them beside num_steps, spacing, first_timestep or returns, which "
+                "choose a grid"
+            )
+        return torch.as_tensor(timesteps, device="cpu")
+    grid = timestep_grid(
+        method.num_steps if num_steps is None else num_steps,
+        num_train_timesteps=num_train_timesteps,
+        spacing=method.spacing if spacing is None else spacing,
+        first_timestep=first_timestep,
+    )
+    if returns is None:
+        return method.path(grid)
+    if not isinstance(returns, (tuple, list)) or len(returns) != 2:
+        raise ValueError(f"returns: got {shown(returns)}; expected a pair (length, repeats)")
+    return with_returns(grid, length=returns[0], repeats=returns[1])
 
 
 def _seeds(seed: object, samples: int | None, batch: int) -> list[int]:

@@ -1,13 +1,16 @@
 """Named settings of a chain."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class ChainSettings(TypedDict):
-    """What decides a chain beside photo, prior and seed; arguments of :func:`make_chain`."""
+    """What decides a chain beside photo, prior and seed; arguments of :func:`make_chain`.
+
+    ``eta`` is for methods whose noise rule has a share of fresh noise.
+    """
 
     num_steps: int
-    eta: float
+    eta: NotRequired[float]
     spacing: str | float
 
 

@@ -20,7 +20,6 @@ from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_kinds, check_like
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods import ConsistencyStep, Method, Prediction, StepCoefficients, Steps, Weights
-from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.base import Prior, predict_x0
 
 
@@ -93,18 +92,8 @@ class RestorationChain:
         return Weights(*(weight[steps] for weight in self._weights))
 
     def weigh(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """``weight`` of n steps times x (n, B, 3, H, W): a number each, (n, 1, 1, 1, 1), or a
-        diagonal (n, 1 or B, 3, H, W) in the singular basis of the operator, V diag(weight) V^T x.
-        """
-        if weight.shape[1:].numel() == 1:
-            return weight * x
-        operator = self.measurement.operator
-        if not isinstance(operator, SpectralOperator):
-            raise ValueError(
-                f"rule: its weights are diagonals in the singular basis; {operator!r} has none"
-            )
-        coefficients = operator.vt(x.flatten(0, 1)).view_as(x)
-        return operator.v((weight * coefficients).flatten(0, 1)).view_as(x)
+        """``weight`` of n steps times x (n, B, 3, H, W), as :meth:`Measurement.weigh` does it."""
+        return self.measurement.weigh(weight, x)
 
     def predict(self, states: torch.Tensor, steps: Steps) -> Prediction:
         """What the network says about the states (n, B, 3, H, W) of ``steps``, in one call."""

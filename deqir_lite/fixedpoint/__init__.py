@@ -1,17 +1,16 @@
 """The whole chain as one fixed-point system, for any linear model of its steps."""
 
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
+from deqir_lite.fixedpoint.forms import FORMS, make_model
 from deqir_lite.fixedpoint.models import (
-    FORMS,
     DataFormModel,
     DenoiserModel,
     GaussianFormModel,
     IncrementModel,
     JacobiModel,
     LinearModel,
-    NoiseFormModel,
-    make_model,
 )
+from deqir_lite.fixedpoint.noise_form import NoiseFormModel
 from deqir_lite.fixedpoint.starts import (
     STARTS,
     gaussian_start,

@@ -9,13 +9,11 @@ which is Newton's method with L in the place of the Jacobian. Every L has the sa
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.checks import check_choice, check_kinds
-from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
+from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, wiener
 from deqir_lite.priors.gaussian import GaussianPrior
 
 
@@ -98,54 +96,6 @@ class DenoiserModel(LinearModel):
         return self._weighed("b", v, k) if self.chain.keeps_state else 0.0
 
 
-class NoiseFormModel(DenoiserModel):
-    """W v = v / sqrt(abar): the noise is held. Under DDNM's step this is Proposition 1,
-    L_s = sqrt(abar_s / abar_{s+1}) N, N = I - A^+ A.
-
-    N is a projector, so the recursion has the closed form of Eq. 9: with u = d / sqrt(abar) it is
-    one prefix sum over the null-space parts of the residuals. Where C is no such projector, or the
-    noise rule is another one, the recursion stays a recursion.
-    """
-
-    def __init__(self, chain: RestorationChain) -> None:
-        super().__init__(chain, noise_held)
-        c = chain.coefficients
-        plain = c.weights.a.ndim == 1 and torch.equal(c.weights.a, c.target.sqrt())
-        self._closed = chain.linear_is_null and plain and not chain.keeps_state
-
-    def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """a C v / sqrt(abar_{s+1}) + b v: eps does not move."""
-        fitted = self.chain.linear(v, k)
-        return self._weighed("a", fitted / self._source[k] ** 0.5, k) + self._kept(v, k)
-
-    def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """d_s = r_s + sqrt(abar_s) sum_{j > s} N r_j / sqrt(abar_j) (Eq. 9 on residuals)."""
-        if not self._closed:
-            return super().correction(residual, first)
-        root = self._root(residual, first)
-        scaled = self.chain.measurement.null(residual) / root
-        earlier = scaled.cumsum(dim=0) - scaled
-        return residual + root * earlier
-
-    def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
-        """C^T a v / sqrt(abar_{s+1}) + b v."""
-        fitted = self._weighed("a", v, k)
-        fitted = self.chain.linear_adjoint(fitted, k)
-        return fitted / self._source[k] ** 0.5 + self._kept(v, k)
-
-    def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """w_s = u_s + N sum_{j < s} sqrt(abar_j) u_j / sqrt(abar_s): a sum from the clean end."""
-        if not self._closed:
-            return super().correction_adjoint(u, first)
-        root = self._root(u, first)
-        scaled = self.chain.measurement.null(root * u)
-        later = scaled.flip(0).cumsum(dim=0).flip(0) - scaled
-        return u + later / root
-
-    def _root(self, v: torch.Tensor, first: int) -> torch.Tensor:
-        return self.chain.roots[first + 1 : first + 1 + len(v)]
-
-
 class DataFormModel(DenoiserModel):
     """W = 0: x_0 is held. L_s = b + c2 / sqrt(1 - abar_{s+1}): the share of x_{s+1} that survives
     a step.
@@ -210,31 +160,3 @@ class IncrementModel(LinearModel):
     def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
         """w_s = sum_{j <= s} u_j."""
         return u.flip(0).cumsum(dim=0).flip(0)
-
-
-FORMS = ("noise", "data", "gaussian", "jacobi", "increment")
-
-
-def make_model(
-    form: str | LinearDenoiser, chain: RestorationChain, *, gaussian: GaussianPrior | None = None
-) -> LinearModel:
-    """The linear model of a name, ``noise`` (Proposition 1), ``data``, ``gaussian``, ``jacobi`` or
-    ``increment``; or that of the linear denoiser ``form``.
-
-    The Gaussian form needs ``gaussian``, a :class:`GaussianPrior` with the chain's schedule.
-    """
-    check_kinds(make_model, locals())
-    if not isinstance(form, str):
-        return DenoiserModel(chain, form)
-    check_choice("form", form, FORMS)
-    if form == "gaussian":
-        if gaussian is None:
-            raise ValueError("gaussian: got None; the Gaussian form needs a GaussianPrior")
-        return GaussianFormModel(chain, gaussian)
-    models: dict[str, Callable[[RestorationChain], LinearModel]] = {
-        "noise": NoiseFormModel,
-        "data": DataFormModel,
-        "jacobi": JacobiModel,
-        "increment": IncrementModel,
-    }
-    return models[form](chain)

@@ -3,7 +3,13 @@
 from deqir_lite.methods.coefficients import StepCoefficients, step_coefficients
 from deqir_lite.methods.consistency import ConsistencyStep, Prediction, Steps
 from deqir_lite.methods.ddnm import RangeNullConsistency
+from deqir_lite.methods.ddnm_plus import DDNMPlusConsistency, DDNMPlusNoise
+from deqir_lite.methods.ddrm import DDRMConsistency, DDRMNoise
+from deqir_lite.methods.diffpir import DiffPIRConsistency, DiffPIRNoise
+from deqir_lite.methods.dps import DPSConsistency
+from deqir_lite.methods.ilvr import ILVRConsistency, ILVRNoise
 from deqir_lite.methods.method import METHODS, Method, find_method
+from deqir_lite.methods.mmps import MMPSConsistency
 from deqir_lite.methods.noise_rules import (
     DDIMNoise,
     DDNMNoise,
@@ -13,6 +19,8 @@ from deqir_lite.methods.noise_rules import (
     ReleasedNoise,
     Weights,
 )
+from deqir_lite.methods.pigdm import PiGDMConsistency
+from deqir_lite.methods.repaint import RePaintConsistency, RePaintNoise
 from deqir_lite.methods.weighted import WeightedConsistency
 
 __all__ = [
@@ -20,12 +28,25 @@ __all__ = [
     "ConsistencyStep",
     "DDIMNoise",
     "DDNMNoise",
+    "DDNMPlusConsistency",
+    "DDNMPlusNoise",
     "DDPMNoise",
+    "DDRMConsistency",
+    "DDRMNoise",
+    "DPSConsistency",
+    "DiffPIRConsistency",
+    "DiffPIRNoise",
     "ExactNoise",
+    "ILVRConsistency",
+    "ILVRNoise",
+    "MMPSConsistency",
     "Method",
     "NoiseRule",
+    "PiGDMConsistency",
     "Prediction",
     "RangeNullConsistency",
+    "RePaintConsistency",
+    "RePaintNoise",
     "ReleasedNoise",
     "StepCoefficients",
     "Steps",

@@ -42,12 +42,14 @@ class ConsistencyStep(ABC):
 
     ``knows_noise`` says that x0^ takes the noise sigma_y in y into account; ``needs_pullback``
     that predictions must bring one; ``linear_is_null`` that :meth:`linear` is N = I - A^+ A in all
-    steps: then sums of steps have closed forms.
+    steps: then sums of steps have closed forms. So they have where ``linear_weight`` says that it
+    is V diag(w_t) V^T with the singular vectors V of the operator, (T, 1 or B, ...).
     """
 
     knows_noise = False
     needs_pullback = False
     linear_is_null = False
+    linear_weight: torch.Tensor | None = None
 
     @property
     def meets_y(self) -> bool:
@@ -58,6 +60,14 @@ class ConsistencyStep(ABC):
         self, measurement: Measurement, coefficients: StepCoefficients, prior: Prior
     ) -> None:
         self.measurement, self.coefficients, self.prior = measurement, coefficients, prior
+
+    def start(self, white: torch.Tensor, *, informed: bool) -> torch.Tensor:
+        """x_T (B, 3, H, W) from ``white`` noise: that itself, or A^+ y at its noise level where the
+        chain begins late and is ``informed``."""
+        if not informed:
+            return white
+        abar = self.coefficients.alpha_bar[0]
+        return float(abar.sqrt()) * self.measurement.pinv_y + float((1 - abar).sqrt()) * white
 
     def draw(self, white: torch.Tensor, white_y: torch.Tensor) -> torch.Tensor:
         """What a draw of x_0 has beside x0^ (T, B, 3, H, W), for steps that know a spread."""

@@ -2,6 +2,7 @@
 
 from deqir_lite.operators.base import LinearOperator
 from deqir_lite.operators.blur import (
+    ReleasedBlur,
     SeparableBlur,
     anisotropic_blur,
     gaussian_blur,
@@ -46,6 +47,7 @@ __all__ = [
     "MatrixOperator",
     "NoMeasurement",
     "PooledMaskedGrayscale",
+    "ReleasedBlur",
     "SeparableBlur",
     "SpectralOperator",
     "Task",

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_choice, check_integer, check_interval
+from deqir_lite.operators.base import Size
 from deqir_lite.operators.kernels import check_kernel
 from deqir_lite.operators.separable import SeparableOperator
+from deqir_lite.operators.spectral import SpectralOperator
 
-KERNELS = ("exact", "paper")
+KERNELS = ("exact", "paper", "released")
 
 
 class SeparableBlur(SeparableOperator):
@@ -60,14 +62,71 @@ class SeparableBlur(SeparableOperator):
         return f"SeparableBlur(taps={columns}x{rows}, threshold={self.threshold:g})"
 
 
+class ReleasedBlur(SeparableBlur):
+    """A = U S V^T with the singular vectors of ``SeparableBlur`` and its singular values in another
+    order, as the code of DDRM, DDNM and DeqIR has it.
+
+    There the coefficients of all channels lie side by side for each pair of singular vectors, the
+    pairs with the largest singular value s_0 >= s_1 >= ... first, but the list of singular values
+    is repeated for one channel after the other: coefficient p of channel c meets the singular value
+    number (3 p + c) mod H W in place of s_p. So channels are blurred differently, and no kernel
+    does that; still it is a linear operator with exact singular values. Pairs of equal singular
+    value keep the order of their rows and columns, which the published code leaves to chance.
+
+    Arguments and errors as for ``SeparableBlur``.
+    """
+
+    def _factors(self, axis: int, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As there, with the columns of U where s is zero: other singular values may meet them."""
+
+        def build() -> tuple[Tensor, Tensor, Tensor]:
+            u, s, vt = torch.linalg.svd(self._matrix(axis, n))
+            return u, torch.where(s >= max(self.threshold, 1e-14 * n), s, 0), vt.mT.contiguous()
+
+        return self._constants.exact(("factors", axis, n), build)
+
+    def _singular_values(self, size: Size) -> Tensor:
+        products = super()._singular_values(size).flatten()
+        values, order = products.sort(descending=True, stable=True)
+        places = torch.arange(3 * len(values)).view(-1, 3).mT  # 3 p + c at (c, p)
+        mixed = torch.empty(3, len(values), dtype=torch.float64)
+        mixed[:, order] = values[places % len(values)]
+        return mixed.view(1, 3, *size)
+
+    def _ut(self, y: Tensor) -> Tensor:
+        return self._seen(super()._ut(y))
+
+    def _u(self, c: Tensor) -> Tensor:
+        return super()._u(self._seen(c))
+
+    def _seen(self, c: Tensor) -> Tensor:
+        return self._diagonal("S^+S", c, lambda s: (s > 0).to(s)) * c
+
+    def _A(self, x: Tensor) -> Tensor:
+        return SpectralOperator._A(self, x)
+
+    def _adjoint(self, y: Tensor) -> Tensor:
+        return SpectralOperator._adjoint(self, y)
+
+    def _pinv(self, y: Tensor) -> Tensor:
+        return SpectralOperator._pinv(self, y)
+
+    def _range_projector(self, x: Tensor) -> Tensor:
+        return SpectralOperator._range_projector(self, x)
+
+    def __repr__(self) -> str:
+        return super().__repr__().replace("SeparableBlur", "ReleasedBlur")
+
+
 def gaussian_blur(
     *, size: int = 5, sigma: float = 10.0, kernel: str = "exact", threshold: float = 3e-2
 ) -> SeparableBlur:
     """The paper's Gaussian deblurring: 5 taps with sigma 10, so nearly a box.
 
-    ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.
+    ``kernel="paper"`` has the taps of the published code, see ``lose_last_tap``, and "released" all
+    of its operator, see ``ReleasedBlur``.
     """
-    return SeparableBlur(_choose(gaussian_kernel(size, sigma), kernel), threshold=threshold)
+    return _blur(gaussian_kernel(size, sigma), None, kernel, threshold)
 
 
 def anisotropic_blur(
@@ -80,21 +139,22 @@ def anisotropic_blur(
 ) -> SeparableBlur:
     """The paper's anisotropic deblurring: 9 taps, sigma 20 along the rows and 1 down the columns.
 
-    ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.
+    ``kernel="paper"`` has the taps of the published code, see ``lose_last_tap``, and "released" all
+    of its operator, see ``ReleasedBlur``.
     """
-    row = _choose(gaussian_kernel(size, sigma_row), kernel)
-    column = _choose(gaussian_kernel(size, sigma_column), kernel)
-    return SeparableBlur(row, column, threshold=threshold)
+    row, column = gaussian_kernel(size, sigma_row), gaussian_kernel(size, sigma_column)
+    return _blur(row, column, kernel, threshold)
 
 
 def uniform_blur(*, size: int = 9, kernel: str = "exact", threshold: float = 3e-2) -> SeparableBlur:
     """The paper's uniform deblurring: 9 equal taps per axis.
 
-    ``kernel="paper"`` reproduces the published code, see ``lose_last_tap``.
+    ``kernel="paper"`` has the taps of the published code, see ``lose_last_tap``, and "released" all
+    of its operator, see ``ReleasedBlur``.
     """
     size = _check_taps(size)
     uniform = torch.full((size,), 1 / size, dtype=torch.float64)
-    return SeparableBlur(_choose(uniform, kernel), threshold=threshold)
+    return _blur(uniform, None, kernel, threshold)
 
 
 def gaussian_kernel(size: int, sigma: float) -> Tensor:
@@ -118,9 +178,12 @@ def lose_last_tap(kernel: Tensor) -> Tensor:
     return lost
 
 
-def _choose(taps: Tensor, kernel: str) -> Tensor:
+def _blur(row: Tensor, column: Tensor | None, kernel: str, threshold: float) -> SeparableBlur:
     check_choice("kernel", kernel, KERNELS)
-    return lose_last_tap(taps) if kernel == "paper" else taps
+    if kernel != "exact":
+        row, column = lose_last_tap(row), None if column is None else lose_last_tap(column)
+    kind = ReleasedBlur if kernel == "released" else SeparableBlur
+    return kind(row, column, threshold=threshold)
 
 
 def _check_taps(size: int) -> int:

@@ -60,7 +60,7 @@ class Grayscale(SpectralOperator):
         return c[:, :1]
 
     def _singular_values(self, size: Size) -> Tensor:
-        s = torch.zeros(1, 3, *size, dtype=torch.float64)
+        s = torch.zeros(1, 3, 1, 1, dtype=torch.float64)
         s[:, 0] = self._w.norm()
         return s
 

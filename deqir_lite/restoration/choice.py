@@ -1,11 +1,11 @@
 """What restores best, by the kind of degradation."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from deqir_lite.chain import PRESETS, ChainSettings
-from deqir_lite.checks import check_choice, check_kinds, plain
+from deqir_lite.checks import check_choice, check_kinds, plain, shown
 from deqir_lite.defaults import METHOD
-from deqir_lite.methods import Method
+from deqir_lite.methods import Method, find_method
 from deqir_lite.operators import (
     DamagedPhoto,
     Inpainting,
@@ -52,8 +52,9 @@ def choose(
 
     both with the chain :data:`PICTURE`. So the study in data/benchmarks/weighted.json has it (old
     photos, which it leaves out, are taken for masks); where ``ddnm`` stands, ``weighted`` is as
-    good and takes longer. A ``preset`` (a name of ``PRESETS``) has a chain of its own, that of the
-    paper its method too.
+    good and takes longer. Other methods have the chain of their publication. A ``preset`` (a name
+    of ``PRESETS``) has a chain of its own, that of the paper its method too. Raises ValueError for
+    unknown names, and for an ``eta`` where the noise rule has none.
     """
     check_kinds(choose, locals())
     if preset is not None:
@@ -61,12 +62,17 @@ def choose(
     if method == METHOD:
         suits = isinstance(problem.operator, _SCATTERED) or bool(problem.levels.any())
         method = "weighted" if suits and preset != "paper" else "ddnm"
-    chain = PRESETS[preset or "picture"]
-    return Choice(
-        method,
-        {
-            "num_steps": chain["num_steps"] if num_steps is None else plain(num_steps),
-            "eta": chain["eta"] if eta is None else plain(eta),
-            "spacing": chain["spacing"] if spacing is None else plain(spacing),
-        },
-    )
+    own = find_method(method)
+    if own.eta is None and eta is not None:
+        raise ValueError(
+            f"eta: got {shown(eta)}, but the noise rule of this method is {own.rule!r}, without a "
+            "share of fresh noise"
+        )
+    taken: dict[str, Any] = {"num_steps": own.num_steps, "eta": own.eta, "spacing": own.spacing}
+    if preset is not None:
+        taken |= dict(PRESETS[preset])
+    given = {"num_steps": num_steps, "eta": eta, "spacing": spacing}
+    taken |= {name: plain(value) for name, value in given.items() if value is not None}
+    if own.eta is None:
+        del taken["eta"]
+    return Choice(method, cast(ChainSettings, taken))

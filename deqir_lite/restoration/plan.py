@@ -14,7 +14,7 @@ import torch
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
 from deqir_lite.memory import available_memory, in_gigabytes
-from deqir_lite.methods import Method
+from deqir_lite.methods import Method, find_method
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.tiles import OVERLAP, Tiles, with_tiles
 from deqir_lite.restoration.choice import SAMPLERS, choose
@@ -27,6 +27,12 @@ _SHARE = 0.8
 
 _WALK, _WEIGHTED = 11, 10
 """Images that live at once in a step: of any method, and more for the solves of the weighted."""
+
+_DIAGONALS, _SPECTRAL = 3, ("ddnm+", "ddrm", "diffpir", "ilvr", "repaint")
+"""Images that each step of a chain takes all the time, where weights have one entry a pixel."""
+
+_GRAPH, _GUIDED = 4, ("dps", "pigdm", "mmps")
+"""Of all images at once, how many times the network's memory its gradients take."""
 
 _WINDOW = 30
 """Images of each step that is solved for at once: states, history, and the step itself."""
@@ -97,7 +103,8 @@ def plan_restoration(
         available = available_memory(device)
     chosen = choose(problem, method=method, num_steps=num_steps)
     height, width = problem.operator.image_size(problem.y.shape[1:])
-    batch, steps = len(problem.y) * samples, chosen.settings["num_steps"]
+    batch = len(problem.y) * samples
+    steps = len(find_method(chosen.method).path(torch.arange(chosen.settings["num_steps"])))
     slow = device.type == "cpu"
     samplers: list[int] = []  # how many steps at once; 0 walks
     if sampler == "parallel" or (sampler == SAMPLER and not slow):
@@ -108,6 +115,10 @@ def plan_restoration(
     for together in samplers:
         fixed = _fixed_bytes(problem, (height, width), batch, together, chosen.method)
         images = max(together, 1) * batch
+        if chosen.method in _SPECTRAL:
+            fixed += steps * _DIAGONALS * 3 * height * width * problem.y.element_size()
+        if chosen.method in _GUIDED:
+            fixed += images * height * width * _GRAPH * _bytes_per_pixel(prior)
         for side, count in _ways(prior, (height, width), images, max_batch, device.type == "cpu"):
             pixels = height * width if side is None else side**2
             needed = int(fixed + count * pixels * _bytes_per_pixel(prior))

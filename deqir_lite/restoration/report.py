@@ -15,7 +15,7 @@ from deqir_lite.baselines import baseline_of, simple_answer
 from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
 from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED, X0_TOLERANCE
-from deqir_lite.methods import DDNMNoise, Method, NoiseRule, find_method
+from deqir_lite.methods import Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
 from deqir_lite.priors.base import Prior
 from deqir_lite.restoration.choice import SAMPLERS, Choice, choose
@@ -113,7 +113,7 @@ class RestorationReport:
             "method": method if isinstance(method, str) else repr(method),
             "rule": repr(self.rule),
             "timesteps": settings["num_steps"],
-            "eta": settings["eta"],
+            "eta": settings.get("eta"),
             "spacing": settings["spacing"],
             "sigma_y": float(self.problem.levels[0]),
             "sweeps": self.solution.sweeps,
@@ -156,7 +156,7 @@ def make_problem_chain(
         sigma_y=problem.sigma_y,
         num_steps=settings["num_steps"],
         spacing=settings["spacing"],
-        eta=settings["eta"] if isinstance(method.rule, DDNMNoise) else None,
+        eta=None if method.eta is None else settings.get("eta"),
         seed=seed,
         samples=samples,
         keep_noise=keep_noise,

@@ -1,6 +1,6 @@
 """The table alpha_bar of a diffusion, and the timesteps that a chain retains of it."""
 
-from deqir_lite.schedule.grid import SPACINGS, spacing_power, timestep_grid
+from deqir_lite.schedule.grid import SPACINGS, spacing_power, timestep_grid, with_returns
 from deqir_lite.schedule.table import (
     NoiseSchedule,
     cosine_schedule,
@@ -14,4 +14,5 @@ __all__ = [
     "linear_schedule",
     "spacing_power",
     "timestep_grid",
+    "with_returns",
 ]

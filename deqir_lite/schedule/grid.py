@@ -51,6 +51,36 @@ def timestep_grid(
     return grid.flip(0)
 
 
+def with_returns(timesteps: torch.Tensor, *, length: int, repeats: int) -> torch.Tensor:
+    """The path along the grid ``timesteps`` (T,), noisiest first, that walks each stretch of
+    ``length`` steps ``repeats`` times: at its end it returns to where it began.
+
+    Returns lead to more noise, x_t ~ q(x_t | x_s), and ask no network; those of RePaint, step by
+    step, add up to one. Counted from the cleanest timestep, they begin at every ``length``-th, but
+    for the first stretch. RePaint has (10, 10) on 250 steps: 2,410 network evaluations. Source:
+    the resampling of Lugmayr et al. 2022 and the time travel of Wang et al. 2023, whose code
+    returns from the prediction x_{0|t} in place of x_s.
+
+    Raises ValueError unless 1 <= length < T and repeats >= 1.
+    """
+    length, repeats = check_integer("returns", length, 1), check_integer("returns", repeats, 1)
+    last = len(timesteps) - 1
+    if length > last:
+        raise ValueError(
+            f"returns: got a length of {length} for {last + 1} timesteps; expected at most {last}"
+        )
+    left = {last - k: repeats - 1 for k in range(0, last + 1 - length, length)}
+    path, place = [0], 0
+    while place < last:
+        place += 1
+        path.append(place)
+        if left.get(place, 0) > 0:
+            left[place] -= 1
+            place -= length
+            path.append(place)
+    return timesteps[path]
+
+
 def spacing_power(spacing: str | float) -> float:
     """The exponent of a spacing: a name of :data:`SPACINGS`, or a number >= 1 itself.
 

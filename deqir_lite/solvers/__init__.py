@@ -3,6 +3,7 @@
 from deqir_lite.solvers.anderson import MIXINGS, Anderson, AndersonState
 from deqir_lite.solvers.picard import Picard, PicardState
 from deqir_lite.solvers.registry import SOLVERS, make_solver
+from deqir_lite.solvers.released import ReleasedAnderson
 from deqir_lite.solvers.solve import ConvergenceWarning, solve
 from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
 
@@ -14,6 +15,7 @@ __all__ = [
     "ConvergenceWarning",
     "Picard",
     "PicardState",
+    "ReleasedAnderson",
     "Solution",
     "Solver",
     "SolverState",

@@ -12,7 +12,7 @@ import torch
 
 from deqir_lite.chain import PICTURE, ChainSettings
 from deqir_lite.checks import check_images
-from deqir_lite.fixedpoint.models import FORMS
+from deqir_lite.fixedpoint import FORMS
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS
 from deqir_lite.priors.base import Prior

@@ -157,6 +157,57 @@ def test_paper_kernels_have_their_exact_pinv(build, make_case, check_pinv, check
     check_svd(case)
 
 
+def released(left, right, x, threshold, inverse=False):
+    """The published operator, or its pseudo-inverse, on one image (3, n, n): coefficients in one
+    list, all channels of a pair of singular vectors side by side; singular values in another, where
+    each channel has a list of its own."""
+    n = len(left)
+    (u1, s1, v1), (u2, s2, v2) = map(np.linalg.svd, (left, right))
+    s1, s2 = (np.where(s < threshold, 0, s) for s in (s1, s2))
+    products = np.outer(s1, s2).ravel()
+    order = np.argsort(-products, kind="stable")
+    before, after = ((u1.T, u2), (v1.T, v2)) if inverse else ((v1, v2.T), (u1, u2.T))
+    coefficients = []
+    for place in order:
+        for channel in range(3):
+            turned = before[0] @ x[channel] @ before[1]
+            coefficients.append(turned[place // n, place % n])
+    values = np.tile(products[order], 3)
+    factors = np.array([0 if s == 0 else (1 / s if inverse else s) for s in values])
+    weighted = factors * np.array(coefficients)
+    out = np.zeros((3, n * n))
+    for rank, place in enumerate(order):
+        out[:, place] = weighted[3 * rank : 3 * rank + 3]
+    return np.stack([after[0] @ c.reshape(n, n) @ after[1] for c in out])
+
+
+@pytest.mark.parametrize(
+    ("build", "row", "column"),
+    [
+        (gaussian_blur, gaussian_kernel(5, 10), gaussian_kernel(5, 10)),
+        (anisotropic_blur, gaussian_kernel(9, 20), gaussian_kernel(9, 1)),
+        (uniform_blur, torch.ones(9).double() / 9, torch.ones(9).double() / 9),
+    ],
+)
+def test_released_blurs_are_the_published_ones(
+    build, row, column, make_case, check_pinv, check_svd
+):
+    n = 10
+    matrices = [published_matrix(taps.numpy(), n) for taps in (column, row)]
+    operator = build(kernel="released")
+    x = torch.randn(1, 3, n, n, generator=torch.Generator().manual_seed(0)).double()
+    expected = released(*matrices, x[0].numpy(), 3e-2)
+    np.testing.assert_allclose(operator.A(x)[0].numpy(), expected, atol=1e-9)
+    expected = released(*matrices, x[0].numpy(), 3e-2, inverse=True)
+    got = operator.pinv(x)[0].numpy()
+    assert np.abs(got - expected).max() <= 1e-8 * np.abs(expected).max()
+    paper = build(kernel="paper")
+    assert (operator.A(x) - paper.A(x)).abs().max() > 0.1
+    case = make_case(operator, (9, 6))
+    check_pinv(case)
+    check_svd(case)
+
+
 def test_motion_kernel():
     horizontal = motion_kernel(5, 0)
     assert horizontal.shape == (5, 5)
