@@ -409,7 +409,9 @@ def test_the_installed_wheel_restores_a_photo_in_an_empty_folder(wheel_file, tmp
     command += ["--timesteps", "3", "--sampler", "sequential"]
     done = subprocess.run(command, cwd=empty, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in empty.iterdir()} == {"mine.png", "mine-restored.png"}
+    assert {path.name for path in empty.iterdir()} == {
+        *("mine.png", "mine-restored.png", "restored.json"),
+    }
     *used, refused = (site / "no_network.py.log").read_text().splitlines()
     assert refused == "no network"
     assert used

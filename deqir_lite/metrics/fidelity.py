@@ -21,7 +21,7 @@ SSIM_WINDOW = 11
 """Pixels a side of the SSIM window, fixed by its sigma of 1.5."""
 
 _BEYOND = 0.25
-"""The share of an original's values outside of the range, from which on that is not its range."""
+"""The share of a reference's values outside of the range, from which on another one is likely."""
 
 Range = tuple[float, float]
 """(black, white)."""
@@ -59,8 +59,8 @@ def psnr(
 
     Raises:
         ValueError: other shapes, NaN, a border that leaves nothing, or values of another range,
-            such as [0, 255] or, of the reference, [-2, 2]. Warns of images that might be in [0, 1],
-            where no range is given.
+            such as [0, 255]. Where no range is given, warns of images that might be in [0, 1], and
+            of a reference that might be in [-2, 2], say.
     """
     from skimage.metrics import peak_signal_noise_ratio  # imports scipy.stats: half a second
 
@@ -170,11 +170,12 @@ def check_range(x: torch.Tensor, reference: torch.Tensor, data_range: Range | No
                 "another data_range"
             )
     beyond = float(((reference < low) | (reference > high)).double().mean())
-    if beyond > _BEYOND:
+    if data_range is None and beyond > _BEYOND:
         least, most = spans["reference"]
-        raise ValueError(
+        warnings.warn(
             f"reference: values span [{least:.3g}, {most:.3g}], {beyond:.0%} of them outside of "
-            f"[{low:g}, {high:g}]; expected that range, or another data_range"
+            f"[{low:g}, {high:g}], to which all are clamped; for another range say data_range",
+            stacklevel=4,
         )
     unit = all(0 <= least < most <= 1 for least, most in spans.values())
     if data_range is None and unit:

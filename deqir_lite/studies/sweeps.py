@@ -211,13 +211,13 @@ def sweep(
     states = make_start(start, chain, gaussian=gaussian)
     rule = make_solver(solver)
     state = rule.init(system, states)
-    curve = [psnr(states[-1], sequential).item()]
+    curve = [psnr(states[-1], sequential, data_range=(-1, 1)).item()]
     for _ in range(min(max_sweeps, chain.num_steps)):
         state = rule.step(system, state)
         x0 = state.output[-1]
         if not bool(torch.isfinite(x0).all()):
             break
-        curve.append(psnr(x0, sequential).item())
+        curve.append(psnr(x0, sequential, data_range=(-1, 1)).item())
         if curve[-1] >= stop:
             break
     return tuple(curve)

@@ -186,7 +186,7 @@ def _restored(photo: torch.Tensor, prior: Prior, choice: ExplorerSettings) -> _S
     pinv, x0 = problem.operator.pinv(problem.y), at_once.solution.x0
     sweeps = at_once.solution.sweeps
     before, without, after = (float(psnr(x, photo)) for x in (pinv, simple, x0))
-    agreement = psnr(x0, step_by_step.solution.x0).item()
+    agreement = psnr(x0, step_by_step.solution.x0, data_range=(-1, 1)).item()
     titles = [
         f"measured: {before:.1f} dB",
         f"without a prior, {name}: {without:.1f} dB",

@@ -135,7 +135,7 @@ def defaults_of(*functions):
 RENAMED = {"num_steps": "timesteps", "max_sweeps": "sweeps", "name": "prior"}
 OWN = {
     "mask", "upscale", "kernel", "out", "report", "size", "photo", "task", "label", "max_pixels",
-    "device",
+    "device", "tolerance",
 }  # fmt: skip
 """Options that are no defaults of the library: None, or what only the command has."""
 

@@ -22,6 +22,7 @@ from deqir_lite import (
     ssim,
 )
 from deqir_lite import restoration as restoration_module
+from deqir_lite.cli.options import METHODS
 from deqir_lite.cli.report import in_words
 from deqir_lite.priors import load as load_module
 from deqir_lite.restoration import report as report_module
@@ -418,7 +419,7 @@ def test_noise_that_is_known(demo, folder):
     [
         ("task", "sr2, sr4"),
         ("sampler", "auto, parallel, sequential"),
-        ("method", "auto, ddnm, weighted"),
+        ("method", METHODS),
         ("form", "noise, data, gaussian"),
         ("solver", "picard, anderson-joint"),
         ("device", "auto, cpu, cuda, mps"),

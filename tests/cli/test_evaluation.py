@@ -217,7 +217,7 @@ def test_a_network_and_the_prior_s_own_folder(run, photos, unet_folder):
     ("options", "message"),
     [
         ({"tasks": "sr2,sr3"}, "tasks: unknown value 'sr3'; known: sr2"),
-        ({"tasks": ""}, "tasks: unknown value ''"),
+        ({"tasks": ""}, "'--tasks': got an empty text"),
         ({"sizes": "16,17"}, "got size 17x17; both sides must be multiples of 2"),
         ({"sizes": "large"}, "sizes: got 'large'; expected numbers separated by commas"),
         ({"sizes": "4"}, "sizes: got 4; expected an integer >= 8"),

@@ -254,7 +254,7 @@ FOLDERS = [
     ("own", tensors(OWN_WEIGHTS, lambda w: w["input.bias"].fill_(torch.nan)),
      r"residual\.safetensors: input\.bias: 8 of 8 weights are NaN or infinite; expected finite on"),
     ("own", tensors(OWN_WEIGHTS, lambda w: w["scale"].neg_()), "scale: got shape .* positive numb"),
-    ("own", tensors(OWN_WEIGHTS, lambda w: w.pop("scale")), "lacks c\\(t\\), the tensor 'scale'"),
+    ("own", tensors(OWN_WEIGHTS, lambda w: w.pop("scale")), "lacks e\\(t\\), the tensor 'scale'"),
     ("own", write(OWN_WEIGHTS, b"short"), "residual.safetensors is corrupt"),
     ("own", write(OWN_WEIGHTS, "version https://git-lfs.github.com/spec/v1\n"), "a Git LFS pointe"),
     ("own", remove(OWN_WEIGHTS), "holds no residual.safetensors"),
