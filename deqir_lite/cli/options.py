@@ -101,7 +101,7 @@ Solver = Annotated[
 Sweeps = Annotated[int | None, option(CHAIN, "At most so many sweeps. Default T.", metavar="N")]
 Tolerance = Annotated[
     float | None,
-    option(CHAIN, "Residual to stop at. Default: when x_0 is at 40 dB.", metavar="X"),
+    option(CHAIN, "Residual to stop at, not the picture's estimated error.", metavar="X"),
 ]
 
 # with what

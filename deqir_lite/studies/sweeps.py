@@ -116,22 +116,14 @@ def default_runs() -> list[SweepRun]:
     ]
 
 
-def default_sweeps(curves: Iterable[SweepCurve]) -> dict[str, float]:
-    """Sweeps to :data:`TARGET` of the :func:`default_runs`: for each task the mean over photos.
+def mean_default_sweeps(curves: Iterable[SweepCurve]) -> float:
+    """Sweeps to :data:`TARGET` of the :func:`default_runs`, mean over tasks and photos.
 
     Infinite where a run does not arrive. KeyError when ``curves`` lack a run.
     """
     known = {curve.run: curve.sweeps_to() for curve in curves}
-    needed: dict[str, list[float]] = {task: [] for task in DEFAULT_TASKS}
-    for run in default_runs():
-        sweeps = known[run]
-        needed[run.task].append(math.inf if sweeps is None else sweeps)
-    return {task: sum(sweeps) / len(sweeps) for task, sweeps in needed.items()}
-
-
-def mean_default_sweeps(curves: Iterable[SweepCurve]) -> float:
-    """The mean of :func:`default_sweeps` over the tasks."""
-    return sum(default_sweeps(curves).values()) / len(DEFAULT_TASKS)
+    needed = [known[run] for run in default_runs()]
+    return sum(math.inf if sweeps is None else sweeps for sweeps in needed) / len(needed)
 
 
 def study_runs(

@@ -20,14 +20,12 @@ from deqir_lite.fixedpoint import FORMS, STARTS
 from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.studies.sweeps import (
-    DEFAULT_TASKS,
     SOLVED,
     STOP,
     STUDY,
     SweepCurve,
     SweepRun,
     default_runs,
-    default_sweeps,
     make_run_chain,
     mean_default_sweeps,
     measure,
@@ -94,12 +92,11 @@ def test_the_default_runs_are_those_of_a_plain_call(bent, photos):
 def test_sweeps_of_the_default_runs():
     curves = [SweepCurve(run, (30.0, 41.0)) for run in default_runs()]
     curves[0] = SweepCurve(curves[0].run, (30.0, 31.0, 32.0, 41.0))
-    assert default_sweeps(curves) == dict.fromkeys(DEFAULT_TASKS, 1.0) | {DEFAULT_TASKS[0]: 2.0}
-    assert mean_default_sweeps(curves) == 1 + 1 / len(DEFAULT_TASKS)
+    assert mean_default_sweeps(curves) == 1 + 2 / len(curves)
     curves[-1] = SweepCurve(curves[-1].run, (30.0, 31.0))
-    assert default_sweeps(curves)[DEFAULT_TASKS[-1]] == math.inf
+    assert mean_default_sweeps(curves) == math.inf
     with pytest.raises(KeyError):
-        default_sweeps(curves[1:])
+        mean_default_sweeps(curves[1:])
 
 
 def test_a_picard_run_ends_at_the_sequential_sample(bent, photos):
