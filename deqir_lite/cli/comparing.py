@@ -77,7 +77,7 @@ def compare(
     for setting in wanted:
         check_timesteps(setting.timesteps or 1, model.schedule.num_train_timesteps)
     wanted, left_out = possible(wanted, model, device=place)
-    for line in left_out:
+    for line in left_out if rank == 0 else ():
         typer.echo(line, err=True)
     if not wanted:
         raise ValueError(f"methods: none of {', '.join(names)} can do any of the tasks")
@@ -94,7 +94,7 @@ def compare(
     try:
         work.run(
             restorations(wanted, found, seeds=seeds, rank=rank, processes=processes),
-            show_progress=True,
+            show_progress=rank == 0,
         )
     except KeyboardInterrupt as error:
         stopped = error

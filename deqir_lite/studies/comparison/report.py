@@ -16,7 +16,7 @@ from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.rows import FORMAT, Found, Row
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE
 from deqir_lite.studies.comparison.summary import FEWEST, Cell, summarise
-from deqir_lite.studies.comparison.tables import tables
+from deqir_lite.studies.comparison.tables import PAPER_MARK, tables
 
 RESULTS, TABLE, PAGE = "methods.json", "methods.csv", "methods.md"
 
@@ -35,6 +35,7 @@ def write_report(
     photos = list(found.settings["photos"])
     rows = sorted(found.rows.values(), key=lambda row: _order(row, photos))
     cells = summarise(rows, reference=reference)
+    shown = list(tables(cells))
     context = {
         "devices": sorted({session.device for session in found.sessions}),
         "versions": _versions(found),
@@ -56,7 +57,8 @@ def write_report(
     }
     page = render(
         "studies/comparison/page.md.j2",
-        tables=tables(cells),
+        tables=shown,
+        with_paper=any(line[0].endswith(PAPER_MARK) for table in shown for line in table.rows),
         settings=found.settings,
         context=context,
         reference=reference,

@@ -12,6 +12,9 @@ from deqir_lite.studies.comparison.summary import Cell, Difference
 
 BETTER, WORSE = "▲", "▼"
 
+PAPER_MARK = ", paper"
+"""Ends the names of rows that are the paper's."""
+
 _TITLES = {
     "psnr": "PSNR", "psnr_cropped": "PSNR, cropped", "ssim": "SSIM", "lpips": "LPIPS",
     "consistency": "Cons.", "consistency_8bit": "Cons., 8 bits",
@@ -140,7 +143,7 @@ def _paper_rows(table: PaperTable, columns: Sequence[tuple[str, str]]) -> Iterat
             for column in columns
         ]
         nfe = EN_DASH if row.nfe is None else str(row.nfe)
-        yield [f"{row.method}, paper", row.data, EN_DASH, *texts, nfe, EN_DASH, EN_DASH]
+        yield [row.method + PAPER_MARK, row.data, EN_DASH, *texts, nfe, EN_DASH, EN_DASH]
 
 
 def _differences(

@@ -108,3 +108,14 @@ def test_the_files(written):
         assert said in page
     assert "100 photos each of ImageNet and CelebA-HQ at 256 × 256" in page
     assert "ddnm on sr2, b.png, seed 0: diverged" in text
+
+
+def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):
+    settings = {"prior": "1", "photos": {"a": "1"}, "dtype": "x", "lpips": "vgg"}
+    journal = Journal(rows_file(tmp_path, 0))
+    journal.begin(settings, "mine", torch.device("cpu"))
+    journal.add(row("ddnm", "a", task="pool2"))
+    write_report(tmp_path, read_rows(tmp_path), reference="ddnm")
+    page = (tmp_path / "methods.md").read_text()
+    assert "ImageNet" not in page
+    assert "LPIPS is that of vgg." in page
