@@ -36,9 +36,10 @@ Text = Annotated[str, PlainValidator(_text)]
 """Any text, also the name of a file that is not UTF-8, which pydantic takes for no string."""
 
 
-def to_json(value: Any) -> str:
-    """Indented JSON; NaN and infinities, which JSON does not know, as the strings "nan", "inf"."""
-    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+def to_json(value: Any, *, indent: int | None = 1) -> str:
+    """JSON, without ``indent`` on one line; NaN and infinities, which JSON does not know, as the
+    strings "nan", "inf"."""
+    text = json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
     return printable(text) + "\n"
 
 

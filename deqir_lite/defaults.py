@@ -59,6 +59,19 @@ EVALUATED_ETA, EVALUATED_SPACING = "1", "cubic"
 """As the command is told: those of :data:`deqir_lite.chain.presets.PICTURE`."""
 
 
+COMPARED_METHODS = ("pinv", "baseline", "ddnm", "ddnm+", "ddrm", "diffpir", "weighted")
+"""What a comparison takes minutes for; the others ask the network some thousand times a photo."""
+
+COMPARED_TASKS = (
+    *("sr2", "sr4", "deblur-gaussian", "deblur-anisotropic"),
+    *("inpaint-text", "inpaint-stripe", "colorization"),
+)
+"""Those of the paper's tables."""
+
+COMPARED_SIZES, COMPARED_SEEDS, COMPARED_REFERENCE = (128,), 1, "ddnm"
+"""Sides of photos, restorations of each, and the method that all are compared with."""
+
+
 def commas(values: Iterable[object]) -> str:
     """Values as an option with several of them has them."""
     return ",".join(map(str, values))

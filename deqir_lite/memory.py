@@ -1,7 +1,7 @@
 """How much memory is free, and one clear error when it runs out, whichever allocator says so."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,6 +42,30 @@ def available_memory(device: torch.device | str = "cpu", *, root: str | Path = "
         return free + unused
     found = [n for n in (_of_linux(Path(root)), *_of_groups(Path(root))) if n is not None]
     return min(found) if found else _of_posix()
+
+
+def watch_peak(device: torch.device | str = "cpu") -> Callable[[], int | None]:
+    """Begin to watch; the call says how many bytes were taken at once, at most, since then.
+
+    On cuda what tensors took, on Linux all that the process had in memory, with program and
+    network; None elsewhere, and where the system does not let it begin anew.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return lambda: torch.cuda.max_memory_allocated(device)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): VmHWM becomes what is taken now
+    except OSError:
+        return lambda: None
+    return _most_resident
+
+
+def _most_resident() -> int | None:
+    for line in _lines(Path("/proc/self/status")):
+        if line.startswith("VmHWM:"):
+            return 1024 * int(line.split()[1])
+    return None
 
 
 def in_gigabytes(count: float) -> str:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deqir_lite.memory import available_memory, explaining_memory, in_gigabytes
+from deqir_lite.memory import available_memory, explaining_memory, in_gigabytes, watch_peak
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,13 @@ def test_numbers_of_bytes():
         "0.1 GB",
         "0.005 GB",
     ]
+
+
+def test_a_peak_is_that_since_the_watch_began():
+    first = watch_peak()
+    taken = torch.ones(2**24)  # 64 MiB
+    del taken
+    with_it, second = first(), watch_peak()
+    if with_it is None:
+        pytest.skip("the system does not tell")
+    assert with_it - second() > 40e6

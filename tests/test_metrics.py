@@ -212,6 +212,8 @@ def test_consistency_is_the_norm_for_each_image():
         measurement_consistency(Grayscale(), x, y), torch.tensor([0.0, 5.0], dtype=torch.float64)
     )
     assert measurement_consistency(Grayscale(), x, y[:1]).shape == (2,)
+    sums = (x.mean(dim=1, keepdim=True) - y).abs().sum(dim=(1, 2, 3))
+    torch.testing.assert_close(measurement_consistency(Grayscale(), x, y, order=1), sums)
 
 
 def test_consistency_refuses_other_shapes():

@@ -7,6 +7,7 @@ it needs when it runs.
 from deqir_lite.cli.app import app
 from deqir_lite.cli.convert import convert, fetch
 from deqir_lite.cli.demo import demo
+from deqir_lite.cli.evaluate import evaluate
 from deqir_lite.cli.evaluation import evaluation
 from deqir_lite.cli.help import Command
 from deqir_lite.cli.info import info
@@ -16,7 +17,7 @@ from deqir_lite.cli.teach import teach
 from deqir_lite.cli.train import fit_gaussian, train
 from deqir_lite.cli.verify import verify
 
-for command in (restore, demo, verify, train, fit_gaussian, convert, fetch, info):
+for command in (restore, demo, verify, evaluate, train, fit_gaussian, convert, fetch, info):
     app.command(cls=Command)(command)
 study.command(cls=Command)(evaluation)
 app.add_typer(study, name="study")

@@ -106,6 +106,14 @@ def check_seed(seed: int, name: str = "seed") -> None:
         raise ValueError(f"{name}: got {seed}; expected an integer in [0, 2^63)")
 
 
+def read_each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
+    """The values of an option, separated by commas, without repetition."""
+    try:
+        return list(dict.fromkeys(kind(part.strip()) for part in value.split(",")))
+    except ValueError:
+        raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
+
+
 def read_spacing(text: str) -> str | float:
     """A spacing as given to a command: a name as it is, an exponent as a number.
 

@@ -1,8 +1,6 @@
 """What ``deqir-lite study evaluation`` does."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -11,7 +9,7 @@ from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite._outputs import check_folder, only_process, same_file
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_integer, check_interval
-from deqir_lite.cli.app import check_timesteps, read_spacing
+from deqir_lite.cli.app import check_timesteps, read_each, read_spacing
 from deqir_lite.device import choose_device, fast_in_bfloat16
 from deqir_lite.images import SMALLEST_SIDE
 from deqir_lite.operators import TASKS, make_task
@@ -75,10 +73,10 @@ def evaluate(
     if budget is not None:
         check_interval("budget", budget, 0.0, float("inf"))
     wanted = plan(
-        list(TASKS) if tasks is None else _each("tasks", tasks, str),
-        _each("sizes", sizes, int),
-        _each("timesteps", timesteps, int),
-        eta=_each("eta", eta, float),
+        list(TASKS) if tasks is None else read_each("tasks", tasks, str),
+        read_each("sizes", sizes, int),
+        read_each("timesteps", timesteps, int),
+        eta=read_each("eta", eta, float),
     )
     power = spacing_power(read_spacing(spacing))  # "cubic" and "3" are the same
     if photos is not None and same_file(folder, photos):
@@ -136,15 +134,6 @@ def _check_out(folder: Path) -> None:
     page = folder / PAGE_FILE
     if page.exists() and page.read_bytes()[: len(PAGE_START)] != PAGE_START.encode():
         raise ValueError(f"out: {str(page)!r} is of another origin; take another folder or move it")
-
-
-def _each(name: str, value: str, kind: Callable[[str], Any]) -> list[Any]:
-    """The values of an option, separated by commas, without repetition."""
-    try:
-        values = list(dict.fromkeys(kind(part.strip()) for part in value.split(",")))
-    except ValueError:
-        raise ValueError(f"{name}: got {value!r}; expected numbers separated by commas") from None
-    return values
 
 
 def _check_plan(wanted: list[Setting], prior: Prior) -> None:

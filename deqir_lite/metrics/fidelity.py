@@ -108,14 +108,15 @@ def ssim(
 
 
 def measurement_consistency(
-    operator: LinearOperator, x: torch.Tensor, y: torch.Tensor
+    operator: LinearOperator, x: torch.Tensor, y: torch.Tensor, *, order: int = 2
 ) -> torch.Tensor:
-    r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_2`.
+    r"""Distance of each image from its measurement, :math:`\lVert A x - y \rVert_p`, p = ``order``.
 
     Args:
         operator: A.
         x: images (B, 3, H, W) in [-1, 1], not clamped: a clamp would hide an inconsistency.
         y: measurements of the shape of A x; a single one serves every image.
+        order: p; 1 is the consistency of papers on colorization.
 
     Returns (B,) in the dtype and on the device of x. Raises ValueError when shapes differ.
     """
@@ -125,7 +126,7 @@ def measurement_consistency(
     measured = operator.A(x)
     if y.shape[1:] != measured.shape[1:] or y.shape[0] not in (1, measured.shape[0]):
         raise ValueError(f"y: got shape {tuple(y.shape)}; expected {tuple(measured.shape)}")
-    return (measured - y).flatten(1).norm(dim=1)
+    return torch.linalg.vector_norm((measured - y).flatten(1), order, dim=1)
 
 
 def _pairs(

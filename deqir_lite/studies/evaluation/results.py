@@ -63,13 +63,7 @@ class Results:
         if not (folder / RESULTS_FILE).exists():
             return cls(folder, settings)
         results = cls.load(folder)
-        for name in results.settings | settings:
-            there, here = results.settings.get(name), settings.get(name)
-            if there != here:
-                raise ValueError(
-                    f"out: {str(folder / RESULTS_FILE)!r} holds results with another {name}: "
-                    f"{_brief(there, here)}; take another folder or delete the file"
-                )
+        check_same_settings(folder / RESULTS_FILE, results.settings, settings)
         return results
 
     def add_contributor(self, device: torch.device) -> None:
@@ -103,6 +97,17 @@ class Results:
             "samples": samples,
         }
         return write_json(self.folder / RESULTS_FILE, content, name="out")
+
+
+def check_same_settings(file: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise ValueError, naming the difference, when the results in a ``file`` were computed with
+    other settings than those of now."""
+    for name in there | here:
+        if there.get(name) != here.get(name):
+            raise ValueError(
+                f"out: {str(file)!r} holds results with another {name}: "
+                f"{_brief(there.get(name), here.get(name))}; take another folder or delete the file"
+            )
 
 
 def _brief(there: Any, here: Any) -> str:

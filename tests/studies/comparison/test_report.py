@@ -1,0 +1,121 @@
+"""Tables in the paper's layout, and the files."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+from deqir_lite.operators import TASKS
+from deqir_lite.studies.comparison.paper import PAPER
+from deqir_lite.studies.comparison.report import PAGE_START, write_report
+from deqir_lite.studies.comparison.rows import Journal, read_rows, rows_file
+from deqir_lite.studies.comparison.summary import summarise
+from deqir_lite.studies.comparison.tables import tables
+
+
+def test_the_papers_tables_are_whole():
+    for table in PAPER:
+        assert set(table.tasks) <= TASKS.keys()
+        for row in table.rows:
+            assert len(row.values) == len(table.columns)
+            for (_, number), value in zip(table.columns, row.values, strict=True):
+                low, high = {"psnr": (9, 48), "consistency_8bit": (0, 500)}.get(number, (0, 1))
+                assert value is None or low <= value <= high
+    deqir = next(row for row in PAPER[0].rows if row.method == "DeqIR")
+    assert deqir.values[:3] == (32.35, 0.913, 0.082)
+
+
+def test_tasks_are_columns_methods_rows_and_the_paper_stands_below(row):
+    rows = [row(m, photo, task=task) for task in ("sr2", "pool2") for m in ("ddnm", "dps")
+            for photo in "ab"]  # fmt: skip
+    first, _, second, _ = tables(summarise(rows, reference="ddnm"))
+    assert first.title == "Table 1: super-resolution and deblurring (16 × 16 pixels)"
+    assert first.header[:6] == ["method", "chain", "photos × seeds", "sr2: PSNR", "SSIM", "LPIPS"]
+    assert [line[:4] for line in first.rows[:2]] == [
+        ["ddnm", "T = 2, cubic, eta 1", "2 × 1", "20.00"],
+        ["dps", "T = 2, cubic, eta 1", "2 × 1", "20.00"],
+    ]
+    assert ["DeqIR, paper", "ImageNet", "–", "32.35", "0.913", "0.082", "15"] in [
+        line[:7] for line in first.rows
+    ]
+    assert all(len(line) == len(first.header) for line in first.rows)
+    assert second.header[3] == "pool2: PSNR"
+    assert len(second.rows) == 2, "the paper has no such task"
+
+
+def test_the_paper_has_no_noise(row):
+    rows = [row("ddnm", "a", sigma_y=0.1)]
+    (table,) = tables(summarise(rows, reference="ddnm"))
+    assert "noise of 0.1 in y" in table.title
+    assert [line[0] for line in table.rows] == ["ddnm"]
+
+
+def test_marks_say_which_way_is_better(row):
+    photos = "abcdef"
+    rows = [row("ddnm", p, 20.0, ssim=0.5, lpips=0.5) for p in photos]
+    rows += [row("dps", p, 19.0, ssim=0.6, lpips=0.4) for p in photos]
+    first, differences = tables(summarise(rows, reference="ddnm"))
+    assert first.rows[0][3:6] == ["20.00", "0.500", "0.500"]
+    assert first.rows[1][3:6] == ["19.00 ▼", "0.600 ▲", "0.400 ▲"]
+    assert differences.rows == [
+        ["dps", "T = 2, cubic, eta 1", "ddnm: T = 2, cubic, eta 1", "-1.00 [-1.00, -1.00] of 6 ▼"]
+    ]
+
+
+def test_the_terminal_shows_what_is_known(row):
+    cells = summarise([row("ddnm", "a")], reference="ddnm")
+    (table,) = tables(cells, full=False)
+    assert table.header[3:] == ["sr2: PSNR", "NFEs", "sweeps", "seconds"]
+    assert all(len(line) == len(table.header) for line in table.rows)
+
+
+@pytest.fixture
+def written(tmp_path, row):
+    settings = {"prior": "1", "photos": {"b.png": "1", "a|.png": "2"}, "dtype": "x", "lpips": None}
+    journal = Journal(rows_file(tmp_path, 0))
+    journal.begin(settings, "mine", torch.device("cpu"))
+    for photo in ("a|.png", "b.png"):
+        journal.add(row("dps", photo, float("inf"), failed=None))
+        journal.add(row("ddnm", photo, None, failed="diverged"))
+    text = write_report(
+        *(tmp_path, read_rows(tmp_path)), reference="ddnm", left_out=["left out: x"], command="do"
+    )
+    return tmp_path, text
+
+
+def test_the_files(written):
+    folder, text = written
+    stored = json.loads((folder / "methods.json").read_text())
+    assert [(r["photo"], r["method"]) for r in stored["rows"]] == [
+        ("b.png", "ddnm"), ("b.png", "dps"), ("a|.png", "ddnm"), ("a|.png", "dps")
+    ]  # fmt: skip
+    assert stored["rows"][1]["psnr"] == "inf"
+    assert {cell["method"]: cell["failed"] for cell in stored["summary"]} == {"ddnm": 2, "dps": 0}
+    with (folder / "methods.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["photo"] for line in lines] == ["b.png", "b.png", "a|.png", "a|.png"]
+    assert lines[0]["failed"] == "diverged"
+    page = (folder / "methods.md").read_text()
+    assert page.startswith(PAGE_START)
+    for said in (
+        "left out: x",
+        "2 photos at",
+        "prior mine",
+        "ddnm on sr2, b.png, seed 0",
+        "\ndo\n",
+    ):
+        assert said in page
+    assert "100 photos each of ImageNet and CelebA-HQ at 256 × 256" in page
+    assert "ddnm on sr2, b.png, seed 0: diverged" in text
+
+
+def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):
+    settings = {"prior": "1", "photos": {"a": "1"}, "dtype": "x", "lpips": "vgg"}
+    journal = Journal(rows_file(tmp_path, 0))
+    journal.begin(settings, "mine", torch.device("cpu"))
+    journal.add(row("ddnm", "a", task="pool2"))
+    write_report(tmp_path, read_rows(tmp_path), reference="ddnm")
+    page = (tmp_path / "methods.md").read_text()
+    assert "ImageNet" not in page
+    assert "LPIPS is that of vgg." in page
