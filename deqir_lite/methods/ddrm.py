@@ -16,7 +16,7 @@ class DDRMConsistency(SpectralConsistency):
 
     The chain begins where y is known already: V^T x_T = sqrt(abar_T) V^T A^+ y +
     sqrt(1 - abar_T - nu^2) z where nu <= sqrt(1 - abar_T), and sqrt(1 - abar_T) z elsewhere.
-    Source: Kawar et al. 2022, Eqs. 7 and 8.
+    Source: Kawar et al. 2022, there (7) and (8).
     """
 
     def belief(self) -> torch.Tensor:
@@ -47,7 +47,7 @@ class DDRMNoise(NoiseRule):
     ``eta`` is .85 and ``eta_b`` 1 as published, each in [0, 1]; with eta_b = 1 and noise in y this
     is the rule of DDNM+. For exact y the range has no eps at all, where DDNM's has. The published
     code asks for nu < sigma (``strict``), and so ends with the prediction itself when y is exact,
-    which does not meet y; the equation does. Source: Kawar et al. 2022, Eqs. 7 and 8, there in the
+    which does not meet y; the equation does. Source: Kawar et al. 2022, there (7) and (8), there in the
     variance-exploding scale x_t / sqrt(abar_t).
     """
 

@@ -22,7 +22,7 @@ class DiffPIRConsistency(SpectralConsistency):
     sigma_n = max(sigma_y, .002) / 2 is the noise of images in [0, 1], beside a noise level of
     images in [-1, 1], as in the published code: its ``weight`` 1 is 1/4 in equal units. ``clip``,
     as there. The published code leaves this step out at the last timestep; the paper's algorithm,
-    which is followed here, does not. Source: Zhu et al. 2023, Eq. 13 and Algorithm 1.
+    which is followed here, does not. Source: Zhu et al. 2023, there (13) and Algorithm 1.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DiffPIRNoise(NoiseRule):
 
     ``zeta`` in [0, 1] is the share of the variance: with eta^2 = zeta it is DDNM's rule for another
     eps. Published are .1 for blur, .25 for super-resolution and 1 for inpainting. Source: Zhu et
-    al. 2023, Eqs. 14 and 15.
+    al. 2023, there (14) and (15).
     """
 
     zeta: float = 0.1

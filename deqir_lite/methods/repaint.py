@@ -15,7 +15,7 @@ from deqir_lite.priors.base import Prior
 
 class RePaintConsistency(RangeNullConsistency):
     """x0^ = A^+ y + (I - A^+ A) x_{0|t}; what makes it RePaint is :class:`RePaintNoise`, and that
-    a chain returns to more noise, see :func:`deqir_lite.schedule.with_returns`.
+    a chain returns to more noise, see :func:`deqir_lite.schedule.grid.with_returns`.
 
     x_T has its known part from y too. ``clip``: x_{0|t} is clamped to [-1, 1], as published.
     Source: Lugmayr et al. 2022, Algorithm 1, for masks; here for any operator with singular values,
