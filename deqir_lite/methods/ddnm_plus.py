@@ -33,7 +33,8 @@ class DDNMPlusNoise(NoiseRule):
 
     So x_s has the noise of its level in all of them. ``eta`` in [0, 1] is .85 in the published
     code, which leaves out V^T before eps and has no Lambda for bicubic super-resolution and 2-D
-    blurs; here every operator with singular values has it. Source: Wang et al. 2023, there (17) to (19).
+    blurs; here every operator with singular values has it. Source: Wang et al. 2023,
+    there (17) to (19).
     """
 
     eta: float = 0.85

@@ -47,7 +47,7 @@ class DDRMNoise(NoiseRule):
     ``eta`` is .85 and ``eta_b`` 1 as published, each in [0, 1]; with eta_b = 1 and noise in y this
     is the rule of DDNM+. For exact y the range has no eps at all, where DDNM's has. The published
     code asks for nu < sigma (``strict``), and so ends with the prediction itself when y is exact,
-    which does not meet y; the equation does. Source: Kawar et al. 2022, there (7) and (8), there in the
+    which does not meet y; the equation does. Source: Kawar et al. 2022, (7) and (8) there, in the
     variance-exploding scale x_t / sqrt(abar_t).
     """
 

@@ -31,8 +31,8 @@ class Method:
     ``rule`` is the noise rule, unless the chain is given another one.
 
     ``num_steps``, ``spacing`` and ``returns`` are the timesteps of a chain for which nothing else
-    is said, as :func:`deqir_lite.chain.making.make_chain` takes them; published methods have those of
-    their publication.
+    is said, as :func:`deqir_lite.chain.making.make_chain` takes them; published methods have those
+    of their publication.
     """
 
     consistency: Callable[[Measurement, StepCoefficients, Prior], ConsistencyStep]
