@@ -172,7 +172,7 @@ def method_of(run: PosteriorRun, gaussian: GaussianPrior) -> Method:
         options |= {"gaussian": gaussian, "tolerance": 1e-5}  # far below what is chance
     elif run.method == "dps":
         options["scale"] = DPS_SCALE[run.task]
-    elif run.method == "diffpir":
+    elif run.method == "diffpir" and run.rule == "own":
         rule = DiffPIRNoise(DIFFPIR_ZETA[run.task])
     step = functools.partial(own.consistency, **options)
     return replace(own, consistency=step, rule=rule)

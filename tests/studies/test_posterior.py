@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deqir_lite.chain import make_chain
-from deqir_lite.methods import METHODS, DiffPIRNoise, ExactNoise, MMPSConsistency
+from deqir_lite.methods import METHODS, DDPMNoise, DiffPIRNoise, ExactNoise, MMPSConsistency
 from deqir_lite.priors import (
     GaussianMixturePrior,
     GaussianPosterior,
@@ -131,7 +131,9 @@ def test_methods_are_as_published_and_unclamped():
         found = method_of(run, GAUSSIAN)
         assert (found.num_steps, found.returns) == (own.num_steps, own.returns)
         assert method == "diffpir" or found.rule == own.rule
-    assert method_of(replace(RUN, method="diffpir"), GAUSSIAN).rule == DiffPIRNoise(1.0)
+    diffpir = replace(RUN, method="diffpir")
+    assert method_of(replace(diffpir, rule="own"), GAUSSIAN).rule == DiffPIRNoise(1.0)
+    assert method_of(replace(diffpir, rule="ancestral"), GAUSSIAN).rule == DDPMNoise()
     assert method_of(replace(RUN, method="weighted", rule="exact"), GAUSSIAN).rule == ExactNoise()
     for field, value in (("method", "best"), ("rule", "some")):
         with pytest.raises(ValueError, match=rf"^{field}: unknown value '{value}'"):
