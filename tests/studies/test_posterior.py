@@ -176,3 +176,18 @@ def test_the_file_keeps_four_digits(tmp_path):
     out.write_text(out.read_text().replace('"bias": ', '"bias": "no", "old": ', 1))
     with pytest.raises(ValueError, match="is no posterior study"):
         STUDY.load(out)
+
+
+def test_the_file_of_the_book_is_whole_and_says_what_theory_says():
+    entries = {entry.run: entry for entry in STUDY.load()}
+    assert set(entries) == set(study_runs())
+    assert len(STUDY.load()) == len(entries)
+    for entry in entries.values():
+        run = entry.run
+        if run.method == EXACT or (run.prior, run.rule) == ("gaussian", "exact"):
+            assert entry.bias_over_chance < 1.5
+            assert entry.variance == pytest.approx(1, abs=0.05)
+        if (run.prior, run.method) == ("gaussian", "weighted"):
+            assert entry.bias_over_chance < 1.5
+        if run.method == "ddnm" and run.task == "inpaint-random":
+            assert entry.bias_over_chance > 2
