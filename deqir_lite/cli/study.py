@@ -82,6 +82,23 @@ def weighted(
 
 @study.command(cls=Command)
 @one_line_errors
+def posterior(
+    out: Out,
+    method: Annotated[
+        list[str] | None, _option("Method, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """What each method draws, against the exact posterior of two priors that have one."""
+    from deqir_lite.checks import check_choice
+    from deqir_lite.studies.posterior import SAMPLERS, STUDY, study_runs
+
+    for name in method or ():
+        check_choice("method", name, SAMPLERS)
+    STUDY.run(out, study_runs(method or SAMPLERS), show_progress=True)
+
+
+@study.command(cls=Command)
+@one_line_errors
 def recipes(
     photos: Annotated[Path, _option("Folder of training photos.")],
     out: Out = Path("comparison.json"),

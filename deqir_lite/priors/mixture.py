@@ -49,7 +49,8 @@ class GaussianMixturePrior:
         offset, variance = self._whiten(flat, signal, noise)
         share = torch.softmax(self._log_density(offset, variance), dim=1)
         # (abar Sigma_k + 1 - abar)^-1 (x - sqrt(abar) mu_k), summed over the components
-        pull = torch.einsum("bk,kij,bkj->bi", share, self.axes.to(flat), offset / variance)
+        shared = share[..., None] * offset / variance  # first: einsum would make (B, K, d, d) of it
+        pull = torch.einsum("kij,bkj->bi", self.axes.to(flat), shared)
         return (noise * pull).view_as(x_t)
 
     def _flatten(self, x: torch.Tensor) -> torch.Tensor:
@@ -81,6 +82,13 @@ class GaussianMixturePrior:
         offset, variance = self._whiten(flat, *self.schedule.at(t, flat))
         log_p = torch.logsumexp(self._log_density(offset, variance), dim=1)
         return log_p - flat.shape[1] / 2 * math.log(2 * math.pi)
+
+    def responsibilities(self, x_0: torch.Tensor) -> torch.Tensor:
+        """p(component | x_0) for x_0 (B, ...): (B, K). Their mean over draws of p(x_0 | y) is
+        p(component | y)."""
+        flat = self._flatten(x_0)
+        one = torch.ones_like(flat[:, :1])
+        return torch.softmax(self._log_density(*self._whiten(flat, one, 0 * one)), dim=1)
 
     def covariances(self) -> torch.Tensor:
         """(K, d, d)."""

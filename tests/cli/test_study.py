@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deqir_lite import load_bundled_photo, save_image
-from deqir_lite.studies import inversion, steps, sweeps, weighted
+from deqir_lite.studies import inversion, posterior, steps, sweeps, weighted
 from deqir_lite.studies.study import Study
 from deqir_lite.training.card import recipes_compared
 from deqir_lite.training.recipe import Recipe
@@ -57,6 +57,16 @@ def test_weighted(run, asked, folder, refused):
     tasks = (weighted.TASKS, ["sr4"])
     assert asked == [("weighted", out, weighted.study_runs(some)) for some in tasks]
     refused("study", "weighted", "--out", out, "--task", "sr3", message="task: unknown value 'sr3'")
+
+
+def test_posterior(run, asked, folder, refused):
+    out = folder / "a.json"
+    assert run("study", "posterior", "--out", out).exit_code == 0
+    assert run("study", "posterior", "--out", out, "--method", "ddrm").exit_code == 0
+    methods = (posterior.SAMPLERS, ["ddrm"])
+    assert asked == [("posterior", out, posterior.study_runs(some)) for some in methods]
+    wrong = "study", "posterior", "--out", out, "--method", "DDRM"
+    refused(*wrong, message="method: unknown value 'DDRM'")
 
 
 def test_what_cannot_be_written_or_is_unknown(refused, folder, tmp_path):

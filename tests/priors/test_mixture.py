@@ -162,3 +162,11 @@ def test_bad_measurements(mixture_prior, call, message):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (compared below)
         call(mixture_prior)
     assert message in str(error.value)
+
+
+@given(st.floats(-4, 4), st.floats(-4, 4))
+def test_responsibilities_are_bayes_rule_over_the_components(mixture_prior, a, b):
+    x = torch.tensor([[a, b]], dtype=torch.float64)
+    joint = distribution(mixture_prior).component_distribution.log_prob(x[:, None])
+    expected = (joint + mixture_prior.weights.log()).softmax(dim=1)
+    torch.testing.assert_close(mixture_prior.responsibilities(x), expected)

@@ -12,7 +12,7 @@ from deqir_lite._json import Schema
 from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
-from deqir_lite.studies import inversion, steps, sweeps
+from deqir_lite.studies import inversion, posterior, steps, sweeps, weighted
 from deqir_lite.studies.study import Study
 from deqir_lite.verification import bent_prior
 
@@ -189,7 +189,9 @@ def test_missing_places(study, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "study", [sweeps.STUDY, inversion.STUDY, steps.STUDY], ids=lambda s: s.name
+    "study",
+    [module.STUDY for module in (sweeps, inversion, steps, weighted, posterior)],
+    ids=lambda study: study.name,
 )
 def test_the_bundled_file_says_where_it_comes_from(study):
     content = json.loads((data_path("benchmarks") / f"{study.name}.json").read_text())
