@@ -107,6 +107,7 @@ def test_sliders_move_by_keyboard(browser, site, html):
     for name in pages:
         with chrome.guarded(browser) as (page, visit):
             page.goto(f"{site}/{name}.html")
+            page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
             for slider in page.locator(".iteration-slider").all():
                 check_slider(slider)
             assert not visit.errors
