@@ -1,6 +1,7 @@
 """The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
 
 import warnings
+import itertools
 from functools import partial
 
 import pytest
@@ -145,9 +146,14 @@ def test_an_image_alone_and_in_a_batch_give_the_same(problem, sigma_y):
         torch.testing.assert_close(together, single, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("task", ["inpaint-random", "deblur-gaussian", "sr2"])
-@pytest.mark.parametrize("sigma_y", [0.0, 0.1])
-@pytest.mark.parametrize("num_steps", [1, 3, 10])
+@pytest.mark.parametrize(
+    ("num_steps", "sigma_y", "task"),
+    [
+        *itertools.product([1, 3], [0.0, 0.1], ["inpaint-random", "deblur-gaussian", "sr2"]),
+        (10, 0.0, "inpaint-random"),
+        (10, 0.1, "sr2"),
+    ],
+)
 def test_exact_draws_have_the_mean_and_covariance_of_the_posterior(
     problem, gaussian_prior, task, sigma_y, num_steps
 ):
