@@ -1,7 +1,7 @@
 """The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
 
-import warnings
 import itertools
+import warnings
 from functools import partial
 
 import pytest
