@@ -6,8 +6,12 @@ import torch
 
 from deqir_lite.checks import check_interval
 from deqir_lite.measurement import Measurement
-from deqir_lite.methods.noise_rules import NoiseRule, Weights
-from deqir_lite.methods.spectral import SpectralConsistency, along_steps, check_rule
+from deqir_lite.methods.spectral import (
+    SpectralConsistency,
+    SpectralNoise,
+    along_steps,
+    check_rule,
+)
 
 
 class DDNMPlusConsistency(SpectralConsistency):
@@ -23,7 +27,7 @@ class DDNMPlusConsistency(SpectralConsistency):
 
 
 @dataclass(frozen=True)
-class DDNMPlusNoise(NoiseRule):
+class DDNMPlusNoise(SpectralNoise):
     r"""Per singular vector, with nu = sqrt(abar_s) sigma_y / s the noise that A^+ y brings along
     and sigma = sqrt(1 - abar_s) the noise that x_s should have:
 
@@ -41,13 +45,6 @@ class DDNMPlusNoise(NoiseRule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "eta", check_interval("eta", self.eta, 0.0, 1.0))
-
-    def weights(
-        self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
-    ) -> Weights:
-        """a = sqrt(abar_s), and c2 and c1 as above."""
-        _, c2, c1 = self.parts(target, measurement)
-        return Weights(target.sqrt(), torch.zeros_like(target), c2, c1)
 
     def parts(
         self, target: torch.Tensor, measurement: Measurement | None

@@ -8,6 +8,7 @@ import torch
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.methods.consistency import ConsistencyStep, Prediction, Steps
+from deqir_lite.methods.noise_rules import NoiseRule, Weights
 from deqir_lite.priors.base import Prior
 
 
@@ -61,6 +62,23 @@ class SpectralConsistency(ConsistencyStep):
     def linear_adjoint(self, v: torch.Tensor, steps: Steps) -> torch.Tensor:
         """The same: it is symmetric."""
         return self.linear(v, steps)
+
+
+class SpectralNoise(NoiseRule):
+    """A noise rule by singular value, a = sqrt(abar_s), that also says how far x0^ believes y."""
+
+    @abstractmethod
+    def parts(
+        self, target: torch.Tensor, measurement: Measurement | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Lambda, c2 and c1, (T, 1 or B, ...)."""
+
+    def weights(
+        self, source: torch.Tensor, target: torch.Tensor, measurement: Measurement | None = None
+    ) -> Weights:
+        """a as above, and c2 and c1 of :meth:`parts`."""
+        _, c2, c1 = self.parts(target, measurement)
+        return Weights(target.sqrt(), torch.zeros_like(target), c2, c1)
 
 
 def clipped(x0: torch.Tensor, clip: bool) -> torch.Tensor:
