@@ -13,10 +13,15 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := $(VENV)/bin
 NBSTRIPOUT := $(BIN)/nbstripout --keep-id --extra-keys metadata.language_info
 
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # the networks are small: more than four threads only get in each other's way
-OMP_NUM_THREADS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
-	[ $$n -gt 4 ] && n=4; echo $$n)
+OMP_NUM_THREADS ?= $(shell [ $(CORES) -gt 4 ] && echo 4 || echo $(CORES))
 export OMP_NUM_THREADS
+# Tests run in this many processes, each of about a gigabyte and with one thread: the threads of
+# one process wait for each other, and where processes share the cores they mostly wait. Neighbours
+# in a file stay together as far as the work allows, since they share what is set up for them.
+JOBS ?= $(shell [ $(CORES) -gt 8 ] && echo 8 || echo $(CORES))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 export HF_HUB_OFFLINE := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
@@ -34,7 +39,10 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[heic,lpips,viz,book,test,compare,dev]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[heic,lpips,viz,book,test,compare,dev]"
+	@# pip would compile one file after the other; some are templates that do not compile
+	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c \
+		'import sysconfig; print(sysconfig.get_path("purelib"))') || true
 	@touch $@
 
 book: install
@@ -42,10 +50,10 @@ book: install
 	$(BIN)/python book/_scripts/build.py html
 
 test: install
-	$(BIN)/python -m pytest tests --ignore=tests/book
+	$(PYTEST) tests --ignore=tests/book
 	$(BIN)/python book/_scripts/build.py execute
 	$(BIN)/python book/_scripts/build.py html
-	$(BIN)/python -m pytest tests/book
+	$(PYTEST) tests/book
 
 serve: _build/html/index.html
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"

@@ -46,7 +46,7 @@ def chain_doors(value):
     ]
 
 
-@pytest.mark.parametrize("value", NOT_A_CHAIN, ids=str)
+@pytest.mark.parametrize("value", NOT_A_CHAIN, ids=lambda value: type(value).__name__)
 def test_no_chain(value):
     for door in chain_doors(value):
         with pytest.raises(ValueError, match="^chain: got .*; expected a Restora") as error:
