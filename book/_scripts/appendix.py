@@ -151,7 +151,7 @@ class ExecutionStatus(Appendix):
             groups.setdefault(what, []).append(str(number or Path(name).stem))
         for what, places in groups.items():
             title = "Machine and versions"
-            if len(groups) > 1:  # chapters kept from another run, on another machine
+            if len(groups) > 1:  # with other threads, or on another machine and kept
                 title += f" of {', '.join(places)}"
             lines += ["", *list_table(title, "status", ["What", "Value"], map(list, what))]
         return self.parsed(lines)

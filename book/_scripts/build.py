@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from executed import FRONT_PAGE, certificates
@@ -28,6 +28,18 @@ BUILD = ROOT / "_build"
 STAMPS = EXECUTED / "stamps.json"
 CERTIFICATES = EXECUTED / "certificates"
 TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
+PROCESSES = min(os.cpu_count() or 1, 4)
+SIDE_BY_SIDE = {
+    "01-degradations.ipynb",
+    "02-diffusion-priors.ipynb",
+    "03-ddim-restoration.ipynb",
+    "06-anderson-acceleration.ipynb",
+    "09-initialisation-optimisation.ipynb",
+    "mutant-lab.ipynb",
+    "reading-notes.ipynb",
+}
+"""Chapters that show no measured time: they are executed several at once, each with one thread.
+The others have the machine to themselves, one after another, since their seconds are printed."""
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -70,6 +82,22 @@ def fresh(wanted: dict[str, str]) -> set[str]:
     return passed - uncertified(passed)
 
 
+def run(names: Sequence[str], processes: int) -> tuple[int, set[str]]:
+    """Exit code of the run of some chapters as tests, and the chapters that passed."""
+    report = EXECUTED / "report.xml"
+    report.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "--durations=0"]
+    command += [f"--nbmake-timeout={TIMEOUT}", f"--junit-xml={report}"]
+    command += [f"{EXECUTED.name}/{name}" for name in names]
+    environment = os.environ | {FOLDER_VARIABLE: str(CERTIFICATES)}
+    if processes > 1:
+        command += ["-n", str(processes), "--maxschedchunk=1"]
+        environment["OMP_NUM_THREADS"] = "1"
+    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    cases: Iterable[ET.Element] = ET.parse(report).iter("testcase") if report.exists() else []
+    return code, {case.attrib["name"] for case in cases if len(case) == 0}
+
+
 def execute() -> int:
     """Run the chapters that have changed as tests and keep their outputs."""
     wanted = chapters()
@@ -86,16 +114,13 @@ def execute() -> int:
         return 0
     for name in stale:
         shutil.copy(ROOT / "book" / name, EXECUTED / name)
-    report = EXECUTED / "report.xml"
-    report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "--nbmake", "--overwrite", "--durations=0"]
-    command += [f"--nbmake-timeout={TIMEOUT}", f"--junit-xml={report}"]
-    command += [f"{EXECUTED.name}/{name}" for name in stale]
-    environment = os.environ | {FOLDER_VARIABLE: str(CERTIFICATES)}
-    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
-    if report.exists():
-        cases = ET.parse(report).iter("testcase")
-        passed |= {case.attrib["name"] for case in cases if len(case) == 0}
+    beside = [name for name in stale if name in SIDE_BY_SIDE]
+    alone = [name for name in stale if name not in SIDE_BY_SIDE]
+    code = 0
+    for names, processes in ((beside, PROCESSES), (alone, 1)):
+        if names:
+            failed, done = run(names, min(processes, len(names)))
+            code, passed = code or failed, passed | done
     silent = uncertified(passed)
     for name in sorted(silent):
         print(f"error: {name} passed, but left no certificate that passes", file=sys.stderr)

@@ -1,6 +1,7 @@
 """The build keeps one certificate for each chapter, and refuses to go on without."""
 
 import importlib.util
+import re
 import sys
 
 import nbformat
@@ -125,6 +126,45 @@ def test_chapters_are_executed_once_and_leave_their_certificates(build, capfd):
     (build.ROOT / "book" / "02-two.ipynb").unlink()
     assert build.execute() == 0
     assert list(build.CERTIFICATES.iterdir()) == [one]
+
+
+def test_chapters_side_by_side_have_one_thread_each(build, monkeypatch):
+    names = [f"0{k}-{name}" for k, name in enumerate(["one", "two", "three"], 1)]
+    for k, name in enumerate(names, 1):
+        look = "import os; from pathlib import Path\n"
+        look += f"Path({str(build.ROOT)!r}, {name!r}).write_text("
+        look += "f\"{os.environ['OMP_NUM_THREADS']} {os.environ.get('PYTEST_XDIST_WORKER')}\")\n"
+        build.write(name, look + concluding(f"{k}. {name}"))
+    monkeypatch.setattr(build, "SIDE_BY_SIDE", {f"{name}.ipynb" for name in names[1:]})
+    monkeypatch.setattr(build, "PROCESSES", 2)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    assert build.execute() == 0
+    found = [(build.ROOT / name).read_text().split() for name in names]
+    assert found[0] == ["7", "None"]
+    assert [threads for threads, _ in found[1:]] == ["1", "1"]
+    assert {worker for _, worker in found[1:]} <= {"gw0", "gw1"}
+    assert build.fresh(build.chapters()) == {f"{name}.ipynb" for name in names}
+
+
+TIMED = re.compile(r"\bperf_counter\b|\.seconds\b|\btimeit\b|%time")
+SECONDS = re.compile(r"\b\d[\d.]* ?(s|ms|seconds?|minutes?)\b")
+
+
+def test_chapters_side_by_side_measure_no_time(build):
+    assert set(build.SIDE_BY_SIDE) <= {path.name for path in (ROOT / "book").glob("*.ipynb")}
+    for name in build.SIDE_BY_SIDE:
+        for cell in nbformat.read(ROOT / "book" / name, as_version=4).cells:
+            assert cell.cell_type != "code" or not TIMED.search(cell.source), name
+
+
+@pytest.mark.skipif(not EXECUTED.exists(), reason="no chapter was executed; run `make book`")
+def test_chapters_side_by_side_print_no_seconds(build):
+    for name in build.SIDE_BY_SIDE:
+        for cell in nbformat.read(EXECUTED / name, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                text = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+                assert not SECONDS.search(text), f"{name}: {text}"
 
 
 def test_times_of_a_notebook_that_was_not_executed(build):
