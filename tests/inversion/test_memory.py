@@ -67,15 +67,15 @@ def measure(chain_for, gaussian_prior):
 @pytest.mark.parametrize("gradient", ["one-step", "neumann", "exact", "exact-series"])
 def test_memory_is_flat_in_t(measure, gradient):
     few, few_calls = measure(10, gradient)
-    many, many_calls = measure(100, gradient)
+    many, many_calls = measure(40, gradient)
     assert few > 0
     assert many <= 1.1 * few
     assert max(many_calls) == max(few_calls) <= 4 * 2
 
 
 def test_unrolled_memory_grows_with_t(measure):
-    few, many = measure(10, "unrolled")[0], measure(100, "unrolled")[0]
-    assert many >= 9 * few
+    few, many = measure(10, "unrolled")[0], measure(40, "unrolled")[0]
+    assert many >= 3.6 * few
     assert few > measure(10, "neumann", chunk=1)[0]
 
 

@@ -263,7 +263,7 @@ def test_mmps_solves_with_the_jacobian_of_the_network(noisy_chain, network_prior
     method = Method(partial(MMPSConsistency, iterations=110), METHODS["mmps"].rule)
     chain = noisy_chain(method, task, network_prior, sigma_y, num_steps=3)
     matrix, y = dense(chain.measurement.operator.A), chain.measurement.y
-    x = chain.sequential()[1]
+    x = chain.x_T  # any state will do
     at, _, t = list(levels(chain))[1]
     got = chain.consistent_x0(x[None], 1)[0]
     for b in range(2):
