@@ -28,6 +28,8 @@ FLAGS = [
 ]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 USUAL = {"width": 1200, "height": 900}
+PATIENCE = 600_000
+"""Milliseconds for what happens at once on a machine that has nothing else to do."""
 WIDE_CODE = """() => [...document.querySelectorAll(".cell_input pre")]
   .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
   .map(cell => cell.textContent.slice(0, 60))"""
@@ -67,12 +69,14 @@ OVERFLOW = """() => {
 }"""
 # equations and tables that are wider than their box, and do not fade where they go on
 UNMARKED = """async () => {
-  await new Promise(done => setTimeout(done, 100));
-  const boxes = document.querySelectorAll(
-    "div.math > mjx-container, .pst-scrollable-table-container");
-  return [...boxes].filter(box => box.scrollWidth > box.clientWidth + 2
-      && !box.classList.contains("more-after"))
-    .map(box => (box.closest(".math")?.id || box.textContent.slice(0, 60)));
+  const boxes = [...document.querySelectorAll(
+    "div.math > mjx-container, .pst-scrollable-table-container")];
+  const unmarked = () => boxes.filter(box => box.scrollWidth > box.clientWidth + 2
+    && !box.classList.contains("more-after"));
+  // the page is told of its new width a while after it has it, a long one on a slow machine
+  for (let k = 0; k < 100 && (k === 0 || unmarked().length); k++)
+    await new Promise(done => setTimeout(done, 100));
+  return unmarked().map(box => (box.closest(".math")?.id || box.textContent.slice(0, 60)));
 }"""
 VIOLATIONS = """async ([where, options]) => {
   const found = await axe.run(where, { resultTypes: ["violations"], ...options });
@@ -161,32 +165,33 @@ def guarded(browser: Any, **options: Any) -> Iterator[tuple[Any, Visit]]:
 
     context.route("**/*", gate)
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.on("console", note)
     page.on("pageerror", lambda error: visit.errors.append(str(error)))
     yield page, visit
     context.close()
 
 
-def look(browser: Any, address: str, own: str) -> Visit:
-    """Open one page once, and look at it in light, in dark, and on a narrow screen.
+def look(page: Any, visit: Visit, address: str, own: str) -> None:
+    """Open one page, and look at it in light, in dark, and on a narrow screen.
 
-    ``own`` selects the parts whose contrast is looked at in dark mode.
+    ``own`` selects the parts whose contrast is looked at in dark mode. Afterwards the page is in
+    light mode and wide again.
     """
-    with guarded(browser) as (page, visit):
-        page.goto(address, wait_until="load")
-        visit.math = page.evaluate(MATH)
-        visit.broken_images = page.evaluate(BROKEN_IMAGES)
-        page.add_script_tag(path=AXE)
-        visit.violations = page.evaluate(VIOLATIONS, ["html", {}])
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-        contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-        if page.locator(own).count():
-            visit.dark_contrast = page.evaluate(VIOLATIONS, [own, contrast])
-        page.emulate_media(color_scheme="light")
-        page.set_viewport_size(USUAL)
-        visit.wide_code = page.evaluate(WIDE_CODE)
-        page.set_viewport_size(NARROW)
-        visit.overflow = page.evaluate(OVERFLOW)
-        visit.unmarked = page.evaluate(UNMARKED)
-    return visit
+    page.goto(address, wait_until="load")
+    visit.math = page.evaluate(MATH)
+    visit.broken_images = page.evaluate(BROKEN_IMAGES)
+    page.add_script_tag(path=AXE)
+    visit.violations = page.evaluate(VIOLATIONS, ["html", {}])
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+    if page.locator(own).count():
+        visit.dark_contrast = page.evaluate(VIOLATIONS, [own, contrast])
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(USUAL)
+    visit.wide_code = page.evaluate(WIDE_CODE)
+    page.set_viewport_size(NARROW)
+    visit.overflow = page.evaluate(OVERFLOW)
+    visit.unmarked = page.evaluate(UNMARKED)
+    page.set_viewport_size(WIDE)

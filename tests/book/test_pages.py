@@ -17,12 +17,13 @@ FILE_NAME = re.compile(r"^\S*[\w-]\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 HIDDEN = ("remove-output", "remove_output", "remove-cell", "remove_cell")
 
 
-@pytest.fixture(params=toc())
+# of a wider scope than a test: then all tests of one page follow each other
+@pytest.fixture(scope="module", params=toc())
 def page(request, html) -> BeautifulSoup:
     return parse(html / f"{request.param}.html")
 
 
-@pytest.fixture(params=notebooks())
+@pytest.fixture(scope="module", params=notebooks())
 def chapter(request, html) -> tuple[str, BeautifulSoup]:
     return request.param, parse(html / f"{request.param}.html")
 
@@ -187,10 +188,9 @@ def weight(page: BeautifulSoup, path: Path) -> float:
     return (path.stat().st_size + sum(file.stat().st_size for file in local)) / 1e6
 
 
-@pytest.mark.parametrize("name", toc())
-def test_a_page_loads_quickly(html, name):
-    path = html / f"{name}.html"
-    assert weight(parse(path), path) < (1.5 if name == toc()[0] else 4.0)
+def test_a_page_loads_quickly(page, request, html):
+    name = request.node.callspec.params["page"]
+    assert weight(page, html / f"{name}.html") < (1.5 if name == toc()[0] else 4.0)
 
 
 def test_internal_links_lead_somewhere(page, request, html):
