@@ -23,7 +23,7 @@ def restore(size, steps, sampler, method, window, tile):
     y = operator.A(torch.zeros(1, 3, *size))
     prior = with_tiles(load_prior("photo64", max_batch=1), Tiles(tile) if tile else None)
     settings = {"num_steps": steps, "eta": 1.0, "spacing": "cubic"}
-    solve = SolveOptions(window=window or None, max_sweeps=5, tolerance=0.0)
+    solve = SolveOptions(window=window or None, max_sweeps=3, tolerance=0.0)
     restore_problem(
         Problem("inpaint-stripe", operator, y, None), prior,
         method=method, settings=settings, sampler=sampler, solve=solve,

@@ -14,7 +14,7 @@ from deqir_lite.verification import ETAS, VERIFIED_FORMS
 @pytest.fixture
 def verify(run):
     def call(*options):
-        return run("verify", "--timesteps", 6, *options)
+        return run("verify", "--timesteps", 4, *options)
 
     return call
 
