@@ -122,8 +122,10 @@ def _iterate(
         q, curvature = product(p)
         step = _ratio(size, curvature, active)
         x, r = x.addcmul(_like(step, p), p), r.addcmul(_like(step, q), q, value=-1)
+        del q  # of large photos each image counts
         z, after = direction(r)
         p, size = z.addcmul(_like(_ratio(after, size, active), p), p), after
+        del z
     return x, (size / scale).nan_to_num().sqrt()
 
 

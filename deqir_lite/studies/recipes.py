@@ -9,6 +9,7 @@ of a prior, becomes a table in the model card.
 import math
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,9 @@ CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
 
 Paces = dict[str, dict[str, float]]
 """Seconds of a training step: recipe -> side of the crops, as JSON writes it -> seconds."""
+
+Work = tuple[tuple[int, ...], int, int, int, int]
+"""What the seconds of a step depend on: channels, blocks, patch; batch, side of the crops."""
 
 ROUNDS = 9
 """Steps of every recipe and crop size whose median is its pace, after one that is not counted."""
@@ -130,25 +134,33 @@ def _compare(
 def measure_paces(trainers: Mapping[str, Trainer]) -> Paces:
     """The seconds of a training step of each, taking turns: what slows one slows all alike.
 
-    On a CPU they are those of the computing thread. The trainers' weights change.
+    Recipes whose steps are the same work share one pace, so that chance does not give one of them
+    more steps. On a CPU the seconds are those of the computing thread. The trainers' weights
+    change.
     """
     kinds = {
         (name, str(trainer.recipe.crops(progress)[1])): (trainer, progress)
         for name, trainer in trainers.items()
         for progress in (0.0, 1.0)
     }
-    taken: dict[tuple[str, str], list[float]] = {kind: [] for kind in kinds}
-    for _ in range(1 + ROUNDS):
-        for kind, (trainer, progress) in kinds.items():
+    taken: dict[Work, list[float]] = defaultdict(list)
+    for turn in range(1 + ROUNDS):
+        for trainer, progress in kinds.values():
             clock = time.thread_time if trainer.device.type == "cpu" else time.perf_counter
             start = clock()
             trainer.train_step(progress)
             float(trainer.loss)  # waits for the device
-            taken[kind].append(clock() - start)
+            seconds = clock() - start
+            if turn:  # the first one is not counted
+                taken[_work(trainer.recipe, progress)].append(seconds)
     paces: Paces = {name: {} for name in trainers}
-    for (name, side), seconds in taken.items():
-        paces[name][side] = statistics.median(seconds[1:])
+    for (name, side), (trainer, progress) in kinds.items():
+        paces[name][side] = statistics.median(taken[_work(trainer.recipe, progress)])
     return paces
+
+
+def _work(recipe: Recipe, progress: float) -> Work:
+    return recipe.channels, recipe.blocks, recipe.patch, *recipe.crops(progress)
 
 
 def _paced_clock(trainer: Trainer, budget: float, pace: Mapping[str, float]) -> Callable[[], float]:

@@ -86,6 +86,15 @@ def test_paces_are_measured_in_turns(photos, clock):
     assert turns == [(1, 16), (2, 16), (2, 24)] * (1 + ROUNDS)
 
 
+def test_steps_of_the_same_work_have_the_same_pace(photos, monkeypatch):
+    ticks = iter(2.0**n for n in range(200))  # each step takes longer than the one before
+    monkeypatch.setattr("deqir_lite.studies.recipes.time.thread_time", lambda: next(ticks))
+    data = TrainingData(photos, 16)
+    recipes = {"a": small(), "b": small(low_noise=0.5, muon_lr=1e-3), "deep": small(blocks=2)}
+    paces = measure_paces({name: Trainer(recipe, data) for name, recipe in recipes.items()})
+    assert paces["a"] == paces["b"] != paces["deep"]
+
+
 def test_named_recipes_change_what_they_say():
     recipes = named_recipes("cpu")
     assert list(recipes) == list(CHANGES)
