@@ -133,7 +133,7 @@ def test_no_errors_or_warnings_among_the_outputs(chapter):
 
 
 def test_printed_tables_fit_on_a_telephone(chapter):
-    """On 390 pixels there is room for 56 letters. A longer sentence breaks; columns would be torn."""
+    """On 390 pixels 56 letters have room. A longer sentence breaks, and columns would be torn."""
     name, _ = chapter
     for cell in executed(name).cells:
         if cell.cell_type != "code":
