@@ -66,7 +66,10 @@ def plot_solution_line(
             look: Any = {"color": COLORS[color], "linestyle": ("-", "--")[color], "marker": ""}
             ax.plot(line[:, 0], line[:, 1], label=label if k < 2 else None, **look)
         ax.plot(0, 0, color=INK, marker="+", linestyle="none", markersize=8)
+        side = dict.fromkeys(places, 1)  # labels to the right, and away from an arrow
         for start, end in arrows:
+            side[end] = 1 if places[end][0] >= places[start][0] else -1
+            side[start] = -side[end]
             ax.annotate(
                 "",
                 xy=places[end],
@@ -75,7 +78,10 @@ def plot_solution_line(
             )
         for k, (name, place) in enumerate(places.items()):
             ax.plot(*place, color=INK, marker=MARKERS[k % len(MARKERS)], linestyle="none")
-            ax.annotate(name, place, xytext=(6, 6), textcoords="offset points")
+            ax.annotate(
+                name, place, xytext=(6 * side[name], 6), textcoords="offset points",
+                ha="left" if side[name] > 0 else "right",
+            )  # fmt: skip
         square_plane(ax, reach=reach)
         if legend:
             ax.legend(loc="lower left" if covariance is None else "upper left")

@@ -133,6 +133,18 @@ def test_no_errors_or_warnings_among_the_outputs(chapter):
             assert "Traceback (most recent call last)" not in area.get_text()
 
 
+def test_printed_tables_fit_on_a_telephone(chapter):
+    """On 390 pixels 56 letters have room. A longer sentence breaks, and columns would be torn."""
+    name, _ = chapter
+    for cell in executed(name).cells:
+        if cell.cell_type != "code":
+            continue
+        printed = [output.text for output in shown(cell) if output.output_type == "stream"]
+        for line in "".join(printed).splitlines():
+            columns = re.search(r"\S {2,}[^\s#]", line)  # and no comment behind a line of code
+            assert len(line) <= 56 or not columns, f"{len(line)} letters: {line}"
+
+
 def test_chapter_ends_with_a_certificate(chapter):
     name, page = chapter
     if name == toc()[0]:

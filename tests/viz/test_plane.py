@@ -34,6 +34,15 @@ def test_points_and_arrows_are_where_they_should_be():
     assert ax.get_xlim() == (-2, 2)
 
 
+def test_labels_keep_clear_of_the_arrows():
+    points = {"left": (-1.0, 0.0), "middle": (0.0, 0.0), "right": (1.0, 0.0)}
+    for arrow, sides in {("left", "right"): (-1, 1, 1), ("right", "middle"): (1, -1, 1)}.items():
+        (ax,) = plot_solution_line([1, 0], 0.5, points, arrows=[arrow]).axes
+        labels = {text.get_text(): text for text in ax.texts if text.get_text() in points}
+        assert [np.sign(labels[name].xyann[0]) for name in points] == list(sides)
+        assert labels[arrow[0]].get_ha() != labels[arrow[1]].get_ha()
+
+
 def test_ellipses_of_equal_density_go_through_the_points():
     C = np.array([[1.0, 0.6], [0.6, 1.0]])
     points = {"foot": (0.5, 0.0), "touch": (0.5, 0.3)}
