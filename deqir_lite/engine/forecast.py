@@ -3,6 +3,7 @@
 A sweep on R ranks waits for the largest share of its batch, then for the gathering of the
 predictions, then for what every rank does for itself. What the model leaves out: ranks that are
 not equally fast, and work of theirs that gets in each other's way, as on one processor it does.
+``tests/engine/test_forecast.py`` holds it against gloo processes, and prints both.
 """
 
 import math

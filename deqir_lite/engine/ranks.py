@@ -149,13 +149,16 @@ def numbers_of_process() -> tuple[int, int]:
 
 @contextmanager
 def joined_ranks() -> Iterator[Ranks]:
-    """Meet the other processes that torchrun has started, as MASTER_ADDR and MASTER_PORT say: gloo
-    for the CPU, NCCL for GPUs where there are some.
+    """Meet the other processes that torchrun has started, if there are some, as MASTER_ADDR and
+    MASTER_PORT say: gloo for the CPU, NCCL for GPUs where there are some.
 
     Raises ConnectionError where they do not meet within :data:`MEETING` seconds.
     """
     global _here
     rank, size = numbers_of_process()
+    if size == 1:
+        yield _here
+        return
     import torch
     import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous

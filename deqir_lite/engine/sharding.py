@@ -25,7 +25,8 @@ def shard_prior(prior: Prior, *, group: Any = None) -> Prior:
 
     Of n images, rank r of R evaluates those from r ceil(n / R) on, ceil(n / R) of them or what is
     left, and none where nothing is. All ranks must call it in the same order with the same images,
-    as they do when chains, seeds and options are the same; the predictions, and gradients through
+    as they do when chains, seeds and options are the same, and no plan depends on the memory that is
+    free on each (``sampler="parallel"``, or ``solve``, for ``restore_problem``); the predictions, and gradients through
     them, are those of one process but for the rounding of other batches. ``group``: a process
     group of :mod:`torch.distributed`, by default all ranks, whose backend is that of the images'
     device: gloo for the CPU, NCCL for GPUs. It is the prior's ``__call__`` that is shared out.
@@ -71,7 +72,7 @@ class _Take(torch.autograd.Function):
         ctx.count, ctx.group = len(inputs[0]), inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return _Gather.apply(grad, ctx.count, ctx.group), None
 
 
@@ -95,5 +96,5 @@ class _Gather(torch.autograd.Function):
         ctx.group = inputs[2]
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return _Take.apply(grad, ctx.group), None, None

@@ -1,6 +1,8 @@
 """The model of what ranks would bring: its terms by hand, and its limits."""
 
+import json
 import math
+import sys
 
 import pytest
 
@@ -41,6 +43,30 @@ def test_times_are_linear_between_those_measured_and_beyond_them():
 def test_no_number_of_ranks_beats_one_image_and_the_overhead():
     few, many = forecast([20] * 3, 4, overhead=0.1), forecast([20] * 3, 1000, overhead=0.1)
     assert few > many == pytest.approx(3 * 1.1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes begin as copies")
+def test_ranks_take_what_the_model_says_at_least(run_on_ranks, tmp_path):
+    """Their network sleeps; what they take beyond the model is that of a busy machine."""
+    call, image, steps = 0.05, 0.03, 8
+    times = {n: call + image * n for n in (1, steps)}
+    found = {}
+    for size in (1, 2, 4):
+        assert run_on_ranks("slept.py", size, (call, image, steps)) == [0] * size
+        found[size] = json.loads((tmp_path / f"slept-{size}.json").read_text())
+    alone = found[1]
+    network = forecast(alone["images"], 1, times=times)
+    overhead = max(alone["seconds"] - network, 0.0) / len(alone["images"])
+    print(f"1 rank: {alone['seconds']:.2f} s measured")
+    for size in (2, 4):
+        measured = found[size]["seconds"]
+        assert found[size]["images"] == alone["images"]
+        assert measured >= forecast(alone["images"], size, times=times)
+        link = Link(found[size]["latency"], found[size]["bandwidth"])
+        how = {"times": times, "link": link, "image_bytes": 3 * 8 * 8 * 8, "overhead": overhead}
+        model = forecast(alone["images"], size, **how)
+        print(f"{size} ranks: {measured:.2f} s measured, {model:.2f} s by the model")
+        assert math.isfinite(model)
 
 
 @pytest.mark.parametrize(
