@@ -5,27 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deqir_lite.checks import kind_of
+from deqir_lite.checks import check_choice
 
 if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Beside these cuda:0, cuda:1, ... mean one GPU of several."""
 
 _ONE_GPU = re.compile("cuda:([0-9]+)")
 
 
 def check_device(name: str) -> None:
     """Refuse what is no name of a device, whether it is there or not; imports no torch."""
-    if not isinstance(name, str) or (name not in DEVICES and not _ONE_GPU.fullmatch(name)):
-        raise ValueError(f"device: got {kind_of(name)}; expected auto, cpu, cuda, cuda:N or mps")
+    if not isinstance(name, str) or not _ONE_GPU.fullmatch(name):
+        check_choice("device", name, DEVICES)
 
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; ``auto`` is cuda where there is one, else Apple's mps, else the cpu;
     ``cuda:N`` is the GPU of that number.
 
-    Raises ValueError for another name than these and those of DEVICES, and for what is not there.
+    Raises ValueError for what is no such name, and for what is not there.
     """
     import torch
 

@@ -86,7 +86,7 @@ Sampler = Annotated[
     str,
     option(
         CHAIN,
-        "parallel (all timesteps at once), sequential; auto: what suits.",
+        "parallel (all steps at once), sequential; auto: what suits.",
         metavar="NAME",
         names=names(SAMPLERS),
     ),

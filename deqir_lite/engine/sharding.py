@@ -24,12 +24,13 @@ def shard_prior(prior: Prior, *, group: Any = None) -> Prior:
     as it is.
 
     Of n images, rank r of R evaluates those from r ceil(n / R) on, ceil(n / R) of them or what is
-    left, and none where nothing is. All ranks must call it in the same order with the same images,
-    as they do when chains, seeds and options are the same, and no plan depends on the memory that is
-    free on each (``sampler="parallel"``, or ``solve``, for ``restore_problem``); the predictions, and gradients through
-    them, are those of one process but for the rounding of other batches. ``group``: a process
-    group of :mod:`torch.distributed`, by default all ranks, whose backend is that of the images'
-    device: gloo for the CPU, NCCL for GPUs. It is the prior's ``__call__`` that is shared out.
+    left, and none where nothing is; the predictions, and gradients through them, are those of one
+    process but for the rounding of other batches. It is the prior's ``__call__`` that is shared
+    out. All ranks must call it in the same order with the same images, as they do when chains,
+    seeds and options are the same, and no plan depends on the memory that is free on each:
+    :func:`deqir_lite.restoration.report.restore_problem` is to be told its ``sampler``. ``group``:
+    a process group of :mod:`torch.distributed`, by default all ranks, whose backend is that of the
+    images' device: gloo for the CPU, NCCL for GPUs.
 
     Raises ValueError where torch.distributed is not initialised; a call raises ConnectionError
     when another rank has ended.

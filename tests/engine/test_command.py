@@ -1,6 +1,7 @@
 """``restore`` on several ranks: one program for whoever looks at it."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -117,6 +118,29 @@ def test_an_error_of_all_ranks_is_told_once(restore, photos):
     codes, _, errors = restore(photos / "cat.png", "--upscale", 1)
     assert codes == [2, 2]
     assert errors == ["error: upscale: got 1; expected an integer >= 2"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU")
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_a_gpu_that_is_not_there_is_told_once(restore, photos, device):
+    codes, _, errors = restore(photos / "cat.png", "--upscale", 2, "--device", device)
+    assert codes == [2, 2]
+    assert errors == [
+        f"error: device: {device!r} is not available on this machine; use auto or cpu"
+    ]
+
+
+def test_a_port_in_use_is_one_line(photos, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        numbers = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        for name, value in numbers.items():
+            monkeypatch.setenv(name, value)
+        result = CliRunner().invoke(app, ["restore", str(photos / "cat.png"), "--upscale", "2"])
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: MASTER_PORT: 127.0.0.1:{port} is in use; give another port")
 
 
 def test_an_error_of_one_rank_is_that_of_all(restore, photos):
