@@ -6,6 +6,7 @@ Importing it imports no torch, which a command that is alone does not need for i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -149,14 +150,14 @@ def numbers_of_process() -> tuple[int, int]:
 
 @contextmanager
 def joined_ranks() -> Iterator[Ranks]:
-    """Meet the other processes that torchrun has started, if there are some, as MASTER_ADDR and
-    MASTER_PORT say: gloo for the CPU, NCCL for GPUs where there are some.
+    """Meet the other processes that torchrun has started, as MASTER_ADDR and MASTER_PORT say: gloo
+    for the CPU, NCCL for GPUs where there are some. Without torchrun the process is alone.
 
     Raises ConnectionError where they do not meet within :data:`MEETING` seconds.
     """
     global _here
     rank, size = numbers_of_process()
-    if size == 1:
+    if "WORLD_SIZE" not in os.environ:
         yield _here
         return
     import torch
@@ -205,9 +206,8 @@ def _why_not(error: Exception, rank: int, size: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """The first sentence of what torch says, without the place in its source."""
-    text = " ".join(str(error).split())
-    text = text.partition("] ")[2] if text.startswith("[/") else text
+    """The first sentence of what torch says, without places in its source."""
+    text = re.sub(r"\[/\S+\] ", "", " ".join(str(error).split()))
     return text.partition(". ")[0][:200]
 
 

@@ -38,8 +38,8 @@ def shard_prior(prior: Prior, *, group: Any = None) -> Prior:
     check_kinds(shard_prior, locals())
     if not dist.is_initialized():
         raise ValueError(
-            "group: torch.distributed is not initialised; start the program with torchrun and call "
-            "torch.distributed.init_process_group first"
+            "group: torch.distributed is not initialised; start the program with torchrun and "
+            "enter joined_ranks(), or call torch.distributed.init_process_group"
         )
     kind = type(prior)
 

@@ -26,10 +26,11 @@ def forks():
 def run_on_ranks(forks, tmp_path):
     """(program, size, per rank: given...) -> exit codes: a program of this folder on gloo ranks,
     which meet at a store of this process, as they do at one of torchrun."""
-    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     started = []
 
-    def run(program, size, given=None, *, seconds=60):
+    def run(program, size, given=None, *, seconds=150):
+        # a new one each time: in an old one lie the addresses of those that have ended
+        store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
         for rank in range(size):
             environment = {
                 "RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size,

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -96,8 +95,9 @@ def test_several_photos_are_those_of_one_process(restore, photos, priors, tmp_pa
         images = (load_photo(tmp_path / folder / name) for folder in ("one", "several"))
         torch.testing.assert_close(*images, rtol=0, atol=2.1 / 255)  # a level, where it is a tie
 
-    codes, (said, silent), _ = restore(photos, *options, "-o", tmp_path / "several")
+    codes, (said, silent), errors = restore(photos, *options, "-o", tmp_path / "several")
     assert codes == [2, 2]
+    assert errors[-1] == last
     assert sum("is there already, from the same photo and options" in line for line in said) == 2
 
 
@@ -155,13 +155,11 @@ def test_a_rank_that_dies_ends_the_others(photos, priors, tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     torchrun += ["--nproc-per-node", "2", "-m", "deqir_lite", "restore"]
     options = ["--upscale", "2", "-o", tmp_path / "out.png", "--prior", f"{priors}:dies_on_1"]
-    start = time.monotonic()
     done = subprocess.run(
         [*torchrun, photos / "cat.png", *options],
         capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=180,
     )  # fmt: skip
     assert done.returncode != 0
-    assert time.monotonic() - start < 180
     own = [line for line in done.stderr.splitlines() if line.startswith(("error: ", "stopped by"))]
     assert len(own) == 1, done.stderr
     assert "another one has ended" in own[0] or "another rank has ended" in own[0]

@@ -44,6 +44,15 @@ def test_the_numbers_of_a_process(environment):
         numbers_of_process()
 
 
+def test_without_torchrun_a_process_is_alone():
+    with joined_ranks() as ranks, ranks.agreeing():
+        assert ranks == Ranks(rank=0, size=1)
+        assert ranks.gather("this") == ["this"]
+        assert ranks.is_first_to_end()
+    with pytest.raises(ValueError, match="^its own$"), ranks.agreeing():
+        raise ValueError("its own")
+
+
 def test_each_rank_has_a_gpu_of_its_own(gpus, environment):
     gpus(4)
     environment(LOCAL_RANK=1, LOCAL_WORLD_SIZE=4)
