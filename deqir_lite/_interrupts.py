@@ -49,6 +49,12 @@ def end_at_once() -> None:
             signal.signal(number, _end)
 
 
+def ignore_stopping_signals() -> None:
+    """From now on: the process has said why it ends, and does so anyway."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _end(number: int, frame: Any) -> None:
     """Not by an exception: a module that is being imported may catch it, or pass it on as an
     error of its own."""
@@ -117,5 +123,6 @@ def _handled(choose: Callable[[Any], Any]) -> Iterator[None]:
             signal.signal(number, handler)
         yield
     finally:
-        for number in chosen:
-            signal.signal(number, usual[number])
+        for number, handler in chosen.items():
+            if signal.getsignal(number) is handler:  # else somebody has changed it since
+                signal.signal(number, usual[number])

@@ -20,6 +20,25 @@ def test_auto_takes_the_best_device(monkeypatch, cuda, mps, best):
             choose_device("mps")
 
 
+def test_one_gpu_of_several_by_its_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(
+        ValueError, match="device: 'cuda:2' is not available on this machine, which"
+    ):
+        choose_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device: 'cuda:0' is not available on this machine"):
+        choose_device("cuda:0")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:-1", "cuda:N", "cpu:0", 0, None])
+def test_what_names_no_device_is_refused(name):
+    with pytest.raises(ValueError, match="device: unknown value .*; known: auto, cpu, cuda, mps"):
+        choose_device(name)
+
+
 @pytest.mark.parametrize(
     ("features", "fast"),
     [

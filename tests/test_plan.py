@@ -126,6 +126,20 @@ def test_a_cpu_walks_unless_it_is_asked_to_solve(prior, nonlinear_prior):
     assert torch.allclose(report.restored, solved.restored, atol=1e-2)
 
 
+def test_ranks_share_what_goes_through_the_network(prior):
+    """So that more steps fit at once; and together they solve on a CPU too."""
+    how = {"sampler": "parallel", "available": 2 * GB}
+    one = plan_restoration(problem(512, 512), prior, **how)
+    four = plan_restoration(problem(512, 512), prior, ranks=4, **how)
+    assert one.window <= four.window
+    assert four.needed <= 0.8 * 2 * GB
+    plan = plan_restoration(problem(64, 64), prior, available=8 * GB, ranks=4)
+    assert (plan.sampler, plan.window, plan.prior.max_batch) == ("parallel", None, 5)
+    assert plan.describe().startswith("parallel, network's batch over 4 ranks, 5 at once; about")
+    with pytest.raises(ValueError, match="ranks: got 0"):
+        plan_restoration(problem(32, 32), prior, ranks=0)
+
+
 def test_what_is_asked_for_is_kept(prior):
     plan = plan_restoration(
         problem(2048, 2048), prior, sampler="parallel", num_steps=8, max_batch=2, available=64 * GB

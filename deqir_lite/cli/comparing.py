@@ -17,6 +17,7 @@ from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.cli.app import check_timesteps, read_each, read_spacing
 from deqir_lite.device import choose_device
+from deqir_lite.engine.ranks import numbers_of_process
 from deqir_lite.priors.base import DTYPES
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
@@ -68,7 +69,7 @@ def compare(
     if max_batch is not None:
         check_integer("max-batch", max_batch, 1)
     check_choice("dtype", dtype, DTYPES)
-    rank, processes = _process()
+    rank, processes = numbers_of_process()
     place = _own_device(choose_device(device), processes)
     _check_out(out, rank)
     found = find_photos(photos or data_path("photos"), without=out)
@@ -120,24 +121,11 @@ def _or_own(kind: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: None if text == "own" else kind(text)
 
 
-def _process() -> tuple[int, int]:
-    """Number of this process, and how many there are, as torchrun says."""
-    numbers = []
-    for name, usual in ("WORLD_SIZE", "1"), ("RANK", "0"):
-        text = os.environ.get(name, usual)
-        if not text.isdecimal():
-            raise ValueError(f"{name}: got {text!r} in the environment; expected an integer")
-        numbers.append(int(text))
-    processes, rank = numbers
-    if not rank < processes:
-        raise ValueError(f"RANK: got {rank} in the environment; expected less than {processes}")
-    return rank, processes
-
-
 def _own_device(place: torch.device, processes: int) -> torch.device:
     """Of several GPUs that of this process."""
     local = os.environ.get("LOCAL_RANK", "0")
-    if place.type != "cuda" or processes == 1 or not local.isdecimal():
+    one = place.type == "cuda" and place.index is None
+    if not one or processes == 1 or not local.isdecimal():
         return place
     return torch.device("cuda", int(local) % torch.cuda.device_count())
 

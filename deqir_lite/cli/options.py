@@ -86,7 +86,7 @@ Sampler = Annotated[
     str,
     option(
         CHAIN,
-        "parallel (all timesteps at once), sequential; auto: what suits.",
+        "parallel (all steps at once), sequential; auto: what suits.",
         metavar="NAME",
         names=names(SAMPLERS),
     ),
@@ -119,7 +119,7 @@ Label = Annotated[
     int | None, option(MACHINE, "The class, for a network that has classes.", metavar="N")
 ]
 Device = Annotated[
-    str, option(MACHINE, "auto, cpu, cuda or mps.", metavar="NAME", names=names(DEVICES))
+    str, option(MACHINE, "auto, cpu, cuda, cuda:N or mps.", metavar="NAME", names=names(DEVICES))
 ]
 Dtype = Annotated[
     str, option(MACHINE, f"In the network: {DTYPES}.", metavar="NAME", names=names(DTYPES))

@@ -23,13 +23,16 @@ from deqir_lite.cli.outputs import (
     plan_outputs,
     shown,
 )
+from deqir_lite.cli.ranks import on_ranks
 from deqir_lite.cli.settings import Settings
+from deqir_lite.engine.ranks import AgreedError, ranks_here
 
 _LARGE = 2**20
 """Pixels of a photo from which on the simple answer would take longer than it tells."""
 
 
 @one_line_errors
+@on_ranks
 def restore(
     photos: Annotated[
         list[Path],
@@ -104,6 +107,7 @@ def restore(
     deqir-lite restore small.jpg --upscale 2 --sigma-y auto
     deqir-lite restore blurred.png --kernel gaussian:1.5
     deqir-lite restore holiday/ --sigma-y 0.1 -o restored/
+    torchrun --standalone --nproc-per-node 2 -m deqir_lite restore ...   2 GPUs
     """
     given = {
         "mask": mask, "hole": hole, "upscale": upscale, "kernel": kernel, "colorize": colorize,
@@ -131,16 +135,19 @@ def restore(
         check_files(_files(first, samples), first.photo, report, inputs)
     from deqir_lite.cli.record import by_content, check_own, is_recorded
 
-    asked = by_content(given) | settings.asked()
+    asked, ranks = by_content(given) | settings.asked(), ranks_here()
+    ranks.check_same(asked | {"photos": [str(job.photo) for job in jobs]})
     with ExitStack() as at_work:
-        for folder in sorted({job.out.parent for job in jobs}) if several else ():
-            at_work.enter_context(only_process("out", folder, folder=True))
-        if not several:
-            at_work.enter_context(only_process("out", first.out))
-        for job in jobs if named else ():
-            way_out = "take another folder (-o)" if several else REPLACES
-            check_own(_files(job, samples), job.photo, asked, way_out)
-        known.prepare(max_pixels)
+        with ranks.agreeing():
+            if ranks.rank == 0:
+                for folder in sorted({job.out.parent for job in jobs}) if several else ():
+                    at_work.enter_context(only_process("out", folder, folder=True))
+                if not several:
+                    at_work.enter_context(only_process("out", first.out))
+                for job in jobs if named else ():
+                    way_out = "take another folder (-o)" if several else REPLACES
+                    check_own(_files(job, samples), job.photo, asked, way_out)
+            known.prepare(max_pixels)
         _ = settings.place
         if not several:
             kept = named or is_recorded(first.out)
@@ -157,15 +164,17 @@ def _restore_all(
     """Restore several photos, but for those that are done; how many failed."""
     from deqir_lite.cli.record import is_done
 
-    failed = 0
+    failed, ranks = 0, ranks_here()
     for k, job in enumerate(jobs):
         try:
-            if is_done(job.out, job.photo, asked):
+            if ranks.gather(ranks.rank == 0 and is_done(job.out, job.photo, asked))[0]:
                 typer.echo(f"{shown(job.out)} is there already, from the same photo and options")
                 continue
             typer.echo(f"[{k + 1}/{len(jobs)}] {shown(job.photo)}")
             _restore_one(job, known, settings, None, asked)
         except (ValueError, OSError) as error:
+            if ranks.size > 1 and not isinstance(error, AgreedError):
+                raise  # the others are in the middle of it
             failed += 1
             typer.echo(f"error: {shown(job.photo)}: {one_line(error)}", err=True)
     return failed
@@ -180,24 +189,30 @@ def _files(job: Job, samples: int) -> list[Path]:
 def _restore_one(
     job: Job, known: Known, settings: Settings, report: Path | None, asked: dict[str, Any] | None
 ) -> None:
-    """Restore a photo, write all files of it, note what was ``asked``, and then say what was
-    done."""
+    """Restore a photo; on rank 0 write all files of it, note what was ``asked``, and then say what
+    was done."""
     from deqir_lite._json import write_json
-    from deqir_lite.cli.record import note
+    from deqir_lite.cli.record import digest, note
     from deqir_lite.cli.report import print_damage, print_work, write_samples
     from deqir_lite.images import write_photo
     from deqir_lite.memory import explaining_memory
     from deqir_lite.restoration import pose_damaged
 
-    taken = known.read(job.photo)
-    picture = taken.photo.image
-    size = (picture.shape[-2], picture.shape[-1])
-    advice = settings.advice(size, "a smaller photo")
-    with explaining_memory(advice):
-        problem = pose_damaged(picture.to(settings.place), taken.damage, sigma_y=known.sigma_y)
+    ranks = ranks_here()
+    with ranks.agreeing():
+        taken = known.read(job.photo)
+        picture = taken.photo.image
+        size = (picture.shape[-2], picture.shape[-1])
+        advice = settings.advice(size, "a smaller photo")
+        with explaining_memory(advice):
+            problem = pose_damaged(picture.to(settings.place), taken.damage, sigma_y=known.sigma_y)
+    if ranks.size > 1:
+        ranks.check_same({"photo": digest(job.photo)})
     _ = settings.model  # whose memory is not the photo's
     with explaining_memory(advice):
         result, plan = settings.restore(problem)
+        if ranks.rank > 0:
+            return
         numbers: dict[str, Any] = {
             "photo": str(job.photo),
             "damage": problem.task,

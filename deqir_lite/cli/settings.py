@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_seed, check_timesteps, read_spacing
+from deqir_lite.device import check_device
+from deqir_lite.engine.ranks import ranks_here
 
 if TYPE_CHECKING:
     import torch
@@ -53,11 +55,11 @@ class Settings:
             ("form", o.FORMS),
             ("solver", o.SOLVERS),
             ("dtype", o.DTYPES),
-            ("device", o.DEVICES),
             ("preset", o.PRESETS),
         ):
             if getattr(self, name) is not None:
                 check_choice(name, getattr(self, name), o.names(known))
+        check_device(self.device)
         if self.spacing is not None:
             read_spacing(self.spacing)
         check_interval("eta", self.eta or 0.0, 0.0, 1.0)
@@ -71,31 +73,39 @@ class Settings:
 
     @cached_property
     def place(self) -> "torch.device":
-        """The device."""
-        from deqir_lite.device import choose_device
-
-        return choose_device(self.device)
+        """The device, of several ranks that of this one."""
+        return ranks_here().device(self.device)
 
     @cached_property
     def model(self) -> "Prior":
-        """The prior, loaded when it is first needed, and once for all photos."""
+        """The prior, loaded when it is first needed, and once for all photos; its batch is shared
+        out among the ranks."""
         from deqir_lite.priors.load import load_prior
 
-        model = load_prior(
-            self.prior,
-            device=self.place,
-            dtype=self.dtype,
-            max_batch=self.max_batch,
-            label=self.label,
-        )
-        check_timesteps(self.timesteps or 1, model.schedule.num_train_timesteps)
-        return model
+        ranks, place = ranks_here(), self.place
+        with ranks.agreeing():
+            model = load_prior(
+                self.prior,
+                device=place,
+                dtype=self.dtype,
+                max_batch=self.max_batch,
+                label=self.label,
+            )
+            check_timesteps(self.timesteps or 1, model.schedule.num_train_timesteps)
+        if ranks.size == 1:
+            return model
+        from deqir_lite.engine.sharding import shard_prior
+        from deqir_lite.priors.identity import prior_digest
+
+        ranks.check_same({"prior": prior_digest(model, self.prior)})
+        return shard_prior(model)
 
     def restore(self, problem: "Problem") -> "tuple[RestorationReport, Plan]":
         """The restoration of a problem, and how the memory that is free let it be computed."""
         from deqir_lite.defaults import TOLERANCE, X0_TOLERANCE
         from deqir_lite.restoration import SolveOptions, choose, plan_restoration, restore_problem
 
+        ranks = ranks_here()
         chosen, settings = choose(
             problem,
             method=self.method,
@@ -104,15 +114,21 @@ class Settings:
             eta=self.eta,
             spacing=None if self.spacing is None else read_spacing(self.spacing),
         )
-        plan = plan_restoration(
-            problem,
-            self.model,
-            method=chosen,
-            num_steps=settings["num_steps"],
-            samples=self.samples,
-            sampler=self.sampler,
-            max_batch=self.max_batch,
-        )
+        model, available = self.model, None
+        if ranks.size > 1:
+            available = ranks.available_memory(self.place)
+        with ranks.agreeing():
+            plan = plan_restoration(
+                problem,
+                model,
+                method=chosen,
+                num_steps=settings["num_steps"],
+                samples=self.samples,
+                sampler=self.sampler,
+                max_batch=self.max_batch,
+                available=available,
+                ranks=ranks.size,
+            )
         by_picture = self.tolerance is None and self.form == "gaussian"
         report = restore_problem(
             problem,
@@ -141,7 +157,7 @@ class Settings:
     def numbers(self, plan: "Plan") -> dict[str, Any]:
         """What is kept of these in a report beside what the restoration says."""
         known = asdict(self) | {"device": str(self.place)}
-        known |= {"sampler": plan.sampler, "plan": plan.describe()}
+        known |= {"sampler": plan.sampler, "plan": plan.describe(), "ranks": ranks_here().size}
         told = ("method", "preset", "timesteps", "eta", "spacing", "sweeps", "max_batch")
         for name in told:  # by the restoration, as they turned out
             del known[name]

@@ -6,6 +6,7 @@ once; a test compares them with what processes really take.
 """
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,7 @@ _AT_ONCE = 2**20
 class Plan:
     """``prior``: with its batch and tiles; ``sampler`` and ``window`` (steps solved for at once,
     None for all) as :func:`restore_problem` and :class:`SolveOptions` take them; ``needed`` and
-    ``available`` bytes, None where the system does not tell."""
+    ``available`` bytes on each of the ``ranks``, None where the system does not tell."""
 
     prior: Prior
     sampler: str
@@ -61,11 +62,14 @@ class Plan:
     needed: int
     available: int | None
     reason: str
+    ranks: int = 1
 
     def describe(self) -> str:
         """One line: how it is computed, and in how much memory."""
         parts = [self.sampler if not self.window else f"parallel, {self.window} steps at a time"]
         parts[0] += f" ({self.reason})" if self.reason else ""
+        if self.ranks > 1:
+            parts.append(f"network's batch over {self.ranks} ranks")
         if self.tiles is not None:
             parts.append(f"network on tiles of {self.tiles.side} pixels")
         if self.max_batch is not None:
@@ -84,18 +88,21 @@ def plan_restoration(
     sampler: str = SAMPLER,
     max_batch: int | None = None,
     available: int | None = None,
+    ranks: int = 1,
 ) -> Plan:
     """The fastest way of :func:`restore_problem` that fits into ``available`` bytes, by default
     what is free on the device of y.
 
     ``sampler``: parallel, sequential, or auto: parallel, but sequential on a CPU, where a batch is
     hardly faster than its images one by one, and where nothing else fits. ``max_batch``: as many
-    images, or tiles, through the network at once, and no fewer. The others as in
-    :func:`restore_problem`. Raises ValueError, with the numbers, where not even the smallest way
-    fits.
+    images, or tiles, through the network at once, and no fewer. ``ranks``: how many share a batch,
+    see :func:`deqir_lite.engine.sharding.shard_prior`; with several, auto is parallel on a CPU too.
+    The others as in :func:`restore_problem`. Raises ValueError, with the numbers, where not even
+    the smallest way fits.
     """
     check_choice("sampler", sampler, (SAMPLER, *SAMPLERS))
     check_integer("samples", samples, 1)
+    check_integer("ranks", ranks, 1)
     if max_batch is not None:
         check_integer("max_batch", max_batch, 1)
     device = problem.y.device
@@ -105,7 +112,7 @@ def plan_restoration(
     height, width = problem.operator.image_size(problem.y.shape[1:])
     batch = len(problem.y) * samples
     steps = len(find_method(chosen.method).path(torch.arange(chosen.settings["num_steps"])))
-    slow = device.type == "cpu"
+    slow = device.type == "cpu" and ranks == 1
     samplers: list[int] = []  # how many steps at once; 0 walks
     if sampler == "parallel" or (sampler == SAMPLER and not slow):
         samplers += [n for n in range(steps, 1, -1) if n == steps or n & (n - 1) == 0] or [1]
@@ -114,7 +121,7 @@ def plan_restoration(
     least: tuple[int, int] | None = None
     for together in samplers:
         fixed = _fixed_bytes(problem, (height, width), batch, together, chosen.method)
-        images = max(together, 1) * batch
+        images = math.ceil(max(together, 1) * batch / ranks)
         if chosen.method in _SPECTRAL:
             fixed += steps * _DIAGONALS * 3 * height * width * problem.y.element_size()
         if chosen.method in _GUIDED:
@@ -135,6 +142,7 @@ def plan_restoration(
                     needed,
                     available,
                     reason,
+                    ranks,
                 )
     assert least is not None
     assert available is not None

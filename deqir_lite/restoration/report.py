@@ -216,7 +216,7 @@ def restore_problem(
     else:
         solution = restore_sequential(chain, keep_states=False, show_progress=show_progress)
     if solution.x0.device.type == "cuda":
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(solution.x0.device)
     seconds = time.perf_counter() - start
     _check_fit(problem, solution.x0, samples)
     return RestorationReport(problem, choice, chain.coefficients.rule, solution, seconds)
