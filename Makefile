@@ -34,7 +34,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[heic,lpips,viz,book,test,compare,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[features,heic,lpips,networks,viz,book,test,compare,dev]"
 	@touch $@
 
 book: install
