@@ -7,7 +7,7 @@ once; a test compares them with what processes really take.
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -47,6 +47,17 @@ _AT_ONCE = 2**20
 """Pixels at once, above which the network of a CPU gains nothing."""
 
 
+class Advice(NamedTuple):
+    """What helps where memory does not suffice, in the words of whoever asks: something
+    ``smaller``, and chains ``walked`` step by step."""
+
+    smaller: str = "a smaller photo"
+    walked: str = "--sampler sequential"
+
+
+_USUAL = Advice()
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """``prior``: with its batch and tiles; ``sampler`` and ``window`` (steps solved for at once,
@@ -84,6 +95,7 @@ def plan_restoration(
     sampler: str = SAMPLER,
     max_batch: int | None = None,
     available: int | None = None,
+    advice: Advice = _USUAL,
 ) -> Plan:
     """The fastest way of :func:`restore_problem` that fits into ``available`` bytes, by default
     what is free on the device of y.
@@ -91,8 +103,8 @@ def plan_restoration(
     ``sampler``: parallel, sequential, or auto: parallel, but sequential on a CPU, where a batch is
     hardly faster than its images one by one, and where nothing else fits. ``max_batch``: as many
     images, or tiles, through the network at once, and no fewer. The others as in
-    :func:`restore_problem`. Raises ValueError, with the numbers, where not even the smallest way
-    fits.
+    :func:`restore_problem`. Raises ValueError, with the numbers and the ``advice``, where not even
+    the smallest way fits.
     """
     check_choice("sampler", sampler, (SAMPLER, *SAMPLERS))
     check_integer("samples", samples, 1)
@@ -138,10 +150,10 @@ def plan_restoration(
                 )
     assert least is not None
     assert available is not None
-    helps = ["a smaller photo"]
+    helps = [advice.smaller]
     helps += ["fewer samples (--samples)"] if samples > 1 else []
     helps += [f"--max-batch below {max_batch}"] if max_batch and max_batch > 1 else []
-    helps += ["--sampler sequential"] if sampler == "parallel" else []
+    helps += [advice.walked] if sampler == "parallel" else []
     at_once = f", {least[1]} at once through the network," if hasattr(prior, "max_batch") else ""
     raise ValueError(
         f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels"
