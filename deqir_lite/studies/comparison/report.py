@@ -68,7 +68,7 @@ def write_report(
         fewest=FEWEST,
         features=found.settings.get("features"),
         blocks=FEATURE_BLOCKS,
-        networks=list(dict.fromkeys(row.method for row in rows if row.method not in _METHODS)),
+        networks=list(dict.fromkeys(row.method for row in rows if _is_network(row))),
         command=command,
         sizes=sorted({cell.setting.size for cell in cells}),
     )
@@ -90,8 +90,12 @@ def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
     eta = -1.0 if own.eta is None else own.eta
     chain = (own.timesteps, own.spacing, eta, _FORMS.index(own.form))
     place = (photos.index(row.photo), own.size, own.sigma_y, _TASKS.index(own.task))
-    known = _METHODS.index(own.method) if own.method in _METHODS else len(_METHODS)
+    known = len(_METHODS) if _is_network(row) else _METHODS.index(own.method)
     return *place, known, own.method, *chain, row.seed
+
+
+def _is_network(row: Row) -> bool:
+    return not row.timesteps and row.method not in SIMPLE
 
 
 def _csv(rows: Sequence[Row]) -> str:
