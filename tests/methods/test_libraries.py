@@ -101,7 +101,7 @@ def test_pigdm_is_that_of_azula(flat, noisy_chain, network_prior, task):
 @pytest.mark.parametrize("sigma_y", [0.02, 0.3])
 @pytest.mark.parametrize("task", TASKS)
 def test_mmps_is_that_of_azula(flat, noisy_chain, network_prior, task, sigma_y):
-    """Three steps of GMRES, ours by default and one in azula; ancestral noise. Ours takes sigma_y
+    """Three steps of GMRES, our default where azula's is one; ancestral noise. Ours takes sigma_y
     as .02 at least, theirs as given."""
     from azula.guidance import MMPSDenoiser
     from azula.linalg.covariance import IsotropicCovariance
@@ -143,8 +143,8 @@ def test_tmpd_of_azula_is_mmps_where_both_are_exact(flat, noisy_chain, gaussian_
 @pytest.mark.parametrize("task", TASKS)
 def test_diffpir_is_that_of_azula(flat, noisy_chain, network_prior, task, rule, sampler):
     """lambda is a quarter of our ``weight``, whose sigma_y is that of images in [0, 1], as
-    published; theirs has both noises in one unit. It clamps no prediction, and solves by conjugate
-    gradients (one step by default; here as many as it takes). It leaves the noise to DDIM's rule,
+    published; theirs has both noises in one unit. It clamps no prediction, and its default solver is
+    one step of GMRES; here it is conjugate gradients, as many as it takes. It leaves the noise to DDIM's rule,
     which has eps^ of DiffPIR, but a share tau_t of fresh noise that depends on t where zeta does
     not: the same only where there is none, and with eta = 1 that of the ancestral rule."""
     from azula.guidance import DiffPIRDenoiser
@@ -158,7 +158,7 @@ def test_diffpir_is_that_of_azula(flat, noisy_chain, network_prior, task, rule, 
     assert own.differs(DDIMSampler, theirs, **sampler) <= 1e-7
 
 
-# --- deepinv: photos in [0, 1], a denoiser D(x, sigma), steps in float32 ---
+# --- deepinv: photos in [0, 1], and a denoiser D(x, sigma) that is given float32 ---
 
 
 @pytest.fixture

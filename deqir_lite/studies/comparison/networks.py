@@ -15,6 +15,7 @@ from torch import Tensor
 from deqir_lite._files import is_there
 from deqir_lite._json import read_object
 from deqir_lite.conversion.checkpoint import read_checkpoint
+from deqir_lite.memory import is_out_of_memory
 from deqir_lite.operators import make_task
 from deqir_lite.priors.hub import HubModel
 from deqir_lite.priors.scheduler import silent_diffusers
@@ -46,6 +47,8 @@ class RestorationNetwork:
             with torch.no_grad():
                 return 2 * self.run((y.clamp(-1, 1) + 1) / 2).to(y) - 1
         except RuntimeError as error:  # a size that its layers do not divide
+            if is_out_of_memory(error):
+                raise
             raise ValueError(f"{self.name}: {_line(error)}") from error
 
     def refuses(self, task: str, size: int) -> str | None:
@@ -101,7 +104,7 @@ def plan_networks(
             wanted.append(Setting(*made, timesteps=0, spacing=1.0, eta=None))
         else:
             left_out.append(f"left out: {network.name} cannot do {task}: {why}")
-    return wanted, list(dict.fromkeys(left_out))
+    return list(dict.fromkeys(wanted)), list(dict.fromkeys(left_out))
 
 
 def _real_esrgan() -> RestorationNetwork:
@@ -152,6 +155,8 @@ def _of_file(path: Path, device: torch.device | str) -> RestorationNetwork:
     try:
         model: Any = spandrel.ModelLoader(device).load_from_state_dict(weights)
     except Exception as error:  # whatever the architecture that it takes them for stumbles over
+        if is_out_of_memory(error):
+            raise
         raise ValueError(
             f"networks: {path} holds no network that spandrel knows ({_line(error)})"
         ) from error
@@ -190,6 +195,8 @@ def _latent_diffusion(
         try:
             pipeline: Any = it.LDMSuperResolutionPipeline.from_pretrained(source)
         except Exception as error:  # of its parts, of the hub's client, of what they stand on
+            if is_out_of_memory(error):
+                raise
             raise ValueError(f"networks: {source} cannot be loaded ({_line(error)})") from error
         finally:
             logging.enable_progress_bar()

@@ -136,7 +136,7 @@ def test_a_file_says_which_extra_it_needs(monkeypatch, tmp_path):
 def test_a_network_is_for_images_that_it_makes_as_large_as_the_photo():
     network = module.RestorationNetwork("tiny", 4, lambda y: y)
     tasks = ["sr2", "sr4", "pool4", "colorization", "deblur-gaussian"]
-    wanted, lines = plan_networks([network], tasks, [16, 32], sigma_y=[0.0, 0.1])
+    wanted, lines = plan_networks([network, network], tasks, [16, 32], sigma_y=[0.0, 0.1])
     assert [(s.task, s.size, s.sigma_y, s.timesteps) for s in wanted] == [
         (task, size, level, 0)
         for size in (16, 32)
@@ -173,6 +173,14 @@ def test_a_size_that_a_network_cannot_take_fails_by_name(photos, gaussian_prior,
     )
     assert row.failed is not None
     assert row.failed.startswith("latent (")
+
+
+def test_too_little_memory_is_no_failure_of_a_network():
+    def run(y):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        module.RestorationNetwork("tiny", 2, run).restore(image())
 
 
 class Code:
