@@ -143,10 +143,11 @@ def test_tmpd_of_azula_is_mmps_where_both_are_exact(flat, noisy_chain, gaussian_
 @pytest.mark.parametrize("task", TASKS)
 def test_diffpir_is_that_of_azula(flat, noisy_chain, network_prior, task, rule, sampler):
     """lambda is a quarter of our ``weight``, whose sigma_y is that of images in [0, 1], as
-    published; theirs has both noises in one unit. It clamps no prediction, and its default solver is
-    one step of GMRES; here it is conjugate gradients, as many as it takes. It leaves the noise to DDIM's rule,
-    which has eps^ of DiffPIR, but a share tau_t of fresh noise that depends on t where zeta does
-    not: the same only where there is none, and with eta = 1 that of the ancestral rule."""
+    published; theirs has both noises in one unit. It clamps no prediction, and its default solver
+    is one step of GMRES; here it is conjugate gradients, as many as it takes. It leaves the noise
+    to DDIM's rule, which has eps^ of DiffPIR, but a share tau_t of fresh noise that depends on t
+    where zeta does not: the same only where there is none, and with eta = 1 that of the ancestral
+    rule."""
     from azula.guidance import DiffPIRDenoiser
     from azula.sample import DDIMSampler
 
