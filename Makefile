@@ -39,7 +39,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[heic,lpips,viz,book,test,compare,dev]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[features,heic,lpips,networks,viz,book,test,compare,dev]"
 	@# pip would compile one file after the other; some are templates that do not compile
 	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c \
 		'import sysconfig; print(sysconfig.get_path("purelib"))') || true

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 EXTRAS = [
-    *("IPython", "deepinv", "ipykernel", "ipywidgets", "jupyter_cache", "lpips", "markdown_it"),
+    *("IPython", "azula", "deepinv", "efficientnet_lite_pytorch", "ipykernel", "ipywidgets"),
+    *("jupyter_cache", "lpips", "markdown_it", "ncnn", "spandrel"),
     *("matplotlib", "mdit_py_plugins", "nbconvert", "nbformat", "pillow_heif", "pybtex"),
     "torchvision",
 ]
@@ -58,6 +59,6 @@ def test_lpips_says_which_extra_it_needs(monkeypatch):
         lpips(x, x)
 
 
-@pytest.mark.parametrize("extra", ["lpips", "heic", "viz"])
+@pytest.mark.parametrize("extra", ["features", "lpips", "heic", "networks", "real-esrgan", "viz"])
 def test_the_extras_that_messages_name_exist(extra):
     assert extra in PROJECT["optional-dependencies"]

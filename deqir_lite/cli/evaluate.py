@@ -24,6 +24,15 @@ def evaluate(
             metavar="NAMES",
         ),
     ] = defaults.commas(defaults.COMPARED_METHODS),
+    networks: Annotated[
+        str | None,
+        option(
+            _WHAT,
+            "Beside them, networks that restore y directly: real-esrgan, files that spandrel "
+            "reads, latent diffusions for super-resolution (folder, hub id).",
+            metavar="NAMES",
+        ),
+    ] = None,
     forms: Annotated[
         str,
         option(

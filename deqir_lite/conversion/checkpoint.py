@@ -4,7 +4,7 @@ import pickle
 import re
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ _PARALLEL = "module."
 """What names begin with after training on several devices."""
 
 
-def read_checkpoint(path: str | Path, *, entry: str | None = None) -> dict[str, torch.Tensor]:
+def read_checkpoint(
+    path: str | Path, *, entry: str | None = None, usual: Sequence[str] = ()
+) -> dict[str, torch.Tensor]:
     """The network in a file that ``torch.save`` wrote, or in a .safetensors file: name -> tensor.
 
-    ``entry`` names the one that is meant where the file holds several, such as ``ema``. Raises
-    FileNotFoundError, or ValueError in one line, which begins with "checkpoint", for what is none,
-    is cut off, or holds code or objects beside tensors: nothing in the file is run.
+    ``entry`` names the one that is meant where the file holds several, such as ``ema``; without it
+    the first of the ``usual`` that is there. Raises FileNotFoundError, or ValueError in one line,
+    which begins with "checkpoint", for what is none, is cut off, or holds code or objects beside
+    tensors: nothing in the file is run.
     """
     path = Path(path)
     try:
@@ -42,7 +45,7 @@ def read_checkpoint(path: str | Path, *, entry: str | None = None) -> dict[str, 
             f"checkpoint: {str(path)!r} is {kind}; expected a file, as torch.save writes it"
         )
     content = read_tensors(path, name="checkpoint") if tensor_names(path) else _load(path)
-    weights = _network(content, entry, path)
+    weights = _network(content, entry, usual, path)
     if all(name.startswith(_PARALLEL) for name in weights):
         weights = {name.removeprefix(_PARALLEL): tensor for name, tensor in weights.items()}
     return weights
@@ -73,7 +76,9 @@ def _load(path: Path) -> Any:
         ) from error
 
 
-def _network(content: Any, entry: str | None, path: Path) -> dict[str, torch.Tensor]:
+def _network(
+    content: Any, entry: str | None, usual: Sequence[str], path: Path
+) -> dict[str, torch.Tensor]:
     """The mapping of names to tensors in ``content``, or one level below."""
     if entry is None and _is_network(content):
         return dict(content)
@@ -84,6 +89,8 @@ def _network(content: Any, entry: str | None, path: Path) -> dict[str, torch.Ten
     if entry is not None and entry not in networks:
         known = ", ".join(networks) or "none"
         raise ValueError(f"entry: {path} holds no network {entry!r}; known: {known}")
+    if entry is None and len(networks) > 1:
+        entry = next((name for name in usual if name in networks), None)
     if entry is None and len(networks) != 1:
         held = ", ".join(networks)
         raise ValueError(

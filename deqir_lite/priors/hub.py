@@ -14,15 +14,15 @@ _POLL = 0.05
 
 
 class HubModel:
-    """The files of ``hub_id`` (owner/name).
+    """The files of ``hub_id`` (owner/name); errors begin with the ``name`` of an argument.
 
     A file in the cache is taken as it is, and nothing is asked. Every other one is asked for once:
     whatever the hub answers, or when it says nothing for :data:`PATIENCE` seconds, the error is
     one line, a FileNotFoundError.
     """
 
-    def __init__(self, hub_id: str) -> None:
-        self.hub_id, self.patience = hub_id, PATIENCE
+    def __init__(self, hub_id: str, *, name: str = "prior") -> None:
+        self.hub_id, self.name, self.patience = hub_id, name, PATIENCE
         self.asked = False
 
     def cached(self, path: str) -> Path | None:
@@ -114,7 +114,7 @@ class HubModel:
         reason = " ".join(str(error).split())
         reason = f": {reason[:150]}" if reason else ""
         return FileNotFoundError(
-            f"prior: no folder {self.hub_id!r}, and the hub did not deliver it "
+            f"{self.name}: no folder {self.hub_id!r}, and the hub did not deliver it "
             f"({type(error).__name__}{reason}); is there a network, and is the name right?"
         )
 

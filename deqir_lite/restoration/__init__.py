@@ -3,7 +3,7 @@
 from deqir_lite.restoration.choice import SAMPLERS, Choice, choose
 from deqir_lite.restoration.damage import Damage, pose_damaged
 from deqir_lite.restoration.noise_level import estimate_sigma_y
-from deqir_lite.restoration.plan import Plan, plan_restoration
+from deqir_lite.restoration.plan import Advice, Plan, plan_restoration
 from deqir_lite.restoration.problem import Problem, pose_problem
 from deqir_lite.restoration.report import (
     RestorationReport,
@@ -19,6 +19,7 @@ from deqir_lite.restoration.sampling import (
 
 __all__ = [
     "SAMPLERS",
+    "Advice",
     "Choice",
     "Damage",
     "Plan",

@@ -8,7 +8,7 @@ once; a test compares them with what processes really take.
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -46,6 +46,17 @@ _UNKNOWN = 1024
 
 _AT_ONCE = 2**20
 """Pixels at once, above which the network of a CPU gains nothing."""
+
+
+class Advice(NamedTuple):
+    """What helps where memory does not suffice, in the words of whoever asks: something
+    ``smaller``, and chains ``walked`` step by step."""
+
+    smaller: str = "a smaller photo"
+    walked: str = "--sampler sequential"
+
+
+_USUAL = Advice()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +100,7 @@ def plan_restoration(
     max_batch: int | None = None,
     available: int | None = None,
     ranks: int = 1,
+    advice: Advice = _USUAL,
 ) -> Plan:
     """The fastest way of :func:`restore_problem` that fits into ``available`` bytes, by default
     what is free on the device of y.
@@ -97,8 +109,8 @@ def plan_restoration(
     hardly faster than its images one by one, and where nothing else fits. ``max_batch``: as many
     images, or tiles, through the network at once, and no fewer. ``ranks``: how many share a batch,
     see :func:`deqir_lite.engine.sharding.shard_prior`; with several, auto is parallel on a CPU too.
-    The others as in :func:`restore_problem`. Raises ValueError, with the numbers, where not even
-    the smallest way fits.
+    ``advice``: the words for the options, in the error. The others as in :func:`restore_problem`.
+    Raises ValueError, with the numbers and the ``advice``, where not even the smallest way fits.
     """
     check_choice("sampler", sampler, (SAMPLER, *SAMPLERS))
     check_integer("samples", samples, 1)
@@ -146,10 +158,10 @@ def plan_restoration(
                 )
     assert least is not None
     assert available is not None
-    helps = ["a smaller photo"]
+    helps = [advice.smaller]
     helps += ["fewer samples (--samples)"] if samples > 1 else []
     helps += [f"--max-batch below {max_batch}"] if max_batch and max_batch > 1 else []
-    helps += ["--sampler sequential"] if sampler == "parallel" else []
+    helps += [advice.walked] if sampler == "parallel" else []
     at_once = f", {least[1]} at once through the network," if hasattr(prior, "max_batch") else ""
     raise ValueError(
         f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels"

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 
 import pytest
+import torch
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.cli.evaluate import evaluate as command
@@ -125,6 +127,26 @@ def test_a_method_that_cannot_do_a_task_is_left_out_with_a_line(evaluate, folder
     }  # fmt: skip
 
 
+def test_a_network_from_a_file_is_a_row_beside_the_methods(evaluate, folder, tmp_path):
+    pytest.importorskip("spandrel")
+    from spandrel.architectures.ESRGAN import ESRGAN
+
+    weights = tmp_path / "tiny.pth"
+    torch.save(ESRGAN(num_filters=4, num_blocks=1, scale=2).state_dict(), weights)
+    options = ("--networks", weights, "--reference", weights)
+    result = evaluate(*options, methods="pinv", tasks="sr2,sr4")
+    assert result.exit_code == 0, result.output
+    own = {(x["method"][:4], x["task"], x["nfe"]) for x in lines_of(folder)}
+    assert own == {("pinv", "sr2", "0"), ("pinv", "sr4", "0"), ("tiny", "sr2", "")}
+    (line,) = [x for x in result.stderr.splitlines() if x.startswith("left out")]
+    assert re.match(r"left out: tiny \(\w{8}\) cannot do sr4: it makes colour images 2 times", line)
+    stored = json.loads((folder / "methods.json").read_text())
+    assert stored["reference"].startswith("tiny (")
+    before = (folder / "rows-0.jsonl").read_bytes()
+    assert evaluate(*options, methods="pinv", tasks="sr2").exit_code == 0
+    assert (folder / "rows-0.jsonl").read_bytes() == before
+
+
 def test_noise_for_a_blind_method_warns_once(evaluate):
     result = evaluate(methods="ddnm,weighted", sigma_y="0.1,0.2", tasks="sr2,pool2")
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
@@ -168,6 +190,7 @@ def test_refuses(evaluate, folder, options, message):
     ("options", "message"),
     [
         (["--reference", "dps"], "reference: unknown value 'dps'; known: pinv, ddnm, ddrm"),
+        (["--networks", "nothing"], "networks: 'nothing' is no file, folder or hub id"),
         (["--seeds", 0], "seeds: got 0; expected an integer >= 1"),
         (["--spacing", "log"], "spacing: unknown value 'log'"),
         (["--spacing", "0.5"], "spacing: got 0.5"),

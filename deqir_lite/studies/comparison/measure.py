@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -12,18 +13,24 @@ from deqir_lite.defaults import X0_TOLERANCE
 from deqir_lite.images import to_uint8
 from deqir_lite.memory import watch_peak
 from deqir_lite.metrics import (
+    FEATURES_SMALLEST_SIDE,
     LPIPS_SMALLEST_SIDE,
     SSIM_WINDOW,
+    FeaturesUnavailable,
+    feature_distance,
+    feature_network,
     lpips,
     lpips_network,
+    mean_features,
     measurement_consistency,
     psnr,
     ssim,
 )
 from deqir_lite.metrics.perceptual import LPIPSUnavailable
 from deqir_lite.priors.base import Prior
-from deqir_lite.restoration import Problem, SolveOptions, plan_restoration, restore_problem
-from deqir_lite.studies.comparison.rows import Row
+from deqir_lite.restoration import Advice, Problem, SolveOptions, plan_restoration, restore_problem
+from deqir_lite.studies.comparison.networks import RestorationNetwork
+from deqir_lite.studies.comparison.rows import Row, pack_features
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE, Setting
 
 BORDER = 4
@@ -41,12 +48,31 @@ def lpips_here() -> str | None:
     return None
 
 
+def features_here() -> str | None:
+    """The network of feature distances, or None where it is not."""
+    try:
+        feature_network()
+    except FeaturesUnavailable:
+        return None
+    return "efficientnet-lite0"
+
+
 def measure(
-    setting: Setting, truth: Tensor, prior: Prior, *, photo: str, seed: int, net: str | None
+    setting: Setting,
+    truth: Tensor,
+    prior: Prior,
+    *,
+    photo: str,
+    seed: int,
+    net: str | None,
+    features: str | None = None,
+    networks: Mapping[str, RestorationNetwork] | None = None,
 ) -> Row:
     """Degrade the photo ``truth`` (1, 3, H, W), restore it with one seed, score it.
 
-    A parallel solve stops as that of the command does. ``net``: the network of LPIPS, or None.
+    A parallel solve stops as that of the command does. ``net`` and ``features``: the network
+    of LPIPS and of feature distances, or None; ``networks``: those that restore y directly, by
+    name.
     Where the method fails on this photo the row says why; ValueError only where memory does not
     suffice.
     """
@@ -54,11 +80,27 @@ def measure(
     problem = setting.pose(truth)
     peak = watch_peak(truth.device)
     try:
-        x0, cost = _restore(setting, problem, prior, seed)
+        network = (networks or {}).get(setting.method)
+        x0, cost = (
+            _directly(network, problem) if network else _restore(setting, problem, prior, seed)
+        )
     except _Failed as error:
         return Row(**who, failed=" ".join(str(error).split()))
     cost["peak_bytes"] = peak()
-    return Row(**who | cost | _quality(problem, x0, net))
+    quality = _quality(problem, x0, net)
+    if features is not None and min(truth.shape[-2:]) >= FEATURES_SMALLEST_SIDE:
+        quality |= _features(x0, truth)
+    return Row(**who | cost | quality)
+
+
+def _directly(network: RestorationNetwork, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+    """As :func:`_restore`; what it asks is another network than the prior's."""
+    start = time.perf_counter()
+    try:
+        x0 = network.restore(problem.y)
+    except ValueError as error:
+        raise _Failed(str(error)) from error
+    return x0, {"seconds": time.perf_counter() - start}
 
 
 class _Failed(ValueError):
@@ -81,6 +123,8 @@ def _restore(
         method=setting.method,
         num_steps=setting.timesteps,
         sampler="sequential" if walk else "parallel",
+        max_batch=getattr(prior, "max_batch", None),
+        advice=Advice("smaller --sizes", "--forms none"),
     )
     solve = SolveOptions(
         form="gaussian" if walk else setting.form,
@@ -135,4 +179,12 @@ def _quality(problem: Problem, x0: Tensor, net: str | None) -> dict[str, Any]:
         ),
         "consistency": far[0],
         "consistency_8bit": far[1],
+    }
+
+
+def _features(x0: Tensor, truth: Tensor) -> dict[str, Any]:
+    clamped = x0.clamp(-1, 1)
+    return {
+        "lite0_relative": float(feature_distance(clamped, truth)),
+        "features": pack_features(mean_features(torch.cat([clamped, truth]))),
     }

@@ -12,6 +12,7 @@ from deqir_lite._files import printable, write_together
 from deqir_lite._json import to_json
 from deqir_lite.fixedpoint.forms import FORMS
 from deqir_lite.methods import METHODS
+from deqir_lite.metrics import FEATURE_BLOCKS
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.rows import FORMAT, Found, Row
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE
@@ -52,7 +53,7 @@ def write_report(
         "context": context,
         "reference": reference,
         "left_out": list(left_out),
-        "rows": [asdict(row) for row in rows],
+        "rows": [_numbers(row) for row in rows],
         "summary": [_plain(cell) for cell in cells],
     }
     page = render(
@@ -65,6 +66,9 @@ def write_report(
         left_out=left_out,
         failed=failed,
         fewest=FEWEST,
+        features=found.settings.get("features"),
+        blocks=FEATURE_BLOCKS,
+        networks=list(dict.fromkeys(row.method for row in rows if _is_network(row))),
         command=command,
         sizes=sorted({cell.setting.size for cell in cells}),
     )
@@ -86,15 +90,26 @@ def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
     eta = -1.0 if own.eta is None else own.eta
     chain = (own.timesteps, own.spacing, eta, _FORMS.index(own.form))
     place = (photos.index(row.photo), own.size, own.sigma_y, _TASKS.index(own.task))
-    return *place, _METHODS.index(own.method), *chain, row.seed
+    known = len(_METHODS) if _is_network(row) else _METHODS.index(own.method)
+    return *place, known, own.method, *chain, row.seed
+
+
+def _is_network(row: Row) -> bool:
+    return not row.timesteps and row.method not in SIMPLE
 
 
 def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(Row)], lineterminator="\n")
+    names = [column.name for column in fields(Row) if column.name != "features"]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(map(_numbers, rows))
     return printable(text.getvalue())
+
+
+def _numbers(row: Row) -> dict[str, Any]:
+    """A row without its features, which only serve the Fréchet distances."""
+    return {name: value for name, value in asdict(row).items() if name != "features"}
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

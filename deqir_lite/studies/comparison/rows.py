@@ -1,5 +1,6 @@
 """Every number as soon as it is known: one line a restoration, in a file that only grows."""
 
+import base64
 import json
 import os
 import typing
@@ -9,6 +10,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import create_model
 
@@ -29,9 +31,13 @@ class Row:
     * ``psnr``: every pixel, clamped; ``psnr_cropped``: without 4 pixels a side, as the published
       code of DeqIR has it; both of floats in RGB, in dB,
     * ``lpips``: None without its weights,
+    * ``lite0_relative``: :func:`deqir_lite.metrics.features.feature_distance`, for relative use,
+      None without its network,
     * ``consistency``: ||A x - y||_1 for photos in [0, 1], not clamped; ``consistency_8bit``: of the
       photo as an ordinary file would have it,
     * ``peak_bytes``: see :func:`deqir_lite.memory.watch_peak`,
+    * ``features``: the mean features of the restored and the original photo, which the table of
+      Fréchet distances is made of: float16, in base64,
     * ``failed``: why there are no numbers, where a method diverged for example.
     """
 
@@ -49,12 +55,14 @@ class Row:
     psnr_cropped: float | None = None
     ssim: float | None = None
     lpips: float | None = None
+    lite0_relative: float | None = None
     consistency: float | None = None
     consistency_8bit: float | None = None
     nfe: int | None = None
     sweeps: int | None = None
     seconds: float | None = None
     peak_bytes: int | None = None
+    features: str | None = None
     failed: str | None = None
 
     @property
@@ -66,6 +74,20 @@ class Row:
     def key(self) -> tuple[Setting, str, int]:
         """What there is one row of."""
         return self.setting, self.photo, self.seed
+
+
+def pack_features(features: torch.Tensor) -> str:
+    """Features (2, D), of the restored and the original photo, as a row has them."""
+    return base64.b64encode(features.half().numpy().astype("<f2").tobytes()).decode()
+
+
+def unpack_features(text: str) -> torch.Tensor:
+    """As they were, (2, D); ValueError for another text."""
+    try:
+        values = np.frombuffer(base64.b64decode(text, validate=True), "<f2").astype(np.float32)
+        return torch.from_numpy(values).reshape(2, -1)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError("out: the features of a row are damaged: delete its line") from error
 
 
 @dataclass(frozen=True)

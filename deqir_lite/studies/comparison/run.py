@@ -1,9 +1,9 @@
 """The work: restorations one by one, shared among processes, each kept when it is done."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from deqir_lite._outputs import only_process
 from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.base import Prior
 from deqir_lite.studies.comparison.measure import measure
+from deqir_lite.studies.comparison.networks import RestorationNetwork
 from deqir_lite.studies.comparison.rows import Found, Journal, read_rows, rows_file
-from deqir_lite.studies.comparison.settings import SIMPLE, Setting
+from deqir_lite.studies.comparison.settings import Setting
 from deqir_lite.studies.evaluation.photos import Photo, photos_of
 
 PATIENCE = 60.0
@@ -45,7 +46,7 @@ def restorations(
     processes: int = 1,
 ) -> list[Restoration]:
     """What process number ``rank`` of several does: photo by photo, so that after less time there
-    are fewer photos, but of all methods. Simple methods have one seed."""
+    are fewer photos, but of all methods. What has no chain has one seed."""
     suitable = {
         (task, size): set(photos_of(task, photos, size=size))
         for task, size in dict.fromkeys((setting.task, setting.size) for setting in plan)
@@ -55,7 +56,7 @@ def restorations(
         for photo in photos[rank::processes]
         for setting in plan
         if photo in suitable[setting.task, setting.size]
-        for seed in range(1 if setting.method in SIMPLE else seeds)
+        for seed in range(seeds if setting.timesteps else 1)
     ]
 
 
@@ -65,8 +66,9 @@ class Comparison:
 
     * ``name``: of the prior, for the reader,
     * ``settings``: what all numbers share; the ``dtype`` among them decides the precision of the
-      chain, float64 or float32, and ``lpips`` the network of LPIPS,
-    * ``device``: of the chains.
+      chain, float64 or float32, ``lpips`` and ``features`` are the networks of those distances,
+    * ``device``: of the chains,
+    * ``networks``: those that are compared, by name.
     """
 
     prior: Prior
@@ -75,6 +77,7 @@ class Comparison:
     settings: dict[str, Any]
     device: torch.device
     rank: int = 0
+    networks: Mapping[str, RestorationNetwork] = field(default_factory=dict)
 
     def run(self, wanted: Iterable[Restoration], *, show_progress: bool = False) -> None:
         """Do what is ``wanted`` and no process has done.
@@ -109,6 +112,8 @@ class Comparison:
                 photo=each.photo.name,
                 seed=each.seed,
                 net=self.settings["lpips"],
+                features=self.settings.get("features"),
+                networks=self.networks,
             )
         journal.add(row)
 

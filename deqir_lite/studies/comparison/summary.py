@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
-from deqir_lite.studies.comparison.rows import Row
+from deqir_lite.metrics import frechet_distance
+from deqir_lite.studies.comparison.rows import Row, unpack_features
 from deqir_lite.studies.comparison.settings import Setting
 
-QUALITIES = ("psnr", "psnr_cropped", "ssim", "lpips")
+QUALITIES = ("psnr", "psnr_cropped", "ssim", "lpips", "lite0_relative")
 """What methods are compared by."""
 
 NUMBERS = (
     *(*QUALITIES, "consistency", "consistency_8bit"),
     *("nfe", "sweeps", "seconds", "peak_bytes"),
 )
+
+FRECHET = "frechet_lite0_relative"
+"""The Fréchet distance of all restored photos of a setting from their originals, in
+:func:`deqir_lite.metrics.features.mean_features`; for relative use."""
 
 RESAMPLES, LEVEL = 10_000, 0.95
 
@@ -41,9 +47,10 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting: ``means`` over ``photos`` photos, of each first over its seeds; what is not
-    known is None. ``failed`` restorations have no numbers. ``differences`` from the ``reference``,
-    by quality, where both have photos in common; None and empty for a reference itself."""
+    """One setting: ``means`` over ``photos`` photos, of each first over its seeds, and the Fréchet
+    distance; what is not known is None. ``failed`` restorations have no numbers. ``differences``
+    from the ``reference``, by quality, where both have photos in common; None and empty for a
+    reference itself."""
 
     setting: Setting
     photos: int
@@ -128,6 +135,7 @@ def _cell(
     means = {name: _mean(numbers[name] for numbers in own.values()) for name in NUMBERS}
     peaks = [row.peak_bytes for row in rows if row.peak_bytes is not None]
     means["peak_bytes"] = max(peaks, default=None)
+    means[FRECHET] = _frechet(rows)
     differences = {}
     against = None if against == setting else against
     if against is not None:
@@ -142,6 +150,19 @@ def _cell(
     seeds = len({row.seed for row in rows})
     failed = sum(row.failed is not None for row in rows)
     return Cell(setting, len(own), seeds, failed, means, against, differences)
+
+
+def _frechet(rows: list[Row]) -> float | None:
+    pairs = {
+        (row.photo, row.seed): unpack_features(row.features)
+        for row in rows
+        if row.features is not None
+    }
+    originals = {photo: pair[1] for (photo, _), pair in pairs.items()}
+    if len(originals) < 2:
+        return None
+    restored = torch.stack([pair[0] for pair in pairs.values()])
+    return frechet_distance(restored, torch.stack(list(originals.values())))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

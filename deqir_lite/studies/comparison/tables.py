@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.schedule.grid import SPACINGS
 from deqir_lite.studies.comparison.paper import PAPER, PaperTable, columns_of
-from deqir_lite.studies.comparison.settings import SIMPLE, Setting, of_form
-from deqir_lite.studies.comparison.summary import Cell, Difference
+from deqir_lite.studies.comparison.settings import Setting, of_form
+from deqir_lite.studies.comparison.summary import FRECHET, Cell, Difference
 
 BETTER, WORSE = "▲", "▼"
 
@@ -18,8 +19,14 @@ PAPER_MARK = ", paper"
 _TITLES = {
     "psnr": "PSNR", "psnr_cropped": "PSNR, cropped", "ssim": "SSIM", "lpips": "LPIPS",
     "consistency": "Cons.", "consistency_8bit": "Cons., 8 bits",
+    "lite0_relative": "Lite0, rel.", FRECHET: "Fréchet-Lite0, rel.",
 }  # fmt: skip
-_SPECS = {"ssim": ".3f", "lpips": ".3f", "consistency": ".4g", "consistency_8bit": ".4g"}
+_SPECS = {
+    "ssim": ".3f", "lpips": ".3f", "consistency": ".4g", "consistency_8bit": ".4g",
+    "lite0_relative": ".3f", FRECHET: ".3f",
+}  # fmt: skip
+_SMALLER_IS_BETTER = ("lpips", "lite0_relative")
+_RELATIVE = ("lite0_relative", FRECHET)
 
 _OF_COLOUR = tuple(
     ("colorization", n) for n in ("psnr", "consistency", "consistency_8bit", "lpips")
@@ -40,8 +47,8 @@ class Table(NamedTuple):
 
 def tables(cells: Sequence[Cell], *, full: bool = True) -> Iterator[Table]:
     """All tables: by size and noise, those of the paper first, each followed by the differences
-    in PSNR from the reference. The paper has rows where y is without noise; columns of which only
-    these have numbers are left out unless ``full``."""
+    in PSNR from the reference. The paper has rows where y is without noise. Unless ``full``, the
+    distances for relative use, and columns of which only the paper has numbers, are left out."""
 
     def block(cell: Cell) -> tuple[int, float]:
         return cell.setting.size, cell.setting.sigma_y
@@ -58,12 +65,23 @@ def tables(cells: Sequence[Cell], *, full: bool = True) -> Iterator[Table]:
                     line = cell.setting._replace(task="")
                     lines.setdefault(line, {})[cell.setting.task] = cell
             where = f"{size} × {size} pixels{noise}"
-            if not full:
+            if full:
+                columns = tuple(_with_relative(columns, lines))
+            else:
                 columns = tuple(column for column in columns if _known(lines, *column))
             rows = [_row(line, own, columns) for line, own in lines.items()]
             rows += [] if level or paper is None else _paper_rows(paper, columns)
             yield Table(f"{title} ({where})" if title else where, _header(columns), rows)
             yield from _differences(lines, [t for t in tasks if t in inside], where)
+
+
+def _with_relative(
+    columns: Sequence[tuple[str, str]], lines: dict[Setting, dict[str, Cell]]
+) -> Iterator[tuple[str, str]]:
+    """The columns, and behind those of each task the distances for relative use that are known."""
+    for task, group in groupby(columns, key=itemgetter(0)):
+        yield from group
+        yield from ((task, number) for number in _RELATIVE if _known(lines, task, number))
 
 
 def _known(lines: dict[Setting, dict[str, Cell]], task: str, number: str) -> bool:
@@ -101,7 +119,7 @@ def name_of(setting: Setting) -> str:
 
 def chain_of(setting: Setting) -> str:
     """Its timesteps and share of noise; a dash where there is no chain."""
-    if setting.method in SIMPLE:
+    if not setting.timesteps:
         return EN_DASH
     named = {power: name for name, power in SPACINGS.items()}
     spacing = named.get(setting.spacing, f"power {setting.spacing:g}")
@@ -132,7 +150,7 @@ def _value(cell: Cell | None, number: str) -> str:
 def _mark(difference: Difference | None, number: str) -> str:
     if difference is None or not difference.real:
         return ""
-    return BETTER if (difference.mean > 0) != (number == "lpips") else WORSE
+    return BETTER if (difference.mean > 0) != (number in _SMALLER_IS_BETTER) else WORSE
 
 
 def _paper_rows(table: PaperTable, columns: Sequence[tuple[str, str]]) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ import torch
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.paper import PAPER
 from deqir_lite.studies.comparison.report import PAGE_START, write_report
-from deqir_lite.studies.comparison.rows import Journal, read_rows, rows_file
+from deqir_lite.studies.comparison.rows import Journal, pack_features, read_rows, rows_file
 from deqir_lite.studies.comparison.summary import summarise
 from deqir_lite.studies.comparison.tables import tables
 
@@ -53,11 +53,11 @@ def test_the_paper_has_no_noise(row):
 
 def test_marks_say_which_way_is_better(row):
     photos = "abcdef"
-    rows = [row("ddnm", p, 20.0, ssim=0.5, lpips=0.5) for p in photos]
-    rows += [row("dps", p, 19.0, ssim=0.6, lpips=0.4) for p in photos]
+    rows = [row("ddnm", p, 20.0, ssim=0.5, lpips=0.5, lite0_relative=1.0) for p in photos]
+    rows += [row("dps", p, 19.0, ssim=0.6, lpips=0.4, lite0_relative=2.0) for p in photos]
     first, differences = tables(summarise(rows, reference="ddnm"))
     assert first.rows[0][3:6] == ["20.00", "0.500", "0.500"]
-    assert first.rows[1][3:6] == ["19.00 ▼", "0.600 ▲", "0.400 ▲"]
+    assert first.rows[1][3:7] == ["19.00 ▼", "0.600 ▲", "0.400 ▲", "2.000 ▼"]
     assert differences.rows == [
         ["dps", "T = 2, cubic, eta 1", "ddnm: T = 2, cubic, eta 1", "-1.00 [-1.00, -1.00] of 6 ▼"]
     ]
@@ -108,6 +108,32 @@ def test_the_files(written):
         assert said in page
     assert "100 photos each of ImageNet and CelebA-HQ at 256 × 256" in page
     assert "ddnm on sr2, b.png, seed 0: diverged" in text
+
+
+def test_distances_for_relative_use_say_so_everywhere(tmp_path, row):
+    settings = {"photos": {"a": "1", "b": "2"}, "dtype": "x", "lpips": None, "features": "lite0"}
+    journal = Journal(rows_file(tmp_path, 0))
+    journal.begin(settings, "mine", torch.device("cpu"))
+    for photo in "ab":
+        features = pack_features(torch.rand(2, 4))
+        for method, distance in (("ddnm", 1.5), ("a network", 0.5)):
+            numbers = {"lite0_relative": distance, "features": features}
+            journal.add(row(method, photo, timesteps=2 * (method == "ddnm"), **numbers))
+    text = write_report(tmp_path, read_rows(tmp_path), reference="ddnm")
+    page = (tmp_path / "methods.md").read_text()
+    assert "| LPIPS" in page
+    assert "| Lite0, rel. | Fréchet-Lite0, rel. |" in " ".join(page.split())
+    assert "Both are for relative use" in page
+    assert "a network: trained to restore one kind of damage directly" in page
+    assert "Lite0" not in text
+    for name in ("methods.json", "methods.csv"):
+        content = (tmp_path / name).read_text()
+        assert "lite0_relative" in content
+        assert features not in content
+    (first, _) = json.loads((tmp_path / "methods.json").read_text())["summary"]
+    assert first["frechet_lite0_relative"] >= 0
+    methods = [row["method"] for row in json.loads((tmp_path / "methods.json").read_text())["rows"]]
+    assert methods == ["ddnm", "a network"] * 2, "networks stand below methods"
 
 
 def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):

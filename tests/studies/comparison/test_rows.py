@@ -5,7 +5,13 @@ import json
 import pytest
 import torch
 
-from deqir_lite.studies.comparison.rows import Journal, read_rows, rows_file
+from deqir_lite.studies.comparison.rows import (
+    Journal,
+    pack_features,
+    read_rows,
+    rows_file,
+    unpack_features,
+)
 
 SETTINGS = {"prior": "one", "photos": {"a.png": "1"}, "dtype": "float32"}
 
@@ -25,6 +31,16 @@ def test_rows_come_back_as_they_were(journal, row, tmp_path):
     assert found.settings == SETTINGS
     assert list(found.rows.values()) == rows
     assert [session.prior for session in found.sessions] == ["gaussian"]
+
+
+def test_features_come_back_in_half_precision(journal, row, tmp_path):
+    features = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    journal.add(row("ddnm", "a.png", features=pack_features(features)))
+    (found,) = read_rows(tmp_path).rows.values()
+    assert torch.equal(unpack_features(found.features), features.half().float())
+    for damaged in ("no base64!", "AAA=", "AAAA"):
+        with pytest.raises(ValueError, match="^out: the features of a row are damaged"):
+            unpack_features(damaged)
 
 
 def test_at_whatever_byte_a_process_dies_whole_rows_are_kept(journal, row, tmp_path):

@@ -1,16 +1,19 @@
 """A comparison: its numbers, going on after a kill, and several processes."""
 
+import copy
 from dataclasses import replace
 
 import pytest
 import torch
 
-from deqir_lite import make_chain, psnr
+from deqir_lite import load_bundled_photo, make_chain, psnr
+from deqir_lite.baselines import simple_answer
+from deqir_lite.metrics import feature_distance, mean_features
 from deqir_lite.operators import make_task
 from deqir_lite.studies.comparison import measure as measure_module
 from deqir_lite.studies.comparison import run as run_module
 from deqir_lite.studies.comparison.measure import lpips_here, measure
-from deqir_lite.studies.comparison.rows import read_rows, rows_file
+from deqir_lite.studies.comparison.rows import read_rows, rows_file, unpack_features
 from deqir_lite.studies.comparison.run import merged, restorations
 from deqir_lite.studies.comparison.settings import plan
 
@@ -141,6 +144,49 @@ def test_a_process_waits_while_another_one_merges(compare, monkeypatch):
         merged(folder, folder / "methods.json"),
     ):
         pass
+
+
+def test_advice_on_memory_names_options_that_the_command_has(nonlinear_prior, photos, monkeypatch):
+    monkeypatch.setattr("deqir_lite.restoration.plan.available_memory", lambda device: 1000)
+    (setting,) = plan(["ddnm"], ["sr2"], [16], timesteps=[2], forms=["noise"])
+    with pytest.raises(ValueError, match="is needed with smaller --sizes, --forms none$"):
+        measure(
+            *(setting, photos[0].load(16), nonlinear_prior),
+            **{"photo": "a.png", "seed": 0, "net": None},
+        )
+
+
+def test_max_batch_of_a_prior_is_kept(nonlinear_prior, photos, monkeypatch):
+    asked = []
+
+    def planned(problem, prior, **options):
+        asked.append(options["max_batch"])
+        raise ValueError("memory: enough")
+
+    monkeypatch.setattr(measure_module, "plan_restoration", planned)
+    nonlinear_prior = copy.copy(nonlinear_prior)
+    nonlinear_prior.max_batch = 3
+    (setting,) = plan(["ddnm"], ["sr2"], [16], timesteps=[2])
+    with pytest.raises(ValueError, match="enough"):
+        measure(
+            *(setting, photos[0].load(16), nonlinear_prior),
+            **{"photo": "a.png", "seed": 0, "net": None},
+        )
+    assert asked == [3]
+
+
+def test_feature_distances_are_those_of_the_clamped_photos():
+    pytest.importorskip("efficientnet_lite_pytorch")
+    (setting,) = plan(["baseline"], ["sr2"], [32])
+    truth = load_bundled_photo("cat", size=32)
+    who = {"photo": "a.png", "seed": 0, "net": None}
+    row = measure(setting, truth, None, features="efficientnet-lite0", **who)
+    operator = make_task("sr2", (32, 32))
+    x0 = simple_answer(operator, operator.A(truth))[1].clamp(-1, 1)
+    assert row.lite0_relative == pytest.approx(float(feature_distance(x0, truth)))
+    stored = unpack_features(row.features)
+    torch.testing.assert_close(stored, mean_features(torch.cat([x0, truth])), atol=1e-3, rtol=1e-3)
+    assert measure(setting, truth, None, **who).lite0_relative is None
 
 
 def test_lpips_is_left_out_without_its_weights(monkeypatch, tmp_path):
