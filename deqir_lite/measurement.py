@@ -1,5 +1,7 @@
 """What is known of one batch of photos: y = A x + n, and what follows from it for x."""
 
+import math
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -71,6 +73,35 @@ class Measurement:
         seen = values > 0
         return torch.where(seen, levels / torch.where(seen, values, 1), torch.inf)
 
+    def check_noise(self) -> None:
+        """Raise ValueError where the noise hides everything, and warn where y has too little.
+
+        A photo of n values in [-1, 1] has no coefficient above sqrt(n), and y none above the
+        largest singular value times that: below noise of this size y says nothing of the photo.
+        And y with noise is at least about as large as the noise, unless that is in other units.
+        """
+        level = float(self._levels.max())
+        if level <= 1:
+            return
+        shape = tuple(self.pinv_y.shape[1:])
+        most = _gain(self.operator, self.pinv_y[:1]) * math.sqrt(math.prod(shape))
+        if level >= most:
+            raise ValueError(
+                f"sigma_y: got {level:g}, but from {most:.3g} on noise hides everything that y "
+                f"says of photos {shape}, so that nothing is measured; expected less, in units "
+                "where white - black = 2"
+            )
+        sizes = self.y.flatten(1).double().square().mean(dim=1).sqrt().cpu()
+        ratios = self._levels / sizes
+        if bool((ratios > 2).any()):
+            k = int(ratios.argmax())
+            warnings.warn(
+                f"sigma_y: got {float(self._levels[k]):g}, but all of y is no larger than "
+                f"{float(sizes[k]):.2g} (RMS); of 255 grey values 25 would be .2, as white - black "
+                "= 2",
+                stacklevel=3,
+            )
+
     def coefficients(self, x: torch.Tensor) -> torch.Tensor:
         """V^T x in the singular basis of the operator, for a stack (n, B, 3, H, W)."""
         return self.spectral.vt(x.flatten(0, 1)).view_as(x)
@@ -89,3 +120,18 @@ class Measurement:
 
     def __repr__(self) -> str:
         return f"Measurement({self.operator!r}, y={short(self.y)}, exact={short(self.exact)})"
+
+
+def _gain(operator: LinearOperator, like: torch.Tensor) -> float:
+    """The largest singular value, by twenty steps of the power method where none is known;
+    infinite where there is no adjoint for them."""
+    if isinstance(operator, SpectralOperator):
+        return float(operator.singular_values(tuple(like.shape[2:])).max())
+    generator = torch.Generator().manual_seed(0)
+    v = torch.rand(like.shape, generator=generator, dtype=torch.float64).to(like)
+    try:
+        for _step in range(20):
+            v = operator.adjoint(operator.applied(v / v.norm()))
+    except NotImplementedError:
+        return math.inf
+    return float(v.norm().sqrt())

@@ -1,10 +1,12 @@
 """Eq. 5: the measured part from y, the rest from the prior."""
 
+import warnings
+
 import pytest
 import torch
 
 from deqir_lite.measurement import Measurement
-from deqir_lite.operators import TASKS, Inpainting, make_task
+from deqir_lite.operators import TASKS, DamagedPhoto, Inpainting, make_task
 
 SIZE = (8, 8)
 
@@ -79,3 +81,36 @@ def test_a_noise_level_for_all_images_or_one_for_each(sigma_y):
     m = Measurement(make_task("sr2", SIZE), torch.zeros(2, 3, 4, 4), sigma_y=sigma_y)
     torch.testing.assert_close(m.sigma_y, torch.full((2,), 0.1))
     assert m.exact == [False, False]
+
+
+BLURRED = DamagedPhoto((6, 6), kernel=torch.full((3, 3), 1 / 9))  # of 8 x 8: it sees beyond
+
+
+@pytest.mark.parametrize(
+    ("operator", "gain"),
+    [(make_task("pool4", SIZE), 0.25), (make_task("sensing", SIZE), 1.0), (BLURRED, 1.0)],
+    ids=["pool4", "sensing", "no singular values"],
+)
+def test_noise_above_all_that_a_photo_can_be_is_refused(operator, gain):
+    """No photo has a coefficient above sqrt(n), and y none above the gain times that."""
+    most = gain * (3 * SIZE[0] * SIZE[1]) ** 0.5
+    for level in (0.8 * most, 1.01 * most):
+        y = operator.A(torch.zeros(1, 3, *SIZE).double())
+        noisy = Measurement(operator, y + level * randn(*y.shape), sigma_y=level)
+        if level < most:
+            noisy.check_noise()
+            continue
+        with pytest.raises(ValueError, match=r"sigma_y: got .* so that nothing is measured"):
+            noisy.check_noise()
+
+
+def test_noise_in_other_units_is_warned_of():
+    """25 of 255 grey values, in a y that has no such noise."""
+    operator = make_task("inpaint-random", SIZE)
+    y = operator.A(randn(2, 3, *SIZE).clamp(-1, 1))
+    with pytest.warns(UserWarning, match=r"sigma_y: got 11, but all of y is no larger than 0\."):
+        Measurement(operator, y, sigma_y=[0.2, 11.0]).check_noise()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Measurement(operator, y, sigma_y=[0.2, 0.2]).check_noise()
+        Measurement(operator, y * 11, sigma_y=[0.2, 3.0]).check_noise()

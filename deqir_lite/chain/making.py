@@ -81,7 +81,7 @@ def make_chain(
       (one draw a step): memory then does not grow with T.
 
     A chain with ``first_timestep`` begins at sqrt(abar) A^+ y plus noise. Raises ValueError for bad
-    arguments, NaN, or shapes that the operator refuses.
+    arguments, NaN, shapes that the operator refuses, or noise that hides all that y says.
     """
     check_kinds(make_chain, locals())
     check_finite("y", y)
@@ -110,6 +110,7 @@ def make_chain(
         y.repeat_interleave(copies, dim=0),
         sigma_y=deviations("sigma_y", sigma_y, len(y)).repeat_interleave(copies),
     )
+    measurement.check_noise()
     coefficients = step_coefficients(prior.schedule, path, rule, measurement=measurement)
     pinv_y, steps = measurement.pinv_y, len(path)
     consistency = method.consistency(measurement, coefficients, prior)

@@ -121,6 +121,7 @@ def _shapes(config: dict[str, Any], where: str) -> dict[str, torch.Size]:
     return {name: tensor.shape for name, tensor in unet.state_dict().items()}
 
 
-def _some(names: list[str]) -> str:
+def _some(found: list[str]) -> str:
+    names = list(dict.fromkeys(found))  # three layers may come from one
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -466,6 +466,7 @@ def test_a_device_that_is_not_there(refuses, monkeypatch):
         ("sigma-y", -0.1, "sigma-y: got '-0.1'; expected a finite number >= 0, or auto"),
         ("sigma-y", "nan", "sigma-y: got 'nan'"),
         ("sigma-y", "much", "sigma-y: got 'much'"),
+        ("sigma-y", 1e6, "on noise hides everything that y says of photos (3, "),
     ],
 )
 def test_bad_numbers(refuses, option, value, message):

@@ -360,6 +360,8 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(tmp_path, monkeypatch, gui
         convert("model.pt", tmp_path / "out")
     assert str(refused.value).startswith("checkpoint: ")
     assert len(str(refused.value).splitlines()) == 1
+    named = re.findall(r"[\w.]+\.(?:weight|bias)", str(refused.value))
+    assert len(named) == len(set(named)), "queries, keys and values may come from one layer"
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "was-run").exists()
 
