@@ -1,8 +1,8 @@
 """Anderson acceleration: the next iterate mixes the last few so that their residuals cancel.
 
-With iterates X_i and residuals r_i = F(X_i) - X_i after i sweeps, and gamma the minimiser of
-|| r_j - sum_i gamma_i (r_j - r_{j-i}) ||, the next iterate is
-    X_{j+1} = X_j + beta r_j - sum_i gamma_i [ (X_j - X_{j-i}) + beta (r_j - r_{j-i}) ].
+With iterates X_i and residuals d_i = F(X_i) - X_i after i sweeps, and gamma the minimiser of
+|| d_j - sum_i gamma_i (d_j - d_{j-i}) ||, the next iterate is
+    X_{j+1} = X_j + beta d_j - sum_i gamma_i [ (X_j - X_{j-i}) + beta (d_j - d_{j-i}) ].
 The weights alpha = (1 - sum gamma, gamma_1, ..., gamma_m) sum to one (Alg. 1, lines 4 to 9). The
 three variants differ only in which states share one alpha, that is, over which of them the Gram
 matrices are summed.
@@ -80,12 +80,12 @@ class Anderson:
         evaluated = evaluate(system, state, tolerance, staircase=self._staircase)
         dropped = evaluated.first - state.first
         x = state.states[evaluated.first + 1 :]
-        r = evaluated.output[evaluated.first + 1 :] - x
+        d = evaluated.output[evaluated.first + 1 :] - x
         history = [(past_x[dropped:], past_r[dropped:]) for past_x, past_r in state.history]
-        kept = [(x, r), *history][: self.memory]
+        kept = [(x, d), *history][: self.memory]
         if len(x) == 0 or not history:
             return replace(evaluated, mixing=None, history=kept)
-        mixed, weights = self._mix(x, r, history, evaluated.active())
+        mixed, weights = self._mix(x, d, history, evaluated.active())
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
         return replace(evaluated, states=states, mixing=weights, history=kept)
 
@@ -96,36 +96,36 @@ class Anderson:
     def _mix(
         self,
         x: torch.Tensor,
-        r: torch.Tensor,
+        d: torch.Tensor,
         history: list[tuple[torch.Tensor, torch.Tensor]],
         active: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
         dx = torch.stack([x - past for past, _ in history])
-        dr = torch.stack([r - past for _, past in history]).where(active, 0)
-        gamma = self._coefficients(r.where(active, 0), dr)
+        dd = torch.stack([d - past for _, past in history]).where(active, 0)
+        gamma = self._coefficients(d.where(active, 0), dd)
         mixing = active
         if self._staircase:  # where the predecessor has just become exact: a plain step
             mixing = torch.cat([torch.zeros_like(active[:1]), active[:-1]])
         gamma = gamma.where(mixing.flatten(2), 0)
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
-        mixed = x + self.damping * r - (scale * (dx + self.damping * dr)).sum(0)
-        mixed = torch.where(mixing, mixed, x + r)
+        mixed = x + self.damping * d - (scale * (dx + self.damping * dd)).sum(0)
+        mixed = torch.where(mixing, mixed, x + d)
         newest = 1 - gamma.sum(-1, keepdim=True)
         return mixed, torch.cat([newest, gamma], dim=-1)
 
-    def _coefficients(self, r: torch.Tensor, dr: torch.Tensor) -> torch.Tensor:
+    def _coefficients(self, d: torch.Tensor, dd: torch.Tensor) -> torch.Tensor:
         """gamma (n, B, m) of the regularised least-squares problems."""
-        flat = dr.flatten(3).movedim(0, 2)  # (n, B, m, d)
+        flat = dd.flatten(3).movedim(0, 2)  # (n, B, m, d)
         gram = flat @ flat.mT
-        right = flat @ r.flatten(2)[..., None]
+        right = flat @ d.flatten(2)[..., None]
         if self.mixing == "joint":
             gram, right = (v.sum(0, keepdim=True).expand_as(v) for v in (gram, right))
         elif self.mixing == "triangular":
             gram, right = gram.cumsum(0), right.cumsum(0)
         memory = gram.shape[-1]
         mean_diagonal = gram.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-        precision = torch.finfo(r.dtype)
+        precision = torch.finfo(d.dtype)
         ridge = max(self.regularization, precision.eps) * mean_diagonal + precision.tiny
-        eye = torch.eye(memory, dtype=r.dtype, device=r.device)
+        eye = torch.eye(memory, dtype=d.dtype, device=d.device)
         return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]

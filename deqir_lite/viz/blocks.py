@@ -16,6 +16,7 @@ def plot_blocks(
     magnitudes: Any,
     *,
     decades: float = 6.0,
+    largest: float | None = None,
     title: str | None = None,
     ax: Axes | None = None,
 ) -> Figure:
@@ -23,8 +24,10 @@ def plot_blocks(
 
     Args:
         magnitudes: (n, n) values >= 0: one norm per block; thin lines separate them.
-        decades: range of the colours below the largest entry. Smaller entries have the darkest
-            colour; exact zeros have none and stay white.
+        decades: range of the colours below ``largest``. Smaller entries have the darkest colour;
+            exact zeros have none and stay white.
+        largest: norm of the brightest colour, > 0, the same for matrices that are to be compared
+            (larger entries have it, too); default: the largest entry.
         title: of the axes.
         ax: axes to draw on; default: a new figure.
 
@@ -40,7 +43,11 @@ def plot_blocks(
             f"magnitudes: got shape {values.shape}; expected a square matrix of finite values"
         )
     decades = check_interval("decades", decades, 0.1, 300.0)
-    top = np.log10(values.max()) if values.any() else 0.0
+    if largest is not None:
+        largest = check_interval("largest", largest, 1e-300, 1e300)
+    elif values.any():
+        largest = values.max()
+    top = np.log10(largest or 1.0)
     logs = np.log10(np.where(values > 0, values, 1.0)).clip(top - decades, top)
     with drawing(ax, width=4.8, height=4.0, title=title) as ax:
         picture = ax.imshow(

@@ -31,6 +31,7 @@ class IterationSlider:
         first: the number of the first frame: 0 for the start.
         scale: screen pixels for a pixel of the frames; default: enough for 256 pixels.
         series_label: what the curve shows.
+        drawn: the frames are drawings on white, which a dark page may invert, and no photos.
 
     Raises ValueError when there is no frame, sizes or numbers differ, or ``alt`` is empty.
     """
@@ -46,6 +47,7 @@ class IterationSlider:
         first: int = 0,
         scale: int | None = None,
         series_label: str = "relative residual",
+        drawn: bool = False,
     ) -> None:
         self.frames = [to_picture(frame) for frame in frames]
         if not self.frames:
@@ -67,6 +69,7 @@ class IterationSlider:
         scale = math.ceil(256 / sizes[0][0]) if scale is None else scale
         scale = check_integer("scale", scale, minimum=1)
         self.label, self.first, self.scale, self.series_label = label, first, scale, series_label
+        self.drawn = drawn
         self.alts = [
             f"{alt}, {number}" + (f": {caption}" if caption != number else "")
             for number, caption in zip(numbers, self.captions, strict=True)
@@ -98,11 +101,12 @@ class IterationSlider:
 
     def _pictures(self) -> str:
         width = self.frames[0].width * self.scale
+        kind = "dark-light plot" if self.drawn else "dark-light"
         pictures = []
         for k, (frame, alt) in enumerate(zip(self.frames, self.alts, strict=True)):
             hidden = "display:none;" if k else ""
             pictures.append(
-                f'<img class="dark-light" alt="{html.escape(alt)}" '
+                f'<img class="{kind}" alt="{html.escape(alt)}" '
                 f'data-frame="{k}" src="{webp_address(frame)}" '
                 f'style="{hidden}width:{width}px;max-width:100%;height:auto;margin:0;'
                 'image-rendering:pixelated">'

@@ -51,6 +51,13 @@ def test_equations_have_labels_that_can_be_referred_to(source):
             assert "\\label{" not in cell.source, "use $$ ... $$ (label); see CONTRIBUTING.md"
 
 
+def test_r_is_the_residual_of_a_step_and_of_nothing_else(source):
+    """What a sweep changes, F(X) - X, is d: r is no function of X and is not counted by sweeps."""
+    for cell in source.cells:
+        wrong = re.search(r"\\mathbf r\s*(=\s*F|&=\s*F|\(|\^)", cell.source)
+        assert not wrong, cell.source[wrong.start() : wrong.start() + 60]
+
+
 def test_bundled_scripts_come_with_their_licences():
     for name in ("book/_assets/mathjax", "tests/book/axe"):
         assert (ROOT / name / "LICENSE").stat().st_size > 1000

@@ -73,7 +73,7 @@ def test_mistakes_in_the_summed_sweep(answer, hint):
         (lambda J, r, T: series(J, r, T - 1), "One term is missing"),
         (lambda J, r, T: series(J, J @ r, T), "power 0"),
         (lambda J, r, T: series(J.T, r, T), "transpose"),
-        (lambda J, r, T: r - J @ r, "not what error"),
+        (lambda J, r, T: r - J @ r, "not the error behind"),
         (lambda J, r, T: torch.linalg.matrix_power(J, T - 1) @ r, "last term"),
         (lambda J, r, T: r, "Not what I expected"),
         (lambda J, r, T: series(J, r, T)[:, None], r"I got shape \(10, 1\)"),

@@ -31,8 +31,8 @@ def test_shell_pull_right(answer, capsys):
     [
         (lambda x, w: -pull(x, w), "sign"),
         (lambda x, w: len(x) * pull(x, w), "factor 1 / B"),
-        (lambda x, w: x[0].numel() * pull(x, w), "d is missing"),
-        (lambda x, w: x.numel() * pull(x, w), "Both d and B"),
+        (lambda x, w: x[0].numel() * pull(x, w), "n is missing"),
+        (lambda x, w: x.numel() * pull(x, w), "Both n and B"),
         (lambda x, w: pull(x, w) / 2, "each of the two squares"),
         (lambda x, w: pull(x, w) / 4, "both factors 2"),
         (lambda x, w: pull(x, 1), "Where is the weight"),

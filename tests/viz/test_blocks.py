@@ -25,6 +25,12 @@ def test_the_range_of_colours_starts_below_the_largest_entry():
     assert picture.get_clim() == pytest.approx((np.log10(0.2) - 4, np.log10(0.2)))
 
 
+def test_two_matrices_on_one_scale():
+    picture = plot_blocks(np.array([[1.0, 1e3]] * 2), decades=2, largest=10.0).axes[0].images[0]
+    assert picture.get_clim() == (-1, 1)
+    assert picture.get_array()[0].tolist() == [0, 1]
+
+
 def test_blocks_are_counted_from_one_and_separated():
     figure, ax = new_figure()
     assert plot_blocks(np.ones((3, 3)), title="J", ax=ax) is figure
@@ -45,6 +51,7 @@ def test_a_matrix_of_zeros_is_white():
         ({"magnitudes": [[1.0, np.inf], [0, 1]]}, "finite"),
         ({"magnitudes": -np.ones((2, 2))}, "negative"),
         ({"decades": 0}, "decades: got 0"),
+        ({"largest": 0.0}, "largest: got 0"),
     ],
 )
 def test_refuses(arguments, message):

@@ -55,6 +55,11 @@ def test_accessible_names(frames):
     assert page.output["aria-live"] == "polite"
 
 
+def test_drawings_may_be_inverted_on_a_dark_page(frames):
+    page = parsed(IterationSlider(frames, drawn=True))
+    assert all(image["class"] == ["dark-light", "plot"] for image in page.find_all("img"))
+
+
 def test_range_follows_the_sweeps(frames):
     slider = parsed(IterationSlider(frames, first=1)).find("input")
     assert (slider["min"], slider["max"], slider["value"], slider["step"]) == ("1", "4", "1", "1")

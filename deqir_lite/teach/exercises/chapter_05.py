@@ -53,30 +53,30 @@ def check_summed_sweep(answer: Callable[[Any, Tensor], Any]) -> str:
 
 @exercise("ex-residual-to-error")
 def check_residual_to_error(answer: Callable[[Tensor, Tensor, int], Any]) -> str:
-    """The function (J, r, T) -> r + J r + ... + J^(T-1) r."""
+    """The function (J, d, T) -> d + J d + ... + J^(T-1) d."""
     function = as_function(answer)
     generator = torch.Generator().manual_seed(5)
     size, block = 5, 2
     full = torch.randn(size * block, size * block, generator=generator, dtype=torch.float64)
     lower = torch.ones(size, size).tril(-1).repeat_interleave(block, 0)
     J = full * lower.repeat_interleave(block, 1).double()
-    r = torch.randn(size * block, generator=generator, dtype=torch.float64)
-    result = as_tensor(function(J, r, size))
-    if result.shape != r.shape:
-        raise Hint(f"For r (10,) I got shape {tuple(result.shape)}; expected (10,).")
-    right = torch.linalg.solve(torch.eye(len(r), dtype=torch.float64) - J, r)
-    last = torch.linalg.matrix_power(J, size - 1) @ r
+    d = torch.randn(size * block, generator=generator, dtype=torch.float64)
+    result = as_tensor(function(J, d, size))
+    if result.shape != d.shape:
+        raise Hint(f"For d (10,) I got shape {tuple(result.shape)}; expected (10,).")
+    right = torch.linalg.solve(torch.eye(len(d), dtype=torch.float64) - J, d)
+    last = torch.linalg.matrix_power(J, size - 1) @ d
     wrong = {
-        "Mind the sign: with e = X* - X and r = F(X) - X, r = (I - J) e.": -right,
-        "This is (I + J)^-1 r: the terms of the series must not alternate.": torch.linalg.solve(
-            torch.eye(len(r), dtype=torch.float64) + J, r
+        "Mind the sign: with e = X* - X and d = F(X) - X, d = (I - J) e.": -right,
+        "This is (I + J)^-1 d: the terms of the series must not alternate.": torch.linalg.solve(
+            torch.eye(len(d), dtype=torch.float64) + J, d
         ),
         "One term is missing: the last power that is not zero is J^(T-1).": right - last,
-        "The series begins with the power 0 of J, that is with r itself.": right - r,
+        "The series begins with the power 0 of J, that is with d itself.": right - d,
         "This uses the transpose of J, which carries errors from clean to noisy.": (
-            torch.linalg.solve(torch.eye(len(r), dtype=torch.float64) - J.mT, r)
+            torch.linalg.solve(torch.eye(len(d), dtype=torch.float64) - J.mT, d)
         ),
-        "This is (I - J) r: what residual an error has, not what error a residual has.": r - J @ r,
+        "This is (I - J) d: what an error changes, not the error behind a change.": d - J @ d,
         "This is the last term of the series only; sum up all of them.": last,
     }
     compare(result, right, wrong, _OTHERWISE)

@@ -15,43 +15,43 @@ from deqir_lite.verification import verification_chain
 
 @exercise("ex-shell-pull")
 def check_shell_pull(answer: Callable[[Tensor, float], Any]) -> str:
-    """The function (x_T, weight) -> gradient of the mean of weight (|x_T|^2 / d - 1)^2."""
+    """The function (x_T, weight) -> gradient of the mean of weight (|x_T|^2 / n - 1)^2."""
     as_function(answer)
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(2, 3, 4, 5, generator=generator, dtype=torch.float64)
     x[0] *= 1.7  # one photo outside of the shell, one inside
     x[1] *= 0.6
-    weight, d, batch = 2.5, x[0].numel(), len(x)
+    weight, n, batch = 2.5, x[0].numel(), len(x)
     found = as_tensor(answer(x.clone(), weight), shape=tuple(x.shape))
-    square = x.square().sum(dim=(1, 2, 3), keepdim=True) / d
-    right = 4 * weight * (square - 1) * x / (d * batch)
+    square = x.square().sum(dim=(1, 2, 3), keepdim=True) / n
+    right = 4 * weight * (square - 1) * x / (n * batch)
     # The norms of all photos thrown together.
     joint = x.square().mean()
     wrong = {
         "The sign: the gradient points uphill. Outside of the shell, uphill is outwards.": -right,
         "A mean over the photos has a factor 1 / B.": batch * right,
-        "d is missing: the derivative of |x|^2 / d is 2 x / d.": d * right,
-        "Both d and B are missing.": d * batch * right,
+        "n is missing: the derivative of |x|^2 / n is 2 x / n.": n * right,
+        "Both n and B are missing.": n * batch * right,
         "Is there a factor 2 from each of the two squares?": right / 2,
         "Are both factors 2 missing?": right / 4,
         "Where is the weight?": right / weight,
-        "You forgot the inner derivative, 2 x / d: this is the same number for every pixel.": (
+        "You forgot the inner derivative, 2 x / n: this is the same number for every pixel.": (
             2 * weight * (square - 1) / batch * torch.ones_like(x)
         ),
         "The squared norm belongs in it, not the norm.": (
-            4 * weight * (square.sqrt() - 1) * x / (d * batch)
+            4 * weight * (square.sqrt() - 1) * x / (n * batch)
         ),
         "Every photo has its own norm: sum over channels and pixels, not over the batch.": (
-            4 * weight * (joint - 1) * x / (d * batch)
+            4 * weight * (joint - 1) * x / (n * batch)
         ),
     }
-    compare(found, right, wrong, "Use the chain rule twice: the square, then |x|^2 / d - 1 in it.")
+    compare(found, right, wrong, "Use the chain rule twice: the square, then |x|^2 / n - 1 in it.")
     return "Right: outwards where the noise is too strong, inwards where it is too weak."
 
 
 @exercise("ex-best-of-n")
 def check_best_of_n(answer: Callable[[RestorationChain, Loss, int], Any]) -> str:
-    """The function (chain, loss, n) -> the x_T with the smallest loss among n seeded draws."""
+    """The function (chain, loss, draws) -> the x_T with the smallest loss of the seeded draws."""
     as_function(answer)
     chain = verification_chain("pool2", eta=0.15, num_steps=3, size=8, seed=1)[0]
     # Its own x_T must be none of the draws: it came from one of their seeds.
