@@ -88,7 +88,7 @@ def posterior(
         list[str] | None, _option("Method, may be given again. Default: all.")
     ] = None,
 ) -> None:
-    """What each method draws, against the exact posterior of two priors that have one."""
+    """What each method draws, against the exact posterior of two priors (chapter 13)."""
     from deqir_lite.checks import check_choice
     from deqir_lite.studies.posterior import SAMPLERS, STUDY, study_runs
 
