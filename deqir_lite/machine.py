@@ -16,10 +16,13 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that the package lies in; None where it lies in none."""
+    """The commit of the checkout that the package is; None where it is installed without one."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # a checkout around it, of something else, does not count
+        return None
     try:
         found = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
             capture_output=True,
             text=True,
             check=True,

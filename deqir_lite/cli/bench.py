@@ -15,7 +15,7 @@ _WHAT, _HOW = "What is measured", "How"
 def bench(
     json: Annotated[Path, option(_HOW, "File; one that is there is gone on with.", metavar="FILE")],
     quick: Annotated[
-        bool, option(_WHAT, "Two short chains of 64 pixels: a minute or two.", "--quick")
+        bool, option(_WHAT, "Two chains of 20 steps, 32 pixels: minutes.", "--quick")
     ] = False,
     counts_only: Annotated[
         bool,

@@ -62,12 +62,12 @@ def run_bench(
     chains = list(itertools.product(etas, grids))
     problems: Sequence[tuple[str, str]] = PROBLEMS
     if quick:
-        lengths, sides, images = lengths[:1], sides[:1], images[:1]
-        chains, problems, repeats = [PAPER_CHAIN, PICTURE_CHAIN], PROBLEMS[:1], min(repeats, 3)
+        lengths, sides, images, repeats = [20], [32], [1], min(repeats, 2)
+        chains, problems = [PAPER_CHAIN, PICTURE_CHAIN], PROBLEMS[:1]
     runs = count_runs(
         lengths, sides, chains=chains, problems=problems, samplers=names, batches=images
     )
-    judged = [] if quick else quality_runs(sides[0])
+    judged = [] if quick else quality_runs()
     if not counts_only:
         where, own = describe_device(place), [run for run in runs if run.start == "own"]
         controls = [run for run in runs if run.start != "own"]  # their sweeps are the question

@@ -22,7 +22,7 @@ def test_counts(run, asked, folder):
     assert result.exit_code == 0, result.output
     assert "runs are left: the same command goes on" in result.stdout
     chains = [(1.0, "cubic"), (1.0, 2.5)]
-    expected = [*runs.count_runs((20,), (32,), chains=chains), *runs.quality_runs(32)]
+    expected = [*runs.count_runs((20,), (32,), chains=chains), *runs.quality_runs()]
     assert asked == [list(dict.fromkeys(expected))]
 
 
@@ -30,7 +30,7 @@ def test_quick_is_timed_on_this_machine(run, asked, folder):
     run("bench", "--json", folder / "a.json", "--quick", "--device", "cpu")
     (found,) = asked
     assert {each.num_steps for each in found} == {1, 20}
-    assert {each.repeats for each in found if each.start == "own"} == {3}
+    assert {each.repeats for each in found if each.start == "own"} == {2}
     assert {each.repeats for each in found if each.start != "own"} == {0}
     assert len({each.device for each in found if each.repeats}) == 1
     assert {each.sampler for each in found} >= {OURS, WALK, *PEERS}

@@ -33,7 +33,11 @@ from deqir_lite.studies.bench.study import STUDY, find, table
 PRIOR = GaussianPrior(power_law_spectrum(size=8))
 RUN = BenchRun(OURS, "ddnm", "sr2", "coffee", 16, 1, 6, 0.15, "uniform")
 
-torch.set_grad_enabled(False)
+
+@pytest.fixture(autouse=True)
+def _no_gradients():
+    with torch.no_grad():
+        yield
 
 
 def error(x, expected):
@@ -157,6 +161,7 @@ def test_marks_under_the_gaussian_prior():
     costs = costs_of(RUN, walked, replace(RUN, sampler="DeqIR, plain"))
     ours, walk, plain = (cost.marks for cost in costs.values())
     assert (ours["50"].sweeps, ours["50"].nfe, ours["50"].seconds) == (0, 0, ())
+    assert ours[STOP].sweeps == 1  # which finds nothing left to do
     assert walk.keys() == {"40", "50"}
     assert (walk["40"].sweeps, walk["40"].calls, walk["40"].nfe) == (6, 6, 6)
     assert 1 < plain["40"].sweeps <= plain["50"].sweeps <= 6

@@ -98,7 +98,7 @@ def measure(
 ) -> BenchCost:
     """Run the sampler once to find its marks, and ``repeats`` times more to time them.
 
-    It ends at the last of :data:`TARGETS`, or after T sweeps, when the walk would have arrived.
+    It ends at the last of its marks, or after T sweeps, when the walk would have arrived.
     """
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
@@ -114,11 +114,13 @@ def measure(
         estimate = estimate.after(now.x0) if estimate else ErrorEstimate(now.x0)
         if stopped is None and bool((estimate.error <= X0_TOLERANCE).all()):
             stopped = now.sweeps
-        if near >= TARGETS[-1] or now.sweeps >= run.num_steps:
+        arrived = near >= TARGETS[-1] and (run.sampler != OURS or stopped is not None)
+        if arrived or now.sweeps >= run.num_steps:
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
     if run.sampler == OURS:
-        found |= {str(n): n if n < len(progress) else None for n in SWEEPS} | {STOP: stopped}
+        found |= {str(n): n if n < len(progress) else None for n in SWEEPS}
+        found[STOP] = len(progress) - 1 if stopped is None else stopped  # or all is solved
     places = {name: j for name, j in found.items() if j is not None}
     marks = {
         name: _mark(progress[j], curve[j], chain, photo if restores else None)

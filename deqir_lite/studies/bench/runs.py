@@ -34,7 +34,7 @@ CHAINS = (
 """(eta, spacing), the more important ones first."""
 
 QUALITY_PHOTOS = ("coffee", "cat")
-QUALITY_STEPS = {"ddnm": (5, 10, 20, 50, 100), "weighted": (3, 5, 10, 20)}
+QUALITY_STEPS = {"ddnm": (2, 5, 10, 20, 50, 100), "weighted": (1, 2, 3, 5, 10, 20)}
 """Lengths of the chains whose pictures are judged."""
 
 LONGEST_SOLVED = 50
@@ -134,7 +134,7 @@ def timed_runs(
             calls += [
                 replace(lone, sampler=sampler, batch=batch)
                 for sampler in filter(use, NETWORKS)
-                for batch in {*BATCHES, run.num_steps * run.batch}
+                for batch in sorted({*BATCHES, run.num_steps * run.batch})
                 if batch <= max(BATCHES[-1], run.num_steps * run.batch)
             ]
     return list(dict.fromkeys([*calls, *walks, *timed]))
