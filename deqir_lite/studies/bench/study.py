@@ -1,7 +1,6 @@
 """The benchmark as a study that goes on where it stopped, and its table for a terminal."""
 
 import functools
-import itertools
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -85,26 +84,32 @@ def find(costs: Iterable[BenchCost], **wanted: Any) -> list[BenchCost]:
 
 
 def table(costs: Sequence[BenchCost]) -> str:
-    """A line for each sampler on each kind of chain: means over the problems to 40 dB."""
-    kinds = {_kind(cost.run): None for cost in costs}
+    """A line for each sampler on each kind of chain: means over the problems to 40 dB.
+
+    ``overhead`` is the share of the time outside of the network.
+    """
+    groups: dict[tuple[Any, ...], list[BenchCost]] = {}
+    for cost in costs:
+        groups.setdefault(_kind(cost.run), []).append(cost)
     lines = []
-    for kind, group in itertools.groupby(kinds, key=lambda kind: kind):
-        own = [cost for cost in costs if _kind(cost.run) == kind]
-        method, T, eta, spacing, size, batch, sampler, start, _ = next(group)
+    for (method, T, eta, spacing, size, batch, sampler, start, dtype, _), own in groups.items():
         name = sampler if start == "own" else f"{sampler}, {start} start"
+        name += "" if dtype == "float32" else f", {dtype}"
         there = [mark for mark in map(_mark_at_40, own) if mark is not None]
         line: list[Any] = [f"{method} {T}", f"{eta:g} {spacing}", f"{size} x{batch}", name]
         line.append(f"{len(there)}/{len(own)}")
         for value in ("sweeps", "calls", "nfe"):
             line.append(_mean([getattr(mark, value) for mark in there]))
         line.append(_mean([mark.seconds[0] for mark in there if mark.seconds]))
+        line.append(_mean([1 - cost.network for cost in own if cost.network is not None]))
         lines.append(line)
     heads = ["chain", "eta, steps", "pixels", "sampler", "there", "sweeps", "calls", "nfe", "s"]
+    heads += ["overhead"]
     return tabulate(lines, heads)
 
 
 def _kind(run: BenchRun) -> tuple[Any, ...]:
-    how = run.sampler, run.start, run.device
+    how = run.sampler, run.start, run.dtype, run.device
     return run.method, run.num_steps, run.eta, run.spacing, run.size, run.batch, *how
 
 
