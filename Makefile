@@ -1,6 +1,7 @@
 # make book    install, execute every chapter once, build the book strictly
 # make test    install, unit tests, every chapter, checks of the built pages
 # make serve   read the built book at http://localhost:8000
+# make gpu     on a machine with a GPU: its tests, and what parallel sampling costs there
 # make lint    style, formatting, clean notebooks, types
 # make format  repair what lint finds, as far as that can be done automatically
 # make clean   remove everything built (the environment stays)
@@ -26,7 +27,7 @@ export HF_HUB_OFFLINE := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install book test serve lint format clean
+.PHONY: help install book test gpu serve lint format clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -54,6 +55,14 @@ test: install
 	$(BIN)/python book/_scripts/build.py execute
 	$(BIN)/python book/_scripts/build.py html
 	$(PYTEST) tests/book
+
+# eight minutes at most; what is measured is gone on with
+gpu: install
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/deqir-lite bench --json data/benchmarks/bench-gpu.json --device cuda --dtype float32 \
+		--steps 20,50,100 --sizes 64,128,256 --batches 1,8 --minutes 3
+	$(BIN)/deqir-lite bench --json data/benchmarks/bench-gpu.json --device cuda --dtype bfloat16 \
+		--steps 20,50,100 --sizes 64,128,256 --batches 1,8 --minutes 3
 
 serve: _build/html/index.html
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"

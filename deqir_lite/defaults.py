@@ -71,6 +71,10 @@ COMPARED_TASKS = (
 COMPARED_SIZES, COMPARED_SEEDS, COMPARED_REFERENCE = (128,), 1, "ddnm"
 """Sides of photos, restorations of each, and the method that all are compared with."""
 
+BENCH_STEPS, BENCH_SIZES, BENCH_BATCHES, BENCH_REPEATS = (20, 50, 100), (64,), (1,), 5
+BENCH_ETAS, BENCH_SPACINGS = (0.15, 1.0), ("uniform", "cubic")
+"""Chains of the benchmark, and how many times each sampler is timed."""
+
 
 def commas(values: Iterable[object]) -> str:
     """Values as an option with several of them has them."""

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import subprocess
 from pathlib import Path
 
 import torch
@@ -12,6 +13,23 @@ PACKAGES = ("deqir-lite", "torch", "numpy", "diffusers", "scikit-image", "safete
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result; "unknown" where missing."""
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def commit() -> str | None:
+    """The commit of the checkout that the package is; None where it is installed without one."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():  # a checkout around it, of something else, does not count
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found.stdout.strip()
 
 
 def machine() -> dict[str, str]:

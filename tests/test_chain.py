@@ -176,6 +176,13 @@ def test_steps_taken_together_are_those_taken_alone(chain_for, first, count):
     torch.testing.assert_close(chain.steps(states, first), alone, rtol=0, atol=1e-12)
 
 
+def test_any_steps_in_any_order(chain_for):
+    chain = chain_for("sr2", num_steps=6, batch=2)
+    states, steps = chain.sequential(), torch.tensor([4, 0, 4, 2])
+    found = chain.steps_at(states[steps], steps)
+    torch.testing.assert_close(found, states[steps + 1], rtol=0, atol=1e-12)
+
+
 def test_the_prior_is_asked_once_with_the_timestep_of_every_state(chain_for, gaussian_prior):
     asked = []
 

@@ -1,11 +1,14 @@
 """What a result is computed with."""
 
 import platform
+import re
 
 import pytest
 import torch
 
+from deqir_lite import machine as module
 from deqir_lite.machine import (
+    commit,
     describe_device,
     machine,
     versions,
@@ -29,3 +32,11 @@ def test_machine_names_processor_and_threads():
 def test_the_processor_is_described_with_its_threads(monkeypatch, threads, words):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     assert describe_device(torch.device("cpu")).endswith(words)
+
+
+def test_the_commit_is_that_of_the_package(monkeypatch, tmp_path):
+    assert commit() is None or re.fullmatch("[0-9a-f]{40}", commit())
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "package" / "machine.py"))
+    assert commit() is None
+    (tmp_path / ".git").write_text("no repository")
+    assert commit() is None

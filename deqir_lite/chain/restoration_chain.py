@@ -134,26 +134,28 @@ class RestorationChain:
         window = range(first, first + len(states))
         asking, returning = (self._among(window, asks) for asks in (True, False))
         if len(returning) == 0:
-            return self._steps_that_ask(states, slice(window.start, window.stop))
+            return self.steps_at(states, slice(window.start, window.stop))
         new = torch.empty_like(states)
         at, w = returning - first, self.weights(returning)
         new[at] = self.weigh(w.b, states[at]) + self.weigh(w.c1, self.noise[returning])
         if len(asking) > 0:
             at = asking - first
-            new[at] = self._steps_that_ask(states[at], asking)
+            new[at] = self.steps_at(states[at], asking)
         return new
 
-    def asking_steps(self, first: int = 0) -> int:
-        """How many of the steps from ``first`` on ask the network."""
-        return len(self._among(range(first, self.num_steps), True))
-
-    def _steps_that_ask(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
+    def steps_at(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
+        """:meth:`steps` for states (n, B, 3, H, W) where any ``steps`` (n,) begin that ask the
+        network, a slice of them or their indices on the device of the states."""
         prediction = self.predict(states, steps)
         x0, w = self.consistency(prediction), self.weights(steps)
         mean = self.weigh(w.a, x0) + self.weigh(w.c2, prediction.eps)
         if self.keeps_state:
             mean = mean + self.weigh(w.b, states)
         return mean + self.weigh(w.c1, self.noise[steps])
+
+    def asking_steps(self, first: int = 0) -> int:
+        """How many of the steps from ``first`` on ask the network."""
+        return len(self._among(range(first, self.num_steps), True))
 
     def linear(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, or near it."""

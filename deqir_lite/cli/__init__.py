@@ -5,6 +5,7 @@ it needs when it runs.
 """
 
 from deqir_lite.cli.app import app
+from deqir_lite.cli.bench import bench
 from deqir_lite.cli.convert import convert, fetch
 from deqir_lite.cli.demo import demo
 from deqir_lite.cli.evaluate import evaluate
@@ -17,7 +18,7 @@ from deqir_lite.cli.teach import teach
 from deqir_lite.cli.train import fit_gaussian, train
 from deqir_lite.cli.verify import verify
 
-for command in (restore, demo, verify, evaluate, train, fit_gaussian, convert, fetch, info):
+for command in (restore, demo, verify, evaluate, bench, train, fit_gaussian, convert, fetch, info):
     app.command(cls=Command)(command)
 study.command(cls=Command)(evaluation)
 app.add_typer(study, name="study")

@@ -13,7 +13,7 @@ from deqir_lite._json import Schema, Text, read_schema, write_json
 from deqir_lite._outputs import check_output, only_process
 from deqir_lite.bundled import data_path
 from deqir_lite.chain import ChainSettings
-from deqir_lite.machine import machine, versions
+from deqir_lite.machine import commit, machine, versions
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
@@ -43,7 +43,8 @@ class Study(Generic[Entry]):
     * ``key``: where the file has the entries; ``runs``: the dataclass of their runs,
     * ``measure``: runs and prior to entries, one by one,
     * ``row``: the schema of what the file holds of an entry beside its run,
-    * ``encode`` and ``decode``: what came out to what the file holds of it, and back.
+    * ``encode`` and ``decode``: what came out to what the file holds of it, and back,
+    * ``command``: by default ``deqir-lite study`` with the name.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Study(Generic[Entry]):
     row: type[Schema]
     encode: Callable[[Entry], dict[str, Any]]
     decode: Callable[[Any, Any], Entry]
+    command: str = ""
 
     def load(self, path: str | Path | None = None) -> list[Entry]:
         """All entries of a file, by default of the one that comes with the book.
@@ -136,8 +138,9 @@ class Study(Generic[Entry]):
 
     def _write(self, path: str | Path, entries: Iterable[Entry], digest: str) -> None:
         content = {
-            "command": f"deqir-lite study {self.name}",
+            "command": self.command or f"deqir-lite study {self.name}",
             "versions": versions(),
+            "commit": commit(),
             "machine": machine(),
             "prior": digest,
             self.key: [asdict(entry.run) | self.encode(entry) for entry in entries],

@@ -47,8 +47,8 @@ from deqir_lite.training.statistics import fit_photo_spectrum
 
 OUT_OF_MEMORY = " GB are free now); work on a smaller size or a smaller batch\n"
 COMMANDS = (
-    *("restore", "demo", "verify", "train", "fit-gaussian", "convert", "fetch"),
-    *("study", "teach", "info"),
+    *("restore", "demo", "verify", "evaluate", "bench", "train", "fit-gaussian", "convert"),
+    *("fetch", "study", "teach", "info"),
 )
 STUDIES = ("sweeps", "inversion", "steps", "weighted", "posterior", "recipes", "evaluation")
 TEACHING = ("student", "instructor", "notebooks", "slides", "plan")

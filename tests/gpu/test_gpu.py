@@ -289,3 +289,22 @@ def test_time_of_one_parallel_and_one_sequential_restoration(
             f"\n{torch.cuda.get_device_name()}, {dtype}, T = {num_steps}, {size[0]}x{size[1]}: "
             f"sequential {times['sequential']:.1f} ms, {sweeps} sweeps {times['parallel']:.1f} ms"
         )
+
+
+def test_the_benchmark_runs_there(gaussian_prior):
+    """The counts are those of the CPU; times and memory are there."""
+    from dataclasses import replace
+
+    from deqir_lite.studies.bench.measure import measure_all
+    from deqir_lite.studies.bench.runs import BenchRun
+    from deqir_lite.studies.bench.samplers import DIFFUSERS, NETWORK, OURS, PEERS, WALK
+
+    run = BenchRun(OURS, "ddnm", "sr2", "coffee", 16, 1, 6, 0.15, "uniform", repeats=1, device="x")
+    runs = [replace(run, sampler=name) for name in (OURS, WALK, DIFFUSERS, NETWORK, *PEERS)]
+    on_gpu, on_cpu = (
+        list(measure_all(runs, gaussian_prior, device=device)) for device in ("cuda", "cpu")
+    )
+    for there, here in zip(on_gpu, on_cpu, strict=True):
+        assert there.marks.keys() == here.marks.keys(), there.run.sampler
+        assert all(mark.seconds for mark in there.marks.values())
+        assert there.marks == {} or there.peak is not None

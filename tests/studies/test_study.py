@@ -13,6 +13,7 @@ from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.studies import inversion, posterior, steps, sweeps, weighted
+from deqir_lite.studies.bench import study as bench
 from deqir_lite.studies.study import Study
 from deqir_lite.verification import bent_prior
 
@@ -190,12 +191,12 @@ def test_missing_places(study, tmp_path):
 
 @pytest.mark.parametrize(
     "study",
-    [module.STUDY for module in (sweeps, inversion, steps, weighted, posterior)],
+    [module.STUDY for module in (sweeps, inversion, steps, weighted, posterior, bench)],
     ids=lambda study: study.name,
 )
 def test_the_bundled_file_says_where_it_comes_from(study):
     content = json.loads((data_path("benchmarks") / f"{study.name}.json").read_text())
-    assert content["command"] == f"deqir-lite study {study.name}"
+    assert content["command"] == (study.command or f"deqir-lite study {study.name}")
     assert {"torch", "deqir-lite", "python"} <= set(content["versions"])
     assert {"system", "processor", "threads"} <= set(content["machine"])
     digest = prior_digest(load_prior("photo64"), None)

@@ -1,0 +1,1 @@
+"""What parallel sampling costs: ours, the walk and the relatives, on the same chain."""
