@@ -56,8 +56,10 @@ class Settings:
             ("device", o.DEVICES),
             ("preset", o.PRESETS),
         ):
-            if getattr(self, name) is not None:
-                check_choice(name, getattr(self, name), o.names(known))
+            if (value := getattr(self, name)) is not None:
+                # a method may have parameters, which are checked when torch is there
+                value = value.partition(":")[0] if name == "method" else value
+                check_choice(name, value, o.names(known))
         if self.spacing is not None:
             read_spacing(self.spacing)
         check_interval("eta", self.eta or 0.0, 0.0, 1.0)

@@ -11,7 +11,7 @@ from deqir_lite._documents import render, text_table
 from deqir_lite._files import printable, write_together
 from deqir_lite._json import to_json
 from deqir_lite.fixedpoint.forms import FORMS
-from deqir_lite.methods import METHODS
+from deqir_lite.methods import METHODS, base_name
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.rows import FORMAT, Found, Row
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE
@@ -86,7 +86,8 @@ def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
     eta = -1.0 if own.eta is None else own.eta
     chain = (own.timesteps, own.spacing, eta, _FORMS.index(own.form))
     place = (photos.index(row.photo), own.size, own.sigma_y, _TASKS.index(own.task))
-    return *place, _METHODS.index(own.method), *chain, row.seed
+    method = _METHODS.index(base_name(own.method)), own.method
+    return *place, *method, *chain, row.seed
 
 
 def _csv(rows: Sequence[Row]) -> str:
