@@ -9,7 +9,7 @@ import torch
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.paper import PAPER
 from deqir_lite.studies.comparison.report import PAGE_START, write_report
-from deqir_lite.studies.comparison.rows import Journal, read_rows, rows_file
+from deqir_lite.studies.comparison.rows import Journal, read_rows, read_table, rows_file
 from deqir_lite.studies.comparison.summary import summarise
 from deqir_lite.studies.comparison.tables import tables
 
@@ -108,6 +108,27 @@ def test_the_files(written):
         assert said in page
     assert "100 photos each of ImageNet and CelebA-HQ at 256 × 256" in page
     assert "ddnm on sr2, b.png, seed 0: diverged" in text
+
+
+def test_the_table_comes_back_as_rows(written):
+    folder, _ = written
+    table = read_table(folder / "methods.csv")
+    assert {row.key: row for row in table} == read_rows(folder).rows
+    assert [row.photo for row in table] == ["b.png", "b.png", "a|.png", "a|.png"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("method,form", "form,method", "has other columns than a table of methods"),
+        ("b.png,0,", "b.png,zero,", "line 2 is damaged"),
+    ],
+)
+def test_refuses_another_table(written, old, new, message):
+    path = written[0] / "methods.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        read_table(path)
 
 
 def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):

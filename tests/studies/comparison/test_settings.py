@@ -26,7 +26,7 @@ def test_what_says_nothing_about_a_method_makes_no_second_row():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"methods": ["dnm"]}, "methods: unknown value 'dnm'; known: pinv, baseline, gaussian, ddnm"),
+        ({"methods": ["dnm"]}, "methods: unknown value 'dnm'; known: pinv, baseline, gaussian"),
         ({"forms": ["sequential"]}, "forms: unknown value 'sequential'; known: none, noise"),
         ({"tasks": ["sr3"]}, "tasks: unknown value 'sr3'"),
         ({"sizes": [4]}, "sizes: got 4; expected an integer >= 8"),
