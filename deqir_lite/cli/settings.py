@@ -57,9 +57,13 @@ class Settings:
             ("preset", o.PRESETS),
         ):
             if (value := getattr(self, name)) is not None:
-                # a method may have parameters, which are checked when torch is there
                 value = value.partition(":")[0] if name == "method" else value
                 check_choice(name, value, o.names(known))
+        if ":" in self.method:  # parameters, for which torch is needed
+            from deqir_lite.methods import check_returns, find_method
+
+            own = find_method(self.method)
+            check_returns(self.method, self.timesteps or own.num_steps)
         if self.spacing is not None:
             read_spacing(self.spacing)
         check_interval("eta", self.eta or 0.0, 0.0, 1.0)
