@@ -19,7 +19,8 @@ def evaluate(
         str,
         option(
             _WHAT,
-            f"Of pinv, baseline, {o.METHODS.removeprefix('auto, ')}, separated by commas. Default "
+            f"Of pinv, baseline, gaussian, {o.METHODS.removeprefix('auto, ')}, separated by "
+            "commas; with parameters: dps:scale=1:timesteps=100,ddnm:returns=5x3. Default "
             f"{defaults.commas(defaults.COMPARED_METHODS)}.",
             metavar="NAMES",
         ),

@@ -57,8 +57,14 @@ class Settings:
             ("dtype", o.DTYPES),
             ("preset", o.PRESETS),
         ):
-            if getattr(self, name) is not None:
-                check_choice(name, getattr(self, name), o.names(known))
+            if (value := getattr(self, name)) is not None:
+                value = value.partition(":")[0] if name == "method" else value
+                check_choice(name, value, o.names(known))
+        if ":" in self.method:  # parameters, for which torch is needed
+            from deqir_lite.methods import check_returns, find_method
+
+            own = find_method(self.method)
+            check_returns(self.method, self.timesteps or own.num_steps)
         check_device(self.device)
         if self.spacing is not None:
             read_spacing(self.spacing)

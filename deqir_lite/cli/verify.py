@@ -49,7 +49,7 @@ def verify(
     """
     from deqir_lite._json import write_json
     from deqir_lite.checks import check_choice, check_integer
-    from deqir_lite.methods import METHODS
+    from deqir_lite.methods import find_method
     from deqir_lite.operators import TASKS
     from deqir_lite.schedule import linear_schedule
     from deqir_lite.verification import TOLERANCE, summary
@@ -60,7 +60,7 @@ def verify(
         check_choice("task", name, TASKS)
     check_timesteps(timesteps, linear_schedule().num_train_timesteps)
     check_integer("size", size, 1)
-    check_choice("method", method, METHODS)
+    find_method(method)
     if json is not None:
         check_output("json", json)
     start = time.perf_counter()

@@ -8,7 +8,7 @@ from deqir_lite.methods.ddrm import DDRMConsistency, DDRMNoise
 from deqir_lite.methods.diffpir import DiffPIRConsistency, DiffPIRNoise
 from deqir_lite.methods.dps import DPSConsistency
 from deqir_lite.methods.ilvr import ILVRConsistency, ILVRNoise
-from deqir_lite.methods.method import METHODS, Method, find_method
+from deqir_lite.methods.method import METHODS, Method, base_name, check_returns, find_method
 from deqir_lite.methods.mmps import MMPSConsistency
 from deqir_lite.methods.noise_rules import (
     DDIMNoise,
@@ -52,6 +52,8 @@ __all__ = [
     "Steps",
     "WeightedConsistency",
     "Weights",
+    "base_name",
+    "check_returns",
     "find_method",
     "step_coefficients",
 ]

@@ -1,12 +1,15 @@
 """A zero-shot method: a consistency step and a noise rule."""
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, cast
 
 import torch
 
 from deqir_lite._repr import short
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_integer, shown
 from deqir_lite.measurement import Measurement
 from deqir_lite.methods.coefficients import StepCoefficients
 from deqir_lite.methods.consistency import ConsistencyStep
@@ -22,7 +25,7 @@ from deqir_lite.methods.pigdm import PiGDMConsistency
 from deqir_lite.methods.repaint import RePaintConsistency, RePaintNoise
 from deqir_lite.methods.weighted import WeightedConsistency
 from deqir_lite.priors.base import Prior
-from deqir_lite.schedule import with_returns
+from deqir_lite.schedule import spacing_power, with_returns
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,102 @@ METHODS = {
 prior."""
 
 
-def find_method(method: str | Method) -> Method:
-    """The method of a name of :data:`METHODS`, or the given one; ValueError for another name."""
+def find_method(method: str | Method, *, argument: str = "method") -> Method:
+    """The method of a name of :data:`METHODS`, or the given one.
+
+    A name may bring parameters, as in ``dps:scale=1:timesteps=100`` or ``ddnm:returns=5x3``: those
+    of the consistency step and of the noise rule that are numbers, or yes and no; ``timesteps``,
+    ``spacing``, and ``returns``, length and repeats of :func:`with_returns`. Raises ValueError,
+    which calls it ``argument``, for another name or parameter, and for values out of range as far
+    as these are known before there is a chain.
+    """
     if isinstance(method, Method):
         return method
-    check_choice("method", method, METHODS)
-    return METHODS[method]
+    name, *words = method.split(":") if isinstance(method, str) else [method]
+    check_choice(argument, name, METHODS)
+    found = METHODS[name]
+    for word in words:
+        parameter, _, text = word.partition("=")
+        known = _parameters(found)
+        if parameter not in known:
+            raise ValueError(
+                f"{argument}: got {shown(method)}; parameters of {name}, after a colon each: "
+                f"{', '.join(f'{key}={_written(value)}' for key, value in known.items())}"
+            )
+        try:
+            found = _with_parameter(found, parameter, _read(parameter, text, known[parameter]))
+        except ValueError as error:
+            raise ValueError(f"{argument}: got {shown(method)}; {error}") from None
+    return found
+
+
+def check_returns(method: str | Method, num_steps: int) -> None:
+    """Refuse returns that a name brings and that a chain of ``num_steps`` is too short for; those
+    that a method has by itself are then left out."""
+    if isinstance(method, str) and ":returns=" in method:
+        length, repeats = cast(tuple[int, int], find_method(method).returns)
+        with_returns(torch.arange(num_steps), length=length, repeats=repeats)
+
+
+def base_name(method: str | Method) -> str:
+    """The name without parameters; empty for a method that has none."""
+    return method.partition(":")[0] if isinstance(method, str) else ""
+
+
+def _parameters(method: Method) -> dict[str, Any]:
+    """What can be said of a method beside its name, with the present values."""
+    step = inspect.signature(method.consistency).parameters.values()
+    of_step = {p.name: p.default for p in step if isinstance(p.default, (bool, int, float))}
+    rule: Any = method.rule
+    of_rule = {field.name: getattr(rule, field.name) for field in fields(rule)}
+    chain = {name: getattr(method, of) for name, of in _OF_CHAIN.items()}
+    return of_step | of_rule | chain
+
+
+_OF_CHAIN = {"timesteps": "num_steps", "spacing": "spacing", "returns": "returns"}
+
+
+def _with_parameter(method: Method, name: str, value: Any) -> Method:
+    if name in _OF_CHAIN:
+        return replace(method, **{_OF_CHAIN[name]: value})
+    if name in inspect.signature(method.consistency).parameters:
+        return replace(method, consistency=partial(method.consistency, **{name: value}))
+    rule: Any = method.rule
+    return replace(method, rule=cast(NoiseRule, replace(rule, **{name: value})))
+
+
+def _read(name: str, text: str, present: Any) -> Any:
+    """The value that a ``text`` stands for; ValueError says what would be one."""
+    if name == "returns":
+        pair = text.split("x")
+        if len(pair) != 2 or not all(part.isdecimal() for part in pair):
+            raise ValueError("expected returns=LENGTHxREPEATS, such as returns=5x3")
+        return tuple(check_integer(name, int(part), 1) for part in pair)
+    if name == "spacing":
+        return spacing_power(text) if text[:1].isalpha() else spacing_power(_number(name, text))
+    if isinstance(present, bool):
+        check_choice(name, text, _ANSWERS)
+        return _ANSWERS[text]
+    if isinstance(present, int):
+        if not text.isdecimal():
+            raise ValueError(f"expected an integer as {name}")
+        return check_integer(name, int(text), 1)
+    return _number(name, text)
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"expected a number as {name}") from None
+
+
+_ANSWERS = {"yes": True, "no": False}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "LENGTHxREPEATS"
+    return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value}"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 from deqir_lite.chain import PRESETS, ChainSettings
 from deqir_lite.checks import check_choice, check_kinds, plain, shown
 from deqir_lite.defaults import METHOD
-from deqir_lite.methods import Method, find_method
+from deqir_lite.methods import Method, check_returns, find_method
 from deqir_lite.operators import (
     DamagedPhoto,
     Inpainting,
@@ -75,4 +75,5 @@ def choose(
     taken |= {name: plain(value) for name, value in given.items() if value is not None}
     if own.eta is None:
         del taken["eta"]
+    check_returns(method, taken["num_steps"])
     return Choice(method, cast(ChainSettings, taken))

@@ -15,7 +15,7 @@ import torch
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
 from deqir_lite.memory import available_memory, in_gigabytes
-from deqir_lite.methods import Method, find_method
+from deqir_lite.methods import Method, base_name, find_method
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.tiles import OVERLAP, Tiles, with_tiles
 from deqir_lite.restoration.choice import SAMPLERS, choose
@@ -123,6 +123,7 @@ def plan_restoration(
     chosen = choose(problem, method=method, num_steps=num_steps)
     height, width = problem.operator.image_size(problem.y.shape[1:])
     batch = len(problem.y) * samples
+    name = base_name(chosen.method)
     steps = len(find_method(chosen.method).path(torch.arange(chosen.settings["num_steps"])))
     slow = device.type == "cpu" and ranks == 1
     samplers: list[int] = []  # how many steps at once; 0 walks
@@ -132,11 +133,11 @@ def plan_restoration(
         samplers.append(0)
     least: tuple[int, int] | None = None
     for together in samplers:
-        fixed = _fixed_bytes(problem, (height, width), batch, together, chosen.method)
+        fixed = _fixed_bytes(problem, (height, width), batch, together, name)
         images = math.ceil(max(together, 1) * batch / ranks)
-        if chosen.method in _SPECTRAL:
+        if name in _SPECTRAL:
             fixed += steps * _DIAGONALS * 3 * height * width * problem.y.element_size()
-        if chosen.method in _GUIDED:
+        if name in _GUIDED:
             fixed += images * height * width * _GRAPH * _bytes_per_pixel(prior)
         for side, count in _ways(prior, (height, width), images, max_batch, device.type == "cpu"):
             pixels = height * width if side is None else side**2
@@ -195,7 +196,7 @@ def check_room(
 
 
 def _fixed_bytes(
-    problem: Problem, size: tuple[int, int], batch: int, together: int, method: Any
+    problem: Problem, size: tuple[int, int], batch: int, together: int, method: str
 ) -> float:
     """All but the network, with ``together`` steps at once, or 0 step by step."""
     image = 3 * size[0] * size[1] * problem.y.element_size()

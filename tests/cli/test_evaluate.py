@@ -171,7 +171,7 @@ def test_unreadable_and_small_photos_are_counted(evaluate, photos, folder):
         ({"sigma_y": -0.1}, "sigma-y: got -0.1; expected a finite number >= 0"),
         ({"sigma_y": "nan"}, "sigma-y: got nan; expected a finite number >= 0"),
         ({"sigma_y": "some"}, "sigma-y: got 'some'; expected numbers separated by commas"),
-        ({"methods": "ddnm,dnm"}, "methods: unknown value 'dnm'; known: pinv, baseline, ddnm"),
+        ({"methods": "ddnm,dnm"}, "methods: unknown value 'dnm'; known: pinv, baseline, gaussian"),
         ({"tasks": "sr3"}, "tasks: unknown value 'sr3'"),
         ({"timesteps": 5000}, "timesteps: got 5000; expected at most"),
         ({"timesteps": "x"}, "timesteps: got 'x'; expected numbers separated by commas"),

@@ -450,6 +450,8 @@ def test_nothing_is_said_of_the_damage(refuses, no_work):
         (["--colorize", "--hole", "grey"], "hole: unknown value 'grey'; known: auto, black"),
         (["--colorize", "--max-pixels", 0], "max-pixels: got 0"),
         (["--colorize", "--method", "bogus"], "method: unknown value 'bogus'; known: auto, ddnm"),
+        (["--colorize", "--method", "dps:size=1"], "method: got 'dps:size=1'; parameters of dps"),
+        (["--colorize", "--method", "ddnm:returns=50x2"], "returns: got a length of 50 for 20"),
         (
             ["--colorize", "--sampler", "bogus"],
             "sampler: unknown value 'bogus'; known: auto, parallel",

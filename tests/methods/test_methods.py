@@ -26,6 +26,7 @@ from deqir_lite.methods import (
     RangeNullConsistency,
     ReleasedNoise,
     Weights,
+    find_method,
 )
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors import ModelPrior
@@ -250,3 +251,35 @@ def test_a_share_of_noise_needs_a_rule_that_has_one(chain_of):
         ValueError, match=r"^eta: got 0.5, but the noise rule of this method is DDP"
     ):
         chain_of("ddpm", eta=0.5)
+
+
+def test_a_name_brings_parameters_to_step_rule_and_path(gaussian_prior):
+    operator = make_task("sr2", (8, 8))
+    y = torch.zeros(1, *operator.measurement_shape((8, 8)), dtype=torch.float64)
+    dps = make_chain(gaussian_prior, operator, y, method="dps:scale=2:clip=no:timesteps=3")
+    assert (dps.consistency.scale, dps.consistency.clip, dps.num_steps) == (2.0, False, 3)
+    ddrm = make_chain(gaussian_prior, operator, y, method="ddrm:eta=.5:strict=yes:timesteps=3")
+    assert (ddrm.coefficients.rule.eta, ddrm.coefficients.rule.strict) == (0.5, True)
+    grid = make_chain(gaussian_prior, operator, y, num_steps=4, spacing=1.0, returns=(2, 3))
+    named = find_method("ddnm:timesteps=4:spacing=uniform:returns=2x3")
+    path = make_chain(gaussian_prior, operator, y, method=named).coefficients.timesteps
+    assert torch.equal(path, grid.coefficients.timesteps)
+    assert len(path) > 4
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("dps:scale=", "method: got 'dps:scale='; expected a number as scale"),
+        ("dps:clip=1", "method: got 'dps:clip=1'; clip: unknown value '1'; known: yes, no"),
+        ("ddnm:eta=2", "method: got 'ddnm:eta=2'; eta: got 2.0"),
+        ("ddnm:returns=5", "method: got 'ddnm:returns=5'; expected returns=LENGTHxREPEATS"),
+        ("ddnm:timesteps=0", "timesteps: got 0; expected an integer >= 1"),
+        ("mmps:iterations=x", "expected an integer as iterations"),
+        ("ddnm:spacing=odd", "spacing: unknown value 'odd'; known: uniform"),
+        ("ddnm:", "parameters of ddnm, after a colon each: eta=1.0, timesteps=20"),
+    ],
+)
+def test_refuses_parameters_in_a_name(name, message):
+    with pytest.raises(ValueError, match=message):
+        find_method(name)

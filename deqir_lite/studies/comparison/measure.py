@@ -28,6 +28,8 @@ from deqir_lite.metrics import (
 )
 from deqir_lite.metrics.perceptual import LPIPSUnavailable
 from deqir_lite.priors.base import Prior
+from deqir_lite.priors.gaussian_posterior import GaussianPosterior
+from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import Advice, Problem, SolveOptions, plan_restoration, restore_problem
 from deqir_lite.studies.comparison.networks import RestorationNetwork
 from deqir_lite.studies.comparison.rows import Row, pack_features
@@ -113,8 +115,12 @@ def _restore(
     """x_0 (1, 3, H, W), not clamped, and what it took."""
     if setting.method in SIMPLE:
         operator, y, start = problem.operator, problem.y, time.perf_counter()
-        simple = operator.pinv if setting.method == "pinv" else None
-        x0 = simple(y) if simple else baseline_of(operator).restore(operator, y)
+        if setting.method == "gaussian":
+            x0 = _gaussian_mean(problem, prior)
+        elif setting.method == "pinv":
+            x0 = operator.pinv(y)
+        else:
+            x0 = baseline_of(operator).restore(operator, y)
         return x0, {"nfe": 0, "sweeps": 0, "seconds": time.perf_counter() - start}
     walk, by_picture = setting.form == SEQUENTIAL, setting.form == "gaussian"
     planned = plan_restoration(
@@ -155,6 +161,18 @@ def _restore(
         "sweeps": solution.sweeps,
         "seconds": report.seconds,
     }
+
+
+def _gaussian_mean(problem: Problem, prior: Prior) -> Tensor:
+    """E[x_0 | y] under the Gaussian part of the prior."""
+    y, sigma_y = problem.y, float(problem.levels[0])
+    try:
+        posterior = GaussianPosterior(
+            gaussian_of(prior), problem.operator, y.double(), sigma_y=sigma_y, tolerance=1e-5
+        )
+        return posterior.mean().to(y)
+    except ValueError as error:
+        raise _Failed(str(error)) from error
 
 
 def _quality(problem: Problem, x0: Tensor, net: str | None) -> dict[str, Any]:

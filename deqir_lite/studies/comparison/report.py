@@ -11,7 +11,7 @@ from deqir_lite._documents import render, text_table
 from deqir_lite._files import printable, write_together
 from deqir_lite._json import to_json
 from deqir_lite.fixedpoint.forms import FORMS
-from deqir_lite.methods import METHODS
+from deqir_lite.methods import METHODS, base_name
 from deqir_lite.metrics import FEATURE_BLOCKS
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.rows import FORMAT, Found, Row
@@ -90,7 +90,7 @@ def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
     eta = -1.0 if own.eta is None else own.eta
     chain = (own.timesteps, own.spacing, eta, _FORMS.index(own.form))
     place = (photos.index(row.photo), own.size, own.sigma_y, _TASKS.index(own.task))
-    known = len(_METHODS) if _is_network(row) else _METHODS.index(own.method)
+    known = len(_METHODS) if _is_network(row) else _METHODS.index(base_name(own.method))
     return *place, known, own.method, *chain, row.seed
 
 

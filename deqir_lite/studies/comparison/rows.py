@@ -1,6 +1,7 @@
 """Every number as soon as it is known: one line a restoration, in a file that only grows."""
 
 import base64
+import csv
 import json
 import os
 import typing
@@ -161,6 +162,33 @@ def read_rows(folder: Path, settings: dict[str, Any] | None = None) -> Found:
                 row = Row(**{name: values[name] for name in _COLUMNS})
                 found.rows.setdefault(row.key, row)
     return found
+
+
+def read_table(path: Path) -> list[Row]:
+    """The rows of a methods.csv, as ``deqir-lite evaluate`` writes them; a column that names no
+    part of the setting may be missing.
+
+    Raises ValueError for other columns, and for a line whose values are of another kind.
+    """
+    needed = {each.name for each in fields(Row) if each.default is MISSING}
+    with naming("table", path), path.open(newline="", encoding="utf-8") as file:
+        lines = csv.DictReader(file)
+        if not needed <= set(lines.fieldnames or ()) <= set(_HINTS):
+            raise ValueError(f"table: {path} has other columns than a table of methods")
+        rows = []
+        for number, line in enumerate(lines, start=2):
+            try:
+                values = {name: _value(_HINTS[name], text) for name, text in line.items()}
+            except (ValueError, TypeError):
+                raise ValueError(f"table: {path}: line {number} is damaged") from None
+            rows.append(Row(**values))
+        return rows
+
+
+def _value(kind: Any, text: str) -> Any:
+    """What an entry of a table stands for; nothing is None where that may be."""
+    kinds = typing.get_args(kind) or (kind,)
+    return None if text == "" and type(None) in kinds else kinds[0](text)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

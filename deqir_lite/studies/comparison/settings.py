@@ -11,14 +11,14 @@ from deqir_lite.chain import ChainSettings
 from deqir_lite.checks import check_choice, check_deviation, check_integer, check_interval
 from deqir_lite.fixedpoint.forms import FORMS
 from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.methods import METHODS
+from deqir_lite.methods import METHODS, base_name, check_returns, find_method
 from deqir_lite.operators import TASKS, make_task
 from deqir_lite.priors.base import Prior
 from deqir_lite.restoration import Problem, SolveOptions, make_problem_chain, pose_problem
 from deqir_lite.schedule import spacing_power
 
-SIMPLE = ("pinv", "baseline")
-"""A^+ y and the usual baseline of an operator, which need no prior."""
+SIMPLE = ("pinv", "baseline", "gaussian")
+"""A^+ y, the usual baseline of an operator, and the mean of the Gaussian posterior: no network."""
 
 SEQUENTIAL = "none"
 """Stands in place of a form where the chain is walked step by step."""
@@ -66,11 +66,12 @@ def plan(
 ) -> list[Setting]:
     """All settings, task by task and method by method.
 
-    None stands for a method's own: see :class:`Method`. ``eta`` counts for methods whose noise rule
+    Methods may have parameters, see :func:`deqir_lite.methods.method.find_method`. None stands for
+    a method's own. ``eta`` counts for methods whose noise rule
     has a share of fresh noise. Raises ValueError for unknown names, and for numbers out of range.
     """
     for name, values, known in (
-        ("methods", methods, [*SIMPLE, *METHODS]),
+        ("methods", map(base_name, methods), [*SIMPLE, *METHODS]),
         ("forms", forms, [SEQUENTIAL, *FORMS]),
         ("tasks", tasks, TASKS),
     ):
@@ -106,11 +107,13 @@ def _of_method(
     if method in SIMPLE:
         yield Setting(method, SEQUENTIAL, task, size, level, 0, 1.0, None)
         return
-    own = METHODS[method]
-    for form, steps, spacing, eta in chains:
+    own = find_method(method, argument="methods")
+    for form, count, spacing, eta in chains:
+        steps = own.num_steps if count is None else count
+        check_returns(method, steps)
         yield Setting(
             *(method, form, task, size, level),
-            own.num_steps if steps is None else steps,
+            steps,
             spacing_power(own.spacing if spacing is None else spacing),
             own.eta if own.eta is None or eta is None else float(eta),
         )
@@ -157,7 +160,9 @@ def _try(
     if setting.method in SIMPLE:
         return None, []
     problem = setting.pose(torch.zeros(1, 3, setting.size, setting.size, device=device))
-    short = setting._replace(timesteps=min(setting.timesteps, 2))
+    own = find_method(setting.method)
+    least = 2 if own.returns is None else own.returns[0] + 1
+    short = setting._replace(timesteps=min(setting.timesteps, least))
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:

@@ -9,7 +9,13 @@ import torch
 from deqir_lite.operators import TASKS
 from deqir_lite.studies.comparison.paper import PAPER
 from deqir_lite.studies.comparison.report import PAGE_START, write_report
-from deqir_lite.studies.comparison.rows import Journal, pack_features, read_rows, rows_file
+from deqir_lite.studies.comparison.rows import (
+    Journal,
+    pack_features,
+    read_rows,
+    read_table,
+    rows_file,
+)
 from deqir_lite.studies.comparison.summary import summarise
 from deqir_lite.studies.comparison.tables import tables
 
@@ -134,6 +140,27 @@ def test_distances_for_relative_use_say_so_everywhere(tmp_path, row):
     assert first["frechet_lite0_relative"] >= 0
     methods = [row["method"] for row in json.loads((tmp_path / "methods.json").read_text())["rows"]]
     assert methods == ["ddnm", "a network"] * 2, "networks stand below methods"
+
+
+def test_the_table_comes_back_as_rows(written):
+    folder, _ = written
+    table = read_table(folder / "methods.csv")
+    assert {row.key: row for row in table} == read_rows(folder).rows
+    assert [row.photo for row in table] == ["b.png", "b.png", "a|.png", "a|.png"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("method,form", "methods,form", "has other columns than a table of methods"),
+        ("b.png,0,", "b.png,zero,", "line 2 is damaged"),
+    ],
+)
+def test_refuses_another_table(written, old, new, message):
+    path = written[0] / "methods.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        read_table(path)
 
 
 def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):

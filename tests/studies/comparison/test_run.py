@@ -65,6 +65,22 @@ def test_a_simple_method_asks_no_network(photos):
     assert (row.nfe, row.sweeps) == (0, 0)
 
 
+def test_the_gaussian_mean_is_that_of_dense_algebra(gaussian_prior, photos):
+    (setting,) = plan(["gaussian"], ["pool2"], [8], sigma_y=[0.2])
+    truth = photos[0].load(8)
+    row = measure(setting, truth, gaussian_prior, photo="a.png", seed=0, net=None)
+    problem = setting.pose(truth)
+    basis = torch.eye(192, dtype=torch.float64).view(-1, 3, 8, 8)
+    A = problem.operator.A(basis).flatten(1).T
+    C = gaussian_prior.covariance(basis).flatten(1).T
+    mean = gaussian_prior.mean(truth).expand(truth.shape).flatten()
+    seen = A @ C @ A.T + 0.04 * torch.eye(len(A), dtype=torch.float64)
+    gain = C @ A.T @ torch.linalg.inv(seen)
+    x0 = (mean + gain @ (problem.y.flatten() - A @ mean)).view_as(truth)
+    assert row.psnr == pytest.approx(float(psnr(x0.clamp(-1, 1), truth)), abs=1e-3)
+    assert (row.nfe, row.sweeps) == (0, 0)
+
+
 def test_a_method_that_fails_on_a_photo_says_why(gaussian_prior, photos, monkeypatch):
     def fails(*arguments, **options):
         raise ValueError("chain: its states became infinite")

@@ -26,7 +26,7 @@ def test_what_says_nothing_about_a_method_makes_no_second_row():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"methods": ["dnm"]}, "methods: unknown value 'dnm'; known: pinv, baseline, ddnm"),
+        ({"methods": ["dnm"]}, "methods: unknown value 'dnm'; known: pinv, baseline, gaussian"),
         ({"forms": ["sequential"]}, "forms: unknown value 'sequential'; known: none, noise"),
         ({"tasks": ["sr3"]}, "tasks: unknown value 'sr3'"),
         ({"sizes": [4]}, "sizes: got 4; expected an integer >= 8"),
@@ -66,3 +66,28 @@ def test_noise_for_a_method_that_is_blind_to_it_is_said_once(gaussian_prior):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         possible([s for s in wanted if s.sigma_y == 0], gaussian_prior)
+
+
+def test_a_name_may_bring_parameters(gaussian_prior):
+    wanted = plan(
+        ["ddnm", "ddnm:returns=2x3:spacing=uniform", "dps:scale=2:timesteps=4"], ["sr2"], [16]
+    )
+    assert [(s.timesteps, s.spacing, s.eta) for s in wanted] == [
+        (20, 3.0, 1.0),
+        (20, 1.0, 1.0),
+        (4, 1.0, None),
+    ]
+    assert possible(wanted, gaussian_prior) == (wanted, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("dps:size=1", "methods: got 'dps:size=1'; parameters of dps, after a colon each: scale="),
+        ("dps:scale=much", "methods: got 'dps:scale=much'; expected a number as scale"),
+        ("ddnm:returns=20x3", "returns: got a length of 20 for 20 timesteps; expected at most 19"),
+    ],
+)
+def test_refuses_parameters(method, message):
+    with pytest.raises(ValueError, match=message):
+        plan([method], ["sr2"], [16])
