@@ -1,5 +1,6 @@
 """What a result is computed with: versions of the software, and the machine."""
 
+import functools
 import importlib.metadata
 import platform
 import subprocess
@@ -15,6 +16,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
 
 
+@functools.cache
 def commit() -> str | None:
     """The commit of the checkout that the package is; None where it is installed without one."""
     root = Path(__file__).parents[1]

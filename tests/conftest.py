@@ -131,7 +131,10 @@ def kill_at(tmp_path):
 
         def watch(event, arguments):
             nonlocal count
-            if event in FILE_EVENTS and os.fsdecode(arguments[0] or "").startswith(str(tmp_path)):
+            place = arguments[0] if event in FILE_EVENTS else ""
+            if isinstance(place, int) or place is None:  # a pipe, say
+                return
+            if os.fsdecode(place).startswith(str(tmp_path)):
                 count += 1
                 if count == number:
                     os.kill(os.getpid(), signal.SIGKILL)
