@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-T = TypeVar("T")
 
 MEETING = 60.0
 """Seconds within which all ranks must have come."""
@@ -34,7 +33,7 @@ class Ranks:
     size: int = 1
     store: Any = field(default=None, repr=False)
 
-    def gather(self, value: T) -> list[T]:
+    def gather(self, value: Any) -> list[Any]:
         """What each rank says, by rank; all of them must ask."""
         if self.size == 1:
             return [value]

@@ -5,7 +5,6 @@ FID, or with anybody's numbers.
 """
 
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +82,19 @@ def _checked(x: Tensor, reference: Tensor) -> Tensor:
     return reference
 
 
-def _features(x: Tensor) -> Iterator[Tensor]:
+@torch.no_grad()
+def _features(x: Tensor) -> list[Tensor]:
     """After each block, of length 1 at each pixel: (B, C, h, w)."""
     network = feature_network().to(x.device)
     # grey levels as the authors' code has them, (v - 127) / 128
     x = (127.5 * (x.float().clamp(-1, 1) + 1) - 127) / 128
-    with torch.no_grad():
-        x = network._swish(network._bn0(network._conv_stem(x)))
-        for k, block in enumerate(network._blocks):
-            x = block(x)
-            if k in FEATURE_BLOCKS:
-                yield torch.nn.functional.normalize(x, dim=1)
+    x = network._swish(network._bn0(network._conv_stem(x)))
+    found = []
+    for k, block in enumerate(network._blocks):
+        x = block(x)
+        if k in FEATURE_BLOCKS:
+            found.append(torch.nn.functional.normalize(x, dim=1))
+    return found
 
 
 @functools.lru_cache(maxsize=1)

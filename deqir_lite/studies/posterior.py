@@ -69,7 +69,7 @@ CLAMPING = ("dps", "diffpir", "ilvr", "repaint")
 class PosteriorRun:
     """Draws of one method for the y of a few photos, ``draws`` for each, in one chain.
 
-    * ``prior``: a name of :data:`PRIORS`; ``method``: one of :data:`SAMPLERS`,
+    * ``prior``: a name of :data:`PRIORS`; ``method``: one of ``SAMPLERS``,
     * ``rule``: a name of :data:`RULES`, or ``own``: that of the method,
     * ``num_steps``: the length of the chain, on the grid and with the returns of the method.
     """

@@ -31,7 +31,7 @@ OPTIMISED, DIFFUSERS = "sequential, compiled", "diffusers DDIM"
 NETWORK, COMPILED_NETWORK = "one call", "one call, compiled"
 
 TIMED_ONLY = (OPTIMISED, DIFFUSERS)
-"""Walks that differ from :data:`WALK` in seconds alone; that of diffusers restores nothing."""
+"""Walks that differ from ``WALK`` in seconds alone; that of diffusers restores nothing."""
 
 NETWORKS = (NETWORK, COMPILED_NETWORK)
 """One call of the network: time(batch)."""

@@ -203,6 +203,7 @@ def test_feature_distances_are_those_of_the_clamped_photos():
     stored = unpack_features(row.features)
     torch.testing.assert_close(stored, mean_features(torch.cat([x0, truth])), atol=1e-3, rtol=1e-3)
     assert measure(setting, truth, None, **who).lite0_relative is None
+    assert torch.is_grad_enabled(), "as it was before"
 
 
 def test_lpips_is_left_out_without_its_weights(monkeypatch, tmp_path):
