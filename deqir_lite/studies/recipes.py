@@ -51,7 +51,7 @@ Work = tuple[tuple[int, ...], int, int, int, int]
 """What the seconds of a step depend on: channels, blocks, patch; batch, side of the crops."""
 
 ROUNDS = 9
-"""Steps of every recipe and crop size whose median is its pace, after one that is not counted."""
+"""Steps of every recipe and crop size that count for a pace, after one that does not."""
 
 
 def named_recipes(device: torch.device | str, *, names: Sequence[str] = ()) -> dict[str, Recipe]:
