@@ -200,6 +200,21 @@ def test_too_large_a_batch_names_itself_and_loses_nothing(
     assert json.loads((out / "training_log.json").read_text())["crops"] == 2 * 4 + 2 * 2
 
 
+def test_tiny_numbers_are_zero_in_a_step_and_themselves_afterwards(
+    photo_folder, tmp_path, recipe, clock, monkeypatch
+):
+    tiny, seen, look = torch.tensor(1e-38), [], Trainer._finite_loss
+
+    def looking(trainer):
+        seen.append(float(tiny * 1e-2))
+        return look(trainer)
+
+    monkeypatch.setattr(Trainer, "_finite_loss", looking)
+    train(photo_folder, tmp_path / "run", 2, recipe)
+    assert seen and not any(seen)
+    assert float(tiny * 1e-2) > 0
+
+
 @pytest.mark.parametrize("looked_at", [True, False])
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(
     photo_folder, tmp_path, recipe, clock, monkeypatch, looked_at
