@@ -1,5 +1,8 @@
 """``deqir-lite info``."""
 
+from collections.abc import Callable
+from typing import Any
+
 import typer
 
 from deqir_lite.cli.app import one_line_errors
@@ -30,7 +33,11 @@ def info() -> None:
     for name, task in TASKS.items():
         typer.echo(f"  {name:<19} {task.description}")
     typer.echo("distances")
-    distances = {"LPIPS": lpips_network, "features": feature_network, "FID": inception_network}
+    distances: dict[str, Callable[[], Any]] = {
+        "LPIPS": lpips_network,
+        "features": feature_network,
+        "FID": inception_network,
+    }
     for name, load in distances.items():
         try:
             load()
