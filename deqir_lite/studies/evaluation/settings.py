@@ -8,7 +8,7 @@ from deqir_lite.chain import PICTURE
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import EVALUATED_SEEDS, EVALUATED_SIZES, EVALUATED_STEPS
 from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.operators import TASKS, make_task
+from deqir_lite.operators import TASKS, check_side
 from deqir_lite.studies.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 
 SIZES, TIMESTEPS, SEEDS = EVALUATED_SIZES, EVALUATED_STEPS, EVALUATED_SEEDS
@@ -73,8 +73,4 @@ def check_sizes(tasks: Iterable[str], sizes: Iterable[int]) -> None:
     """Raise ValueError, naming ``sizes``, unless photos of each size are for each of the tasks."""
     for task, size in product(tasks, sizes):
         check_integer("sizes", size, SMALLEST_SIDE)
-        try:
-            make_task(task, (size, size), seed=MASK_SEED)
-        except ValueError as error:
-            why = str(error).partition(": ")[2]
-            raise ValueError(f"sizes: got {size}, which is not for {task}: {why}") from error
+        check_side("sizes", size, task)
