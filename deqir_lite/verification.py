@@ -26,7 +26,7 @@ from deqir_lite.defaults import (
     VERIFIED_STEPS,
 )
 from deqir_lite.methods import WeightedConsistency, find_method
-from deqir_lite.operators import TASKS, make_task
+from deqir_lite.operators import TASKS, check_side, make_task
 from deqir_lite.priors import GaussianPrior, ModelPrior, power_law_spectrum
 from deqir_lite.restoration import restore_parallel
 from deqir_lite.schedule import timestep_grid
@@ -133,7 +133,7 @@ def verify(
     """
     tasks = list(tasks)
     for task in tasks:
-        make_task(task, (size, size))
+        check_side("size", size, task)
     timestep_grid(num_steps)
     find_method(method)
     sigma_y = check_deviation("sigma_y", sigma_y)

@@ -18,7 +18,7 @@ EXTRAS = [
     *("IPython", "azula", "deepinv", "efficientnet_lite_pytorch", "ipykernel", "ipywidgets"),
     *("jupyter_cache", "lpips", "markdown_it", "ncnn", "spandrel"),
     *("matplotlib", "mdit_py_plugins", "nbconvert", "nbformat", "pillow_heif", "pybtex"),
-    "torchvision",
+    *("torch_fidelity", "torchmetrics", "torchvision"),
 ]
 """Modules that come with the extras."""
 

@@ -4,6 +4,7 @@ import math
 import os
 import socket
 import sys
+import types
 import urllib.error
 import warnings
 
@@ -16,11 +17,14 @@ from deqir_lite import load_bundled_photo
 from deqir_lite.metrics import (
     LPIPS_BACKBONES,
     FeaturesUnavailable,
+    InceptionUnavailable,
     LPIPSUnavailable,
     feature_distance,
     features,
     format_value,
     frechet_distance,
+    inception,
+    inception_features,
     lpips,
     lpips_weights_path,
     mean_features,
@@ -302,7 +306,7 @@ def test_lpips_runs_no_code_from_weights(empty_hub, tmp_path, monkeypatch, colli
     empty_hub.mkdir(parents=True)
     torch.save({"features.0.weight": Malicious(tmp_path / "made")}, lpips_weights_path())
     if collision:
-        monkeypatch.setattr(perceptual, "_sha256", lambda path: "7be5be79" + 56 * "0")
+        monkeypatch.setattr(perceptual, "wrong_hash", lambda path: None)
     before = dict(os.environ)
     with pytest.raises(LPIPSUnavailable, match=r"^LPIPS cannot read [^\n]*delete it[^\n]*$"):
         lpips(images(1, 3, 32, 32), images(1, 3, 32, 32))
@@ -334,7 +338,7 @@ def test_lpips_with_weights(empty_hub, monkeypatch):
     }
     empty_hub.mkdir(parents=True)
     torch.save(weights, lpips_weights_path())
-    monkeypatch.setattr(perceptual, "_sha256", lambda path: "7be5be79" + 56 * "0")
+    monkeypatch.setattr(perceptual, "wrong_hash", lambda path: None)
     assert lpips_weights_path().stat().st_size < 12e6
 
     x, reference = images(2, 3, 48, 48), images(2, 3, 48, 48, seed=1)
@@ -452,3 +456,84 @@ def test_frechet_distance_is_that_of_torchmetrics():
 def test_frechet_distance_of_no_sets(shape):
     with pytest.raises(ValueError, match="reference: got shape"):
         frechet_distance(torch.zeros(4, 6), torch.zeros(shape))
+
+
+# --- FID ---
+
+
+@pytest.fixture
+def packages(monkeypatch):
+    """Inception's packages as they look where both are installed."""
+    fid = pytest.importorskip("torchmetrics.image.fid")
+    monkeypatch.setitem(sys.modules, "torch_fidelity", types.ModuleType("torch_fidelity"))
+    inception._load.cache_clear()
+    yield fid
+    inception._load.cache_clear()
+
+
+class TinyInception(torch.nn.Module):
+    """Stands in for the network: photos in 8 bits to 6 numbers."""
+
+    num_features = 6
+
+    def __init__(self, *arguments):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.matrix = torch.randn(3 * 9 * 9, 6, generator=generator)
+
+    def forward(self, levels):
+        assert levels.dtype == torch.uint8
+        return torch.tanh(levels.flatten(1).float() @ self.matrix / 1000)
+
+
+def test_fid_is_that_of_torchmetrics(packages, empty_hub, monkeypatch):
+    monkeypatch.setattr(packages, "NoTrainInceptionV3", TinyInception)
+    monkeypatch.setattr(inception, "wrong_hash", lambda path: None)
+    empty_hub.mkdir(parents=True)
+    inception.hub_path(inception._WEIGHTS).touch()
+    x, reference = images(12, 3, 9, 9), 0.6 * images(9, 3, 9, 9, seed=1)
+    theirs = packages.FrechetInceptionDistance(feature=TinyInception())
+    for sets, real in ((reference, True), (x, False)):
+        levels = torch.tensor(np.rint((sets.numpy() + 1) / 2 * 255).astype(np.uint8))
+        theirs.update(levels, real=real)
+    value = frechet_distance(inception_features(x), inception_features(reference))
+    assert value == pytest.approx(float(theirs.compute()), rel=1e-5)
+    assert torch.equal(inception_features(x / x.abs().max() * 1.4),
+                       inception_features((x / x.abs().max() * 1.4).clamp(-1, 1)))  # fmt: skip
+
+
+def test_fid_says_which_extra_it_needs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    inception._load.cache_clear()
+    with pytest.raises(InceptionUnavailable, match=r"^FID needs the packages .*\[compare\]'$"):
+        inception_features(images(1, 3, 9, 9))
+
+
+def test_fid_without_weights_says_where_they_belong(packages, empty_hub):
+    with pytest.raises(InceptionUnavailable, match=r"^FID needs (\S+): download https://\S+ to"):
+        inception_features(images(1, 3, 9, 9))
+
+
+@pytest.mark.parametrize("collision", [False, True])
+def test_fid_runs_no_code_from_weights(packages, empty_hub, tmp_path, monkeypatch, collision):
+    class Loading(torch.nn.Module):
+        def __init__(self, name, features, path):
+            super().__init__()
+            torch.load(path, weights_only=False)
+
+    monkeypatch.setattr(packages, "NoTrainInceptionV3", Loading)
+    empty_hub.mkdir(parents=True)
+    torch.save({"fc": Malicious(tmp_path / "made")}, inception.hub_path(inception._WEIGHTS))
+    if collision:
+        monkeypatch.setattr(inception, "wrong_hash", lambda path: None)
+    with pytest.raises(InceptionUnavailable, match=r"^FID cannot read [^\n]*again[^\n]*$"):
+        inception_features(images(1, 3, 9, 9))
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "bad", [images(1, 1, 9, 9), images(3, 9, 9), 100 * (images(1, 3, 9, 9) + 1)]
+)
+def test_fid_of_no_photos(bad):
+    with pytest.raises(ValueError, match="^x: "):
+        inception_features(bad)

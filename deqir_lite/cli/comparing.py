@@ -21,7 +21,7 @@ from deqir_lite.engine.ranks import numbers_of_process
 from deqir_lite.priors.base import DTYPES
 from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
-from deqir_lite.studies.comparison.measure import features_here, lpips_here
+from deqir_lite.studies.comparison.measure import features_here, inception_here, lpips_here
 from deqir_lite.studies.comparison.networks import load_network, plan_networks
 from deqir_lite.studies.comparison.report import PAGE, PAGE_START, RESULTS, TABLE, write_report
 from deqir_lite.studies.comparison.rows import rows_file
@@ -97,6 +97,7 @@ def compare(
         "dtype": dtype,
         "lpips": lpips_here(),
         "features": features_here(),
+        "inception": inception_here(),
     }
     with naming("out", out):
         out.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,7 @@ from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli.app import check_timesteps, read_each, read_spacing
 from deqir_lite.device import choose_device, fast_in_bfloat16
-from deqir_lite.images import SMALLEST_SIDE
-from deqir_lite.operators import TASKS, make_task
+from deqir_lite.operators import TASKS
 from deqir_lite.priors.base import DTYPES, Prior
 from deqir_lite.priors.files import (
     CARD_FILE,
@@ -30,7 +29,7 @@ from deqir_lite.studies.evaluation.pictures import Pictures
 from deqir_lite.studies.evaluation.report import PAGE_START, page, terminal_report
 from deqir_lite.studies.evaluation.results import Results
 from deqir_lite.studies.evaluation.run import Evaluation
-from deqir_lite.studies.evaluation.settings import MASK_SEED, Setting, plan
+from deqir_lite.studies.evaluation.settings import Setting, check_sizes, plan
 
 BATCHES = {"cuda": 32, "mps": 8, "cpu": 8}
 """On a processor larger batches are not faster."""
@@ -141,9 +140,7 @@ def _check_plan(wanted: list[Setting], prior: Prior) -> None:
     for setting in wanted:
         check_interval("eta", setting.eta, 0.0, 1.0)
         check_timesteps(setting.timesteps, prior.schedule.num_train_timesteps)
-    for task, side in {setting[:2]: None for setting in wanted}:
-        check_integer("sizes", side, SMALLEST_SIDE)
-        make_task(task, (side, side), seed=MASK_SEED)
+    check_sizes({s.task: None for s in wanted}, {s.size: None for s in wanted})
 
 
 def _report(results: Results, pictures: Pictures) -> None:

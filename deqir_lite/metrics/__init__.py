@@ -15,6 +15,11 @@ from deqir_lite.metrics.features import (
     mean_features,
 )
 from deqir_lite.metrics.fidelity import SSIM_WINDOW, measurement_consistency, psnr, ssim
+from deqir_lite.metrics.inception import (
+    InceptionUnavailable,
+    inception_features,
+    inception_network,
+)
 from deqir_lite.metrics.perceptual import (
     LPIPS_BACKBONES,
     LPIPS_SMALLEST_SIDE,
@@ -33,11 +38,14 @@ __all__ = [
     "LPIPS_SMALLEST_SIDE",
     "SSIM_WINDOW",
     "FeaturesUnavailable",
+    "InceptionUnavailable",
     "LPIPSUnavailable",
     "feature_distance",
     "feature_network",
     "format_value",
     "frechet_distance",
+    "inception_features",
+    "inception_network",
     "lpips",
     "lpips_network",
     "lpips_weights_path",

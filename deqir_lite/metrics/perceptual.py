@@ -2,8 +2,6 @@
 
 import contextlib
 import functools
-import hashlib
-import os
 import socket
 import warnings
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ import torch
 
 from deqir_lite.checks import check_choice
 from deqir_lite.metrics.fidelity import check_range, check_smallest, same_batch
+from deqir_lite.metrics.hub_weights import hash_in, hub_path, weights_only, wrong_hash
 
 LPIPS_SMALLEST_SIDE = 32
 """Smaller images vanish in the pooling layers of the LPIPS networks."""
@@ -74,7 +73,7 @@ def lpips(
 def lpips_weights_path(net: str = "alex") -> Path:
     """Return where the weights of ``net`` belong: TORCH_HOME/hub/checkpoints/NAME.pth."""
     check_choice("net", net, LPIPS_BACKBONES)
-    return Path(torch.hub.get_dir()) / "checkpoints" / LPIPS_BACKBONES[net]
+    return hub_path(LPIPS_BACKBONES[net])
 
 
 def lpips_network(net: str = "alex") -> Any:
@@ -95,13 +94,12 @@ def _load(net: str, weights: Path) -> Any:
             f"LPIPS needs {weights}: download https://download.pytorch.org/models/{weights.name} "
             "to that place, or call lpips(..., download=True) once; PSNR and SSIM need no weights"
         )
-    if (found := _sha256(weights)[:8]) != (wanted := _hash_in(weights)):
+    if wrong := wrong_hash(weights):
         raise LPIPSUnavailable(
-            f"LPIPS cannot read {weights}: its SHA-256 begins with {found}, expected {wanted}: "
-            "delete it and download it again"
+            f"LPIPS cannot read {weights}: {wrong}: delete it and download it again"
         )
     try:
-        with warnings.catch_warnings(), _weights_only():
+        with warnings.catch_warnings(), weights_only():
             warnings.simplefilter("ignore")  # lpips calls torchvision by its old argument names
             return package.LPIPS(net=net, verbose=False).eval().requires_grad_(False)
     except Exception as error:  # unpickling a damaged file can raise nearly anything
@@ -117,36 +115,10 @@ def _download(net: str, weights: Path) -> None:
     try:
         weights.parent.mkdir(parents=True, exist_ok=True)
         with _socket_timeout(30):
-            torch.hub.download_url_to_file(url, str(weights), _hash_in(weights))
+            torch.hub.download_url_to_file(url, str(weights), hash_in(weights))
     except Exception as error:  # no network, no space, a wrong hash: the same advice serves
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LPIPSUnavailable(f"LPIPS: {url} -> {weights} failed ({reason})") from error
-
-
-def _hash_in(weights: Path) -> str:
-    """The start of the SHA-256 that the name of a file of torchvision's ends with."""
-    return weights.stem.rsplit("-", 1)[1]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _weights_only() -> Iterator[None]:
-    """torch.load runs no code from a file, whatever torchvision asks of it."""
-    variables = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "0"}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ from deqir_lite.operators.nothing import NoMeasurement
 from deqir_lite.operators.resampling import AveragePooling, BicubicDownsampling
 from deqir_lite.operators.sensing import WalshHadamard, hadamard_matrix
 from deqir_lite.operators.spectral import SpectralOperator
-from deqir_lite.operators.tasks import TASKS, Task, make_task
+from deqir_lite.operators.tasks import TASKS, Task, check_side, make_task
 
 __all__ = [
     "TASKS",
@@ -55,6 +55,7 @@ __all__ = [
     "anisotropic_blur",
     "as_operator",
     "box_mask",
+    "check_side",
     "gaussian_blur",
     "gaussian_kernel",
     "hadamard_matrix",

@@ -125,3 +125,14 @@ def make_task(
         operator = task.with_mask(mask)
     operator.measurement_shape(image_size)  # a size that the operator cannot divide: say so now
     return operator
+
+
+def check_side(name: str, side: int, task: str) -> None:
+    """Raise ValueError unless square images of ``side`` pixels are for a named task; the message
+    begins with ``name``, of the argument that has the side."""
+    check_choice("task", task, TASKS)
+    try:
+        make_task(task, (side, side))
+    except ValueError as error:
+        why = str(error).partition(": ")[2]
+        raise ValueError(f"{name}: got {side}, which is not for {task}: {why}") from error

@@ -242,6 +242,8 @@ def test_info(run):
     for name, task in TASKS.items():
         assert lines[name] == task.description
     assert {"processor", "threads", "accelerator"} <= lines.keys()
+    for distance in ("LPIPS", "features", "FID"):  # here, or what is missing
+        assert lines[distance] == "yes" or "need" in lines[distance]
 
 
 def test_info_without_metadata(run, monkeypatch):

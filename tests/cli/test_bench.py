@@ -44,6 +44,7 @@ def test_quick_is_timed_on_this_machine(run, asked, folder):
         (("--steps", "ten"), "steps: got 'ten'; expected numbers"),
         (("--steps", "2000"), "timesteps: got 2000; expected at most 1000"),
         (("--sizes", "-3"), "sizes: got -3"),
+        (("--sizes", "30"), "sizes: got 30, which is not for sr4"),
         (("--batches", "0"), "batches: got 0"),
         (("--eta", "2"), "eta: got 2"),
         (("--spacing", "cubical"), "spacing: unknown value 'cubical'"),

@@ -147,6 +147,14 @@ def test_a_network_from_a_file_is_a_row_beside_the_methods(evaluate, folder, tmp
     assert (folder / "rows-0.jsonl").read_bytes() == before
 
 
+def test_a_level_at_which_nothing_is_measured_is_left_out_with_a_line(evaluate, folder):
+    result = evaluate(methods="ddnm", sigma_y="0.1,1000")
+    assert result.exit_code == 0, result.output
+    (line,) = [x for x in result.stderr.splitlines() if x.startswith("left out")]
+    assert line.startswith("left out: ddnm cannot do sr2: sigma_y: got 1000, but from")
+    assert {x["sigma_y"] for x in lines_of(folder)} == {"0.1"}
+
+
 def test_noise_for_a_blind_method_warns_once(evaluate):
     result = evaluate(methods="ddnm,weighted", sigma_y="0.1,0.2", tasks="sr2,pool2")
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
@@ -196,6 +204,10 @@ def test_refuses(evaluate, folder, options, message):
         (["--spacing", "0.5"], "spacing: got 0.5"),
         (["--eta", "2"], "eta: got 2"),
         (["--forms", "sequential"], "forms: unknown value 'sequential'; known: none, noise"),
+        (
+            ["--sizes", 17],
+            "sizes: got 17, which is not for sr2: got size 17x17; both sides must be",
+        ),
         (["--sizes", 64], "sizes: got 64, but all 2 photos are smaller"),
     ],
 )

@@ -218,7 +218,10 @@ def test_a_network_and_the_prior_s_own_folder(run, photos, unet_folder):
     [
         ({"tasks": "sr2,sr3"}, "tasks: unknown value 'sr3'; known: sr2"),
         ({"tasks": ""}, "'--tasks': got an empty text"),
-        ({"sizes": "16,17"}, "got size 17x17; both sides must be multiples of 2"),
+        (
+            {"sizes": "16,17"},
+            "sizes: got 17, which is not for sr2: got size 17x17; both sides must",
+        ),
         ({"sizes": "large"}, "sizes: got 'large'; expected numbers separated by commas"),
         ({"sizes": "4"}, "sizes: got 4; expected an integer >= 8"),
         ({"timesteps": "0"}, "timesteps: got 0"),

@@ -121,6 +121,6 @@ def test_bad_input_is_refused_before_anything_runs(refused, no_work, folder, tmp
     refused("verify", "--timesteps", 0, message="timesteps: got 0; expected an integer >= 1")
     refused("verify", "--timesteps", 1001, message="timesteps: got 1001; expected at most 1000")
     refused("verify", "--size", 0, message="size: got 0")
-    refused("verify", "--size", 12, message="got size 12x12; both sides must be multiples of 8")
+    refused("verify", "--size", 12, message="size: got 12, which is not for sr8: got size 12x12")
     refused("verify", "--json", tmp_path / "nowhere" / "v.json", message="json: no folder")
     refused("verify", "--json", folder, message="is a folder; expected a file name")

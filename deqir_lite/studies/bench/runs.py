@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.defaults import BENCH_STEPS
+from deqir_lite.operators import check_side
 from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.bench.samplers import (
     COMPILED,
@@ -152,6 +153,8 @@ def check_grid(
     for name, values in (("steps", steps), ("sizes", sizes), ("batches", batches)):
         for value in values:
             check_integer(name, value, 1)
+    for size, (task, _) in itertools.product(sizes, PROBLEMS):
+        check_side("sizes", size, task)
     for eta in etas:
         check_interval("eta", eta, 0.0, 1.0)
     for spacing in spacings:

@@ -17,8 +17,11 @@ from deqir_lite.metrics import (
     LPIPS_SMALLEST_SIDE,
     SSIM_WINDOW,
     FeaturesUnavailable,
+    InceptionUnavailable,
     feature_distance,
     feature_network,
+    inception_features,
+    inception_network,
     lpips,
     lpips_network,
     mean_features,
@@ -59,6 +62,15 @@ def features_here() -> str | None:
     return "efficientnet-lite0"
 
 
+def inception_here() -> str | None:
+    """The network of FID, or None where it is not."""
+    try:
+        inception_network()
+    except InceptionUnavailable:
+        return None
+    return "inception-v3-compat"
+
+
 def measure(
     setting: Setting,
     truth: Tensor,
@@ -68,13 +80,14 @@ def measure(
     seed: int,
     net: str | None,
     features: str | None = None,
+    inception: str | None = None,
     networks: Mapping[str, RestorationNetwork] | None = None,
 ) -> Row:
     """Degrade the photo ``truth`` (1, 3, H, W), restore it with one seed, score it.
 
-    A parallel solve stops as that of the command does. ``net`` and ``features``: the network
-    of LPIPS and of feature distances, or None; ``networks``: those that restore y directly, by
-    name.
+    A parallel solve stops as that of the command does. ``net``, ``features``, ``inception``: the
+    network of LPIPS, of feature distances and of FID, or None; ``networks``: those that restore y
+    directly, by name.
     Where the method fails on this photo the row says why; ValueError only where memory does not
     suffice.
     """
@@ -92,6 +105,9 @@ def measure(
     quality = _quality(problem, x0, net)
     if features is not None and min(truth.shape[-2:]) >= FEATURES_SMALLEST_SIDE:
         quality |= _features(x0, truth)
+    if inception is not None:
+        both = torch.cat([x0.clamp(-1, 1), truth])
+        quality["inception"] = pack_features(inception_features(both))
     return Row(**who | cost | quality)
 
 

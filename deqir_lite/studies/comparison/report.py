@@ -14,7 +14,7 @@ from deqir_lite.fixedpoint.forms import FORMS
 from deqir_lite.methods import METHODS, base_name
 from deqir_lite.metrics import FEATURE_BLOCKS
 from deqir_lite.operators import TASKS
-from deqir_lite.studies.comparison.rows import FORMAT, Found, Row
+from deqir_lite.studies.comparison.rows import FORMAT, PACKED, Found, Row
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE
 from deqir_lite.studies.comparison.summary import FEWEST, Cell, summarise
 from deqir_lite.studies.comparison.tables import PAPER_MARK, tables
@@ -68,6 +68,7 @@ def write_report(
         fewest=FEWEST,
         features=found.settings.get("features"),
         blocks=FEATURE_BLOCKS,
+        inception=found.settings.get("inception"),
         networks=list(dict.fromkeys(row.method for row in rows if _is_network(row))),
         command=command,
         sizes=sorted({cell.setting.size for cell in cells}),
@@ -100,7 +101,7 @@ def _is_network(row: Row) -> bool:
 
 def _csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
-    names = [column.name for column in fields(Row) if column.name != "features"]
+    names = [column.name for column in fields(Row) if column.name not in PACKED]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(map(_numbers, rows))
@@ -108,8 +109,7 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _numbers(row: Row) -> dict[str, Any]:
-    """A row without its features, which only serve the Fréchet distances."""
-    return {name: value for name, value in asdict(row).items() if name != "features"}
+    return {name: value for name, value in asdict(row).items() if name not in PACKED}
 
 
 def _plain(cell: Cell) -> dict[str, Any]:

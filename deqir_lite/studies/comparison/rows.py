@@ -37,8 +37,8 @@ class Row:
     * ``consistency``: ||A x - y||_1 for photos in [0, 1], not clamped; ``consistency_8bit``: of the
       photo as an ordinary file would have it,
     * ``peak_bytes``: see :func:`deqir_lite.memory.watch_peak`,
-    * ``features``: the mean features of the restored and the original photo, which the table of
-      Fréchet distances is made of: float16, in base64,
+    * ``features``, ``inception``: the mean features of the restored and the original photo, which
+      the table of Fréchet distances and that of FID are made of: float16, in base64,
     * ``failed``: why there are no numbers, where a method diverged for example.
     """
 
@@ -64,6 +64,7 @@ class Row:
     seconds: float | None = None
     peak_bytes: int | None = None
     features: str | None = None
+    inception: str | None = None
     failed: str | None = None
 
     @property
@@ -75,6 +76,10 @@ class Row:
     def key(self) -> tuple[Setting, str, int]:
         """What there is one row of."""
         return self.setting, self.photo, self.seed
+
+
+PACKED = ("features", "inception")
+"""Columns that only serve distances of sets."""
 
 
 def pack_features(features: torch.Tensor) -> str:

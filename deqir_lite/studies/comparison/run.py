@@ -66,7 +66,7 @@ class Comparison:
 
     * ``name``: of the prior, for the reader,
     * ``settings``: what all numbers share; the ``dtype`` among them decides the precision of the
-      chain, float64 or float32, ``lpips`` and ``features`` are the networks of those distances,
+      chain, float64 or float32; ``lpips``, ``features`` and ``inception``: networks of distances,
     * ``device``: of the chains,
     * ``networks``: those that are compared, by name.
     """
@@ -113,6 +113,7 @@ class Comparison:
                 seed=each.seed,
                 net=self.settings["lpips"],
                 features=self.settings.get("features"),
+                inception=self.settings.get("inception"),
                 networks=self.networks,
             )
         journal.add(row)

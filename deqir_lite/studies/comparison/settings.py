@@ -10,12 +10,12 @@ import torch
 from deqir_lite.chain import ChainSettings
 from deqir_lite.checks import check_choice, check_deviation, check_integer, check_interval
 from deqir_lite.fixedpoint.forms import FORMS
-from deqir_lite.images import SMALLEST_SIDE
 from deqir_lite.methods import METHODS, base_name, check_returns, find_method
-from deqir_lite.operators import TASKS, make_task
+from deqir_lite.operators import TASKS
 from deqir_lite.priors.base import Prior
 from deqir_lite.restoration import Problem, SolveOptions, make_problem_chain, pose_problem
 from deqir_lite.schedule import spacing_power
+from deqir_lite.studies.evaluation.settings import check_sizes
 
 SIMPLE = ("pinv", "baseline", "gaussian")
 """A^+ y, the usual baseline of an operator, and the mean of the Gaussian posterior: no network."""
@@ -77,8 +77,7 @@ def plan(
     ):
         for value in values:
             check_choice(name, value, known)
-    for size in sizes:
-        check_integer("sizes", size, SMALLEST_SIDE)
+    check_sizes(tasks, sizes)
     for level in sigma_y:
         check_deviation("sigma-y", level)
     for count in timesteps:
@@ -86,8 +85,6 @@ def plan(
             check_integer("timesteps", count, 1)
     for share in eta:
         check_interval("eta", 0.0 if share is None else share, 0.0, 1.0)
-    for task, size in product(tasks, sizes):
-        make_task(task, (size, size), seed=MASK_SEED)
     chains = list(product(forms, timesteps, spacing, eta))
     made = (
         setting
@@ -124,14 +121,14 @@ def possible(
 ) -> tuple[list[Setting], list[str]]:
     """What ``prior`` lets be done of a plan, and a line for each method and task that is left out.
 
-    Each method is asked once to make a short chain for each task. Warns once of each method that
-    does not know the noise that y has.
+    Each method is asked once to make a short chain for each task and noise level. Warns once of
+    each method that does not know the noise that y has.
     """
-    reasons: dict[tuple[str, str, str, int, bool], str | None] = {}
+    reasons: dict[tuple[str, str, str, int, float], str | None] = {}
     blind: dict[str, str] = {}
     done = []
     for setting in wanted:
-        kind = (*setting[:4], setting.sigma_y > 0)
+        kind = setting[:5]
         if kind not in reasons:
             reasons[kind], said = _try(setting, prior, device)
             for text in said:

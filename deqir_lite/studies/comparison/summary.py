@@ -24,6 +24,9 @@ FRECHET = "frechet_lite0_relative"
 """The Fréchet distance of all restored photos of a setting from their originals, in
 :func:`deqir_lite.metrics.features.mean_features`; for relative use."""
 
+FID = "fid"
+"""The same in features of Inception v3."""
+
 RESAMPLES, LEVEL = 10_000, 0.95
 
 FEWEST = 6
@@ -48,7 +51,7 @@ class Difference(NamedTuple):
 @dataclass(frozen=True)
 class Cell:
     """One setting: ``means`` over ``photos`` photos, of each first over its seeds, and the Fréchet
-    distance; what is not known is None. ``failed`` restorations have no numbers. ``differences``
+    distances; what is not known is None. ``failed`` restorations have no numbers. ``differences``
     from the ``reference``, by quality, where both have photos in common; None and empty for a
     reference itself."""
 
@@ -135,7 +138,7 @@ def _cell(
     means = {name: _mean(numbers[name] for numbers in own.values()) for name in NUMBERS}
     peaks = [row.peak_bytes for row in rows if row.peak_bytes is not None]
     means["peak_bytes"] = max(peaks, default=None)
-    means[FRECHET] = _frechet(rows)
+    means[FRECHET], means[FID] = _frechet(rows, "features"), _frechet(rows, "inception")
     differences = {}
     against = None if against == setting else against
     if against is not None:
@@ -152,11 +155,11 @@ def _cell(
     return Cell(setting, len(own), seeds, failed, means, against, differences)
 
 
-def _frechet(rows: list[Row]) -> float | None:
+def _frechet(rows: list[Row], features: str) -> float | None:
     pairs = {
-        (row.photo, row.seed): unpack_features(row.features)
+        (row.photo, row.seed): unpack_features(packed)
         for row in rows
-        if row.features is not None
+        if (packed := getattr(row, features)) is not None
     }
     originals = {photo: pair[1] for (photo, _), pair in pairs.items()}
     if len(originals) < 2:

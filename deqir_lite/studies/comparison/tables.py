@@ -9,7 +9,7 @@ from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.schedule.grid import SPACINGS
 from deqir_lite.studies.comparison.paper import PAPER, PaperTable, columns_of
 from deqir_lite.studies.comparison.settings import Setting, of_form
-from deqir_lite.studies.comparison.summary import FRECHET, Cell, Difference
+from deqir_lite.studies.comparison.summary import FID, FRECHET, Cell, Difference
 
 BETTER, WORSE = "▲", "▼"
 
@@ -20,16 +20,18 @@ _TITLES = {
     "psnr": "PSNR", "psnr_cropped": "PSNR, cropped", "ssim": "SSIM", "lpips": "LPIPS",
     "consistency": "Cons.", "consistency_8bit": "Cons., 8 bits",
     "lite0_relative": "Lite0, rel.", FRECHET: "Fréchet-Lite0, rel.",
+    FID: "FID",
 }  # fmt: skip
 _SPECS = {
     "ssim": ".3f", "lpips": ".3f", "consistency": ".4g", "consistency_8bit": ".4g",
     "lite0_relative": ".3f", FRECHET: ".3f",
 }  # fmt: skip
 _SMALLER_IS_BETTER = ("lpips", "lite0_relative")
-_RELATIVE = ("lite0_relative", FRECHET)
+_FURTHER = ("lite0_relative", FRECHET, FID)
+"""Where they are known, and the page has them only."""
 
 _OF_COLOUR = tuple(
-    ("colorization", n) for n in ("psnr", "consistency", "consistency_8bit", "lpips")
+    ("colorization", n) for n in ("psnr", "consistency", "consistency_8bit", "lpips", FID)
 )
 
 _SIDE_BY_SIDE = 4
@@ -66,7 +68,7 @@ def tables(cells: Sequence[Cell], *, full: bool = True) -> Iterator[Table]:
                     lines.setdefault(line, {})[cell.setting.task] = cell
             where = f"{size} × {size} pixels{noise}"
             if full:
-                columns = tuple(_with_relative(columns, lines))
+                columns = tuple(_with_further(columns, lines))
             else:
                 columns = tuple(column for column in columns if _known(lines, *column))
             rows = [_row(line, own, columns) for line, own in lines.items()]
@@ -75,13 +77,15 @@ def tables(cells: Sequence[Cell], *, full: bool = True) -> Iterator[Table]:
             yield from _differences(lines, [t for t in tasks if t in inside], where)
 
 
-def _with_relative(
+def _with_further(
     columns: Sequence[tuple[str, str]], lines: dict[Setting, dict[str, Cell]]
 ) -> Iterator[tuple[str, str]]:
-    """The columns, and behind those of each task the distances for relative use that are known."""
+    """The columns, and behind those of each task the further ones that are known."""
     for task, group in groupby(columns, key=itemgetter(0)):
         yield from group
-        yield from ((task, number) for number in _RELATIVE if _known(lines, task, number))
+        for number in _FURTHER:
+            if (task, number) not in columns and _known(lines, task, number):
+                yield task, number
 
 
 def _known(lines: dict[Setting, dict[str, Cell]], task: str, number: str) -> bool:

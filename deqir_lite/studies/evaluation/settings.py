@@ -5,9 +5,10 @@ from itertools import product
 from typing import NamedTuple
 
 from deqir_lite.chain import PICTURE
-from deqir_lite.checks import check_choice
+from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import EVALUATED_SEEDS, EVALUATED_SIZES, EVALUATED_STEPS
-from deqir_lite.operators import TASKS
+from deqir_lite.images import SMALLEST_SIDE
+from deqir_lite.operators import TASKS, check_side
 from deqir_lite.studies.evaluation.goals import GOAL_SIZE, GOALS, own_goals
 
 SIZES, TIMESTEPS, SEEDS = EVALUATED_SIZES, EVALUATED_STEPS, EVALUATED_SEEDS
@@ -66,3 +67,10 @@ def plan(
         check_choice("tasks", task, TASKS)
     combined = product(tasks, sizes, timesteps, eta)
     return sorted((Setting(*values) for values in combined), key=importance)
+
+
+def check_sizes(tasks: Iterable[str], sizes: Iterable[int]) -> None:
+    """Raise ValueError, naming ``sizes``, unless photos of each size are for each of the tasks."""
+    for task, size in product(tasks, sizes):
+        check_integer("sizes", size, SMALLEST_SIDE)
+        check_side("sizes", size, task)

@@ -26,7 +26,9 @@ def test_the_papers_tables_are_whole():
         for row in table.rows:
             assert len(row.values) == len(table.columns)
             for (_, number), value in zip(table.columns, row.values, strict=True):
-                low, high = {"psnr": (9, 48), "consistency_8bit": (0, 500)}.get(number, (0, 1))
+                low, high = {
+                    "psnr": (9, 48), "consistency_8bit": (0, 500), "fid": (40, 100)
+                }.get(number, (0, 1))  # fmt: skip
                 assert value is None or low <= value <= high
     deqir = next(row for row in PAPER[0].rows if row.method == "DeqIR")
     assert deqir.values[:3] == (32.35, 0.913, 0.082)
@@ -118,18 +120,20 @@ def test_the_files(written):
 
 def test_distances_for_relative_use_say_so_everywhere(tmp_path, row):
     settings = {"photos": {"a": "1", "b": "2"}, "dtype": "x", "lpips": None, "features": "lite0"}
+    settings["inception"] = "inception-v3-compat"
     journal = Journal(rows_file(tmp_path, 0))
     journal.begin(settings, "mine", torch.device("cpu"))
     for photo in "ab":
         features = pack_features(torch.rand(2, 4))
         for method, distance in (("ddnm", 1.5), ("a network", 0.5)):
-            numbers = {"lite0_relative": distance, "features": features}
+            numbers = {"lite0_relative": distance, "features": features, "inception": features}
             journal.add(row(method, photo, timesteps=2 * (method == "ddnm"), **numbers))
     text = write_report(tmp_path, read_rows(tmp_path), reference="ddnm")
     page = (tmp_path / "methods.md").read_text()
     assert "| LPIPS" in page
-    assert "| Lite0, rel. | Fréchet-Lite0, rel. |" in " ".join(page.split())
+    assert "| Lite0, rel. | Fréchet-Lite0, rel. | FID |" in " ".join(page.split())
     assert "Both are for relative use" in page
+    assert "it is for relative use as well" in page
     assert "a network: trained to restore one kind of damage directly" in page
     assert "Lite0" not in text
     for name in ("methods.json", "methods.csv"):
@@ -137,9 +141,22 @@ def test_distances_for_relative_use_say_so_everywhere(tmp_path, row):
         assert "lite0_relative" in content
         assert features not in content
     (first, _) = json.loads((tmp_path / "methods.json").read_text())["summary"]
-    assert first["frechet_lite0_relative"] >= 0
+    assert first["frechet_lite0_relative"] == first["fid"] >= 0
     methods = [row["method"] for row in json.loads((tmp_path / "methods.json").read_text())["rows"]]
     assert methods == ["ddnm", "a network"] * 2, "networks stand below methods"
+
+
+def test_the_papers_fid_stands_below(tmp_path, row):
+    """Of colours, as in its Table 3; the terminal has the column where we have a number, too."""
+    rows = [row("ddnm", photo, task="colorization", inception=pack_features(torch.rand(2, 4)))
+            for photo in "ab"]  # fmt: skip
+    (known,) = tables(summarise(rows, reference="ddnm"), full=False)
+    assert known.header[-4:-3] == ["FID"]
+    (line,) = [x for x in known.rows if x[:2] == ["DeqIR, paper", "ImageNet"]]
+    assert line[-4] == "70.94"
+    (unknown,) = tables(summarise([row("ddnm", "a", task="colorization")], reference="ddnm"))
+    assert unknown.header.count("FID") == 1
+    assert unknown.rows[0][unknown.header.index("FID")] == "–"
 
 
 def test_the_table_comes_back_as_rows(written):

@@ -8,11 +8,11 @@ import torch
 
 from deqir_lite import load_bundled_photo, make_chain, psnr
 from deqir_lite.baselines import simple_answer
-from deqir_lite.metrics import feature_distance, mean_features
+from deqir_lite.metrics import feature_distance, inception, mean_features
 from deqir_lite.operators import make_task
 from deqir_lite.studies.comparison import measure as measure_module
 from deqir_lite.studies.comparison import run as run_module
-from deqir_lite.studies.comparison.measure import lpips_here, measure
+from deqir_lite.studies.comparison.measure import inception_here, lpips_here, measure
 from deqir_lite.studies.comparison.rows import read_rows, rows_file, unpack_features
 from deqir_lite.studies.comparison.run import merged, restorations
 from deqir_lite.studies.comparison.settings import plan
@@ -206,6 +206,24 @@ def test_feature_distances_are_those_of_the_clamped_photos():
     assert torch.is_grad_enabled(), "as it was before"
 
 
-def test_lpips_is_left_out_without_its_weights(monkeypatch, tmp_path):
+def test_features_of_fid_are_those_of_the_clamped_photos(photos, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        measure_module, "inception_features", lambda x: seen.append(x) or x.flatten(1)[:, :4]
+    )
+    (setting,) = plan(["pinv"], ["sr2"], [16])
+    who = {"photo": "a.png", "seed": 0, "net": None}
+    truth = photos[0].load(16)
+    row = measure(setting, truth, None, inception="inception-v3-compat", **who)
+    (both,) = seen
+    assert torch.equal(both[1:], truth)
+    assert both.abs().max() <= 1
+    stored = unpack_features(row.inception)
+    torch.testing.assert_close(stored, both.flatten(1)[:, :4].float(), atol=1e-3, rtol=1e-3)
+    assert measure(setting, truth, None, **who).inception is None
+
+
+def test_distances_are_left_out_without_their_weights(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert lpips_here() is None
+    inception._load.cache_clear()
+    assert (lpips_here(), inception_here()) == (None, None)

@@ -7,7 +7,7 @@ from scipy.stats import bootstrap
 
 from deqir_lite.metrics import frechet_distance
 from deqir_lite.studies.comparison.rows import pack_features
-from deqir_lite.studies.comparison.summary import FEWEST, FRECHET, paired_bootstrap, summarise
+from deqir_lite.studies.comparison.summary import FEWEST, FID, FRECHET, paired_bootstrap, summarise
 
 
 def cell_of(rows, method="weighted", reference="ddnm"):
@@ -75,17 +75,18 @@ def test_failed_and_unknown_numbers_count_in_no_mean(row):
     assert cell.differences == {}  # one photo has no spread
 
 
-def test_the_frechet_distance_is_of_all_photos_and_seeds(row):
+@pytest.mark.parametrize(("column", "number"), [("features", FRECHET), ("inception", FID)])
+def test_the_frechet_distances_are_of_all_photos_and_seeds(row, column, number):
     features = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0)).half().float()
     features[1, 1] = features[0, 1]  # two seeds of one photo
     rows = [
-        row("ddnm", photo, seed=seed, features=pack_features(pair))
+        row("ddnm", photo, seed=seed, **{column: pack_features(pair)})
         for (photo, seed), pair in zip([("a", 0), ("a", 1), ("b", 0)], features, strict=True)
     ]
     expected = frechet_distance(features[:, 0], features[[0, 2], 1])
-    assert cell_of(rows, "ddnm").means[FRECHET] == pytest.approx(expected)
-    assert cell_of(rows[:2], "ddnm").means[FRECHET] is None, "one photo is no set"
-    assert cell_of([row("ddnm", "a")], "ddnm").means[FRECHET] is None
+    assert cell_of(rows, "ddnm").means[number] == pytest.approx(expected)
+    assert cell_of(rows[:2], "ddnm").means[number] is None, "one photo is no set"
+    assert cell_of([row("ddnm", "a")], "ddnm").means[number] is None
 
 
 def test_of_several_references_the_most_alike(row):
