@@ -20,6 +20,7 @@ _LINE = 16  # pixels for a line of a title
 _LETTER = 6.9  # average width of a letter of a title, in pixels
 _NARROWEST = 88  # pixels of a picture on a page; fewer of them stand in a row on a narrow screen
 _LARGE = 200  # pixels of a side from which on single pixels are not looked at
+_FIRST = ' style="grid-column:1"'  # on a narrow screen, too, a row begins on the left
 
 
 class PhotoFigure(BookFigure):
@@ -39,11 +40,12 @@ class PhotoFigure(BookFigure):
         width = max(max(picture.size) for picture in self._pictures)
         widest = self._ncols * max(width, 150)
         panels = [
-            '<div><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
+            '<div{row}><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
             'height:auto;margin:0;image-rendering:pixelated">{title}</div>'.format(
                 alt=html.escape(f"{title or 'photo'} (picture {k} of {len(self._pictures)})"),
                 source=webp_address(picture, lossless=min(picture.size) < _LARGE),
                 title=f"<div>{html.escape(title)}</div>" if title else "",
+                row=_FIRST if (k - 1) % self._ncols == 0 else "",
             )
             for k, (picture, title) in enumerate(
                 zip(self._pictures, self._titles, strict=True), start=1

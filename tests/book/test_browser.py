@@ -96,6 +96,15 @@ def test_what_is_scrolled_on_a_telephone_shows_it(visit):
     assert not visit.unmarked
 
 
+def test_no_icon_lies_on_the_titles_of_theorems_and_exercises(opened):
+    """Their titles begin at the edge, where the theme would draw one."""
+    titles = opened[1].evaluate("""() => [...document.querySelectorAll(
+        "div.proof, div.exercise, div.solution")].map(box => box.querySelector(".admonition-title"))
+        .filter(title => getComputedStyle(title, "::after").content.codePointAt(1) > 127)
+        .map(title => title.textContent)""")
+    assert not titles
+
+
 def test_sliders_move_by_keyboard(opened, html):
     """After all else on this page: it is left with its sliders moved."""
     name, page, visit = opened
