@@ -71,7 +71,7 @@ def print_work(numbers: dict[str, Any], files: Iterable[Path]) -> None:
         )
     typer.echo(
         f"{numbers['method']}, T = {numbers['timesteps']}, {numbers['spacing']}, "
-        f"{numbers['rule']}, sigma_y = {numbers['sigma_y']:.3g}"
+        f"{_parameters(numbers['rule'])}, sigma_y = {numbers['sigma_y']:.3g}"
     )
     done = "sweeps" if numbers["sampler"] == "parallel" else "steps"
     typer.echo(
@@ -82,6 +82,12 @@ def print_work(numbers: dict[str, Any], files: Iterable[Path]) -> None:
     )
     typer.echo(numbers["plan"])
     typer.echo("\n".join(map(str, files)))
+
+
+def _parameters(rule: str) -> str:
+    """The numbers of a noise rule without its name; of one that has none, the name."""
+    name, _, inside = rule.rstrip(")").partition("(")
+    return inside.replace("=", " = ") or name
 
 
 def size_text(size: Sequence[int]) -> str:

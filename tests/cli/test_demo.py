@@ -86,7 +86,7 @@ def test_every_task(demo, folder, photo, task):
     scattered = task == "sensing" or task.startswith(("inpaint", "old-photo"))
     method = "weighted" if scattered else "ddnm"
     assert (numbers["photo"], numbers["method"], numbers["sigma_y"]) == (str(photo), method, 0)
-    assert f"{method}, T = 5, cubic, DDNMNoise(eta=1.0), sigma_y = 0\n" in result.stdout
+    assert f"{method}, T = 5, cubic, eta = 1.0, sigma_y = 0\n" in result.stdout
     assert numbers["task"] == task
     assert numbers["size"] == [32, 32]
     assert f"simulated: {TASKS[task].description}; {photo}, 32x32 -> " in result.stdout
