@@ -60,7 +60,10 @@ def plot_bars(
         ax.grid(visible=False, axis="x")
         ax.set_ylabel(ylabel)
         if legend:
-            ax.legend(ncols=min(4, len(rows)), loc="lower center", bbox_to_anchor=(0.5, 1.08))
+            ax.legend(
+                ncols=min(4, len(rows)), loc="lower center", bbox_to_anchor=(0.5, 1.08),
+                frameon=False,
+            )  # fmt: skip
     return figure_of(ax)
 
 

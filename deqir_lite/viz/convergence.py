@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deqir_lite.viz._values import log_floor, to_array
-from deqir_lite.viz.style import GRID, INK, drawing, figure_of, series_look
+from deqir_lite.viz.style import INK, drawing, figure_of, series_look
 
 
 def plot_convergence(
@@ -72,5 +72,5 @@ def plot_convergence(
                 textcoords="offset points", fontsize=9,
             )  # fmt: skip
         if any(named):
-            ax.legend(frameon=True, framealpha=0.9, edgecolor=GRID)
+            ax.legend()
     return figure_of(ax)

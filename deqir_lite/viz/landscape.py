@@ -66,7 +66,7 @@ def plot_landscape(
         ax.grid(False)
         square_plane(ax)
         if directions and legend:
-            ax.legend(loc="upper left", frameon=True, framealpha=0.9)
+            ax.legend(loc="upper left")
     return figure_of(ax)
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import offset_copy
 
-from deqir_lite.viz.style import GRID, INK, drawing, figure_of, series_look
+from deqir_lite.viz.style import INK, drawing, figure_of, series_look
 
 
 def plot_lines(
@@ -88,7 +88,7 @@ def plot_lines(
             ax.yaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if legend:
-            ax.legend(frameon=True, framealpha=0.9, edgecolor=GRID)
+            ax.legend()
     return figure_of(ax)
 
 

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from deqir_lite.viz._values import to_points
-from deqir_lite.viz.style import COLORS, GRID, INK, drawing, figure_of, series_look
+from deqir_lite.viz.style import COLORS, INK, drawing, figure_of, series_look
 
 
 def plot_paths(
@@ -51,5 +51,5 @@ def plot_paths(
             )  # fmt: skip
         ax.set(xlabel="$x_1$", ylabel="$x_2$")
         ax.set_aspect("equal", adjustable="datalim")
-        ax.legend(frameon=True, framealpha=0.9, edgecolor=GRID)  # a path may run under it
+        ax.legend()
     return figure_of(ax)

@@ -54,7 +54,8 @@ _SETTINGS: Any = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.6,
     "lines.markersize": 4.5,
-    "legend.frameon": False,
+    "legend.framealpha": 0.9,  # a line may run under it
+    "legend.edgecolor": GRID,
     "legend.fontsize": 9,
     "axes.prop_cycle": cycler(color=COLORS, marker=MARKERS, linestyle=DASHES),
 }
