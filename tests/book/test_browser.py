@@ -99,7 +99,7 @@ def test_what_is_scrolled_on_a_telephone_shows_it(visit):
 def test_no_icon_lies_on_the_titles_of_theorems_and_exercises(opened):
     """Their titles begin at the edge, where the theme would draw one."""
     titles = opened[1].evaluate("""() => [...document.querySelectorAll(
-        "div.proof, div.exercise, div.solution")].map(box => box.querySelector(".admonition-title"))
+        ":is(div.proof, div.exercise, div.solution) > .admonition-title")]
         .filter(title => getComputedStyle(title, "::after").content.codePointAt(1) > 127)
         .map(title => title.textContent)""")
     assert not titles
