@@ -14,9 +14,9 @@ _ROOM = "34rem"  # for panels side by side; in less of it a letter has fewer tha
 def panels_html(figure: Figure, picture: Image.Image) -> str | None:
     """The ``picture`` of a figure, cut between its axes, for a page.
 
-    None where there is one column, or something lies across: a title or a legend of the whole
-    figure, or words that reach over to the next axes. The page may fill in ``aria-label``, which
-    describes the whole, and ``class`` of the pictures.
+    None where there is one column, or a title or a legend of the whole figure, which must not be
+    cut. The page may fill in ``aria-label``, which describes the whole, and ``class`` of the
+    pictures.
     """
     boxes = _boxes(figure)
     if boxes is None or figure.get_suptitle() or figure.legends:
@@ -46,7 +46,7 @@ def panels_html(figure: Figure, picture: Image.Image) -> str | None:
 
 
 def _boxes(figure: Figure) -> np.ndarray | None:
-    """Left, top, right, bottom of the axes (rows, columns, 4), as shares of the figure.
+    """Left, top, right, bottom of the axes with their words (rows, columns, 4), as shares.
 
     None unless they are a grid of several columns, each cell with axes.
     """
@@ -54,8 +54,10 @@ def _boxes(figure: Figure) -> np.ndarray | None:
     shape = (1, 1)
     for ax in figure.axes:
         spec = ax.get_subplotspec()
-        if spec is not None:  # a bar of colours has none
-            shape, box = spec.get_gridspec().get_geometry(), ax.get_position()
+        bounds = ax.get_tightbbox()  # None where nothing is to be seen
+        if spec is not None and bounds is not None:  # a bar of colours has no place in a grid
+            shape = spec.get_gridspec().get_geometry()
+            box = bounds.transformed(figure.transFigure.inverted())
             cells[spec.rowspan.start, spec.colspan.start] = (box.x0, 1 - box.y1, box.x1, 1 - box.y0)
     if shape[1] < 2 or set(cells) != set(np.ndindex(*shape)):
         return None
@@ -65,16 +67,18 @@ def _boxes(figure: Figure) -> np.ndarray | None:
 def _cut(
     picture: Image.Image, starts: np.ndarray, ends: np.ndarray, *, axis: int
 ) -> list[Image.Image] | None:
-    """Cut in the middle of what is empty between one end and the next start; None without."""
+    """Cut in the middle of what is empty before each start but the first; None without.
+
+    A bar of colours lies between an end and the next start.
+    """
     lines = (np.asarray(picture.convert("L")) == 255).all(axis=1 - axis)
     cuts = [0]
     for end, start in zip(ends[:-1], starts[1:], strict=True):
         free = np.flatnonzero(lines[int(end * len(lines)) : int(start * len(lines)) + 1])
         if not len(free):
             return None
-        runs = np.split(free, np.flatnonzero(np.diff(free) > 1) + 1)
-        widest = max(runs, key=len)
-        cuts.append(int(end * len(lines)) + int(widest.mean()) + 1)
+        last = np.split(free, np.flatnonzero(np.diff(free) > 1) + 1)[-1]
+        cuts.append(int(end * len(lines)) + int(last.mean()) + 1)
     cuts.append(len(lines))
     parts = itertools.pairwise(cuts)
     if axis:

@@ -36,9 +36,15 @@ def test_a_bar_of_colours_goes_with_its_panel():
     assert abs(left - right) < 60
 
 
-def across(figure, axes):
-    words = axes[0].text(0.5, 0.5, "a word that reaches over to the other panel " * 2)
-    words.set_in_layout(False)
+def test_a_label_stays_with_its_panel():
+    figure, (left, right) = new_figure(width=8, height=3, ncols=2)
+    right.set(ylabel="a label, then a gap, then numbers")
+    right.set_yticks([0, 1], ["0", "1"])
+    right.yaxis.labelpad = 60  # further from its numbers than from the other panel
+    figure.picture()
+    label = right.yaxis.label.get_window_extent()
+    ((width, _),) = panels(figure)
+    assert left.get_window_extent().x1 < width < label.x0
 
 
 @pytest.mark.parametrize(
@@ -46,11 +52,11 @@ def across(figure, axes):
     [
         lambda figure, axes: figure.suptitle("of the whole"),
         lambda figure, axes: figure.legend(handles=axes[0].plot([1, 2], label="a")),
-        across,
+        lambda figure, axes: axes[1].set_visible(False),
         lambda figure, axes: axes[1].remove(),
     ],
 )
-def test_what_lies_across_is_not_cut(spoil):
+def test_what_belongs_to_the_whole_is_not_cut(spoil):
     figure, axes = new_figure(ncols=2)
     spoil(figure, axes)
     assert panels(figure) is None
