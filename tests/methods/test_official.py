@@ -213,6 +213,7 @@ def ancestral(x0, x, at, next_, z):
     return mean + ((1 - next_) / (1 - at) * beta) ** 0.5 * z
 
 
+@pytest.mark.filterwarnings("ignore:sigma_y. DPSConsistency does not look")
 @pytest.mark.parametrize("clip", [True, False])
 @pytest.mark.parametrize("task", TASKS)
 def test_dps_is_the_published_one(noisy_chain, network_prior, task, clip):
