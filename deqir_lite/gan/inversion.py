@@ -83,8 +83,8 @@ def invert(
                 loss = misfit(x).mean()
                 optimizer.zero_grad()
                 loss.backward()
-            if float(loss) < least:
-                least, best = float(loss), x.detach()
+            if loss.item() < least:
+                least, best = loss.item(), x.detach()
             optimizer.step()
         errors[stage] = least
     return Inversion(best, errors)

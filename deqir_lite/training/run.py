@@ -71,6 +71,7 @@ def train_prior(
     ``out`` holds a run already and ``resume`` is not set, or files of another origin that it would
     replace, BlockingIOError when another process works on ``out``, OSError when the disk is full.
     """
+    task = getattr(recipe, "task", None) if task is None else task
     check_kind(kind, task=task, init=init, resume=resume)
     if not 0 < minutes < math.inf:
         raise ValueError(f"minutes: got {minutes!r}; expected a number > 0")
