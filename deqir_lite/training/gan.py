@@ -27,7 +27,7 @@ class GanRecipe:
     latent: int = 32
     crop: int = 32
     batch: int = 16
-    rate: float = 2e-3
+    rate: float = 4e-4
     r1: float = 0.1
     r1_every: int = 8
     ema_decays: tuple[float, ...] = (0.998,)
