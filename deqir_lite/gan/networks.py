@@ -30,7 +30,7 @@ class Generator(nn.Module):
     every square of s pixels, so that a generator of small crops is one of larger photos, too.
     """
 
-    def __init__(self, widths: Sequence[int] = (96, 64, 48), *, latent: int = 32) -> None:
+    def __init__(self, widths: Sequence[int] = (64, 48, 32), *, latent: int = 32) -> None:
         super().__init__()
         if not widths:
             raise ValueError("widths: got none; expected one number per level, coarsest first")
@@ -64,7 +64,7 @@ class Discriminator(nn.Module):
     the crops of a batch differ (Karras et al. 2018), else a generator of one crop would do.
     """
 
-    def __init__(self, widths: Sequence[int] = (96, 64, 48), *, side: int = 32) -> None:
+    def __init__(self, widths: Sequence[int] = (64, 48, 32), *, side: int = 32) -> None:
         super().__init__()
         finest = tuple(reversed(widths))
         self.enter = nn.ModuleList(map(_convolution, (3 * PATCH**2, *finest[:-1]), finest))

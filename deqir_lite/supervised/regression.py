@@ -17,9 +17,10 @@ from deqir_lite.supervised.folders import SCALE, config_of, half, read_folder
 class RegressionNetwork:
     """x^ = A^+ y + e f(A^+ y): a network that was trained to be near x in the mean square.
 
-    ``network``: f, a :class:`ResidualUNet` as the bundled prior's, here without noise, so that it
-    is asked with the level 0; ``scale`` (1,): e, the rms error of A^+ y on training crops: f is of
-    order 1; ``task``: the name of the one that it was trained for. The mean square has its minimum
+    ``network``: f, a :class:`ResidualUNet` as the bundled prior's, and ``scale`` (1,): e, the rms
+    error of A^+ y on training crops, so that f is of order 1. There is no noise: f is asked with
+    the level log e, as if the error were some, which is where a prior's weights know most of it.
+    ``task``: the name of the one that it was trained for. The mean square has its minimum
     at E[x | y]: such a network is hard to beat in PSNR on its task, and its photos are smooth.
     Source: the supervised rows of DeqIR's Table 5 are such networks, with other losses.
     """
@@ -34,7 +35,7 @@ class RegressionNetwork:
     def restore(self, operator: LinearOperator, y: Tensor) -> Tensor:
         """x^ (B, 3, H, W) of y (B, ...), for any operator: it sees A^+ y only. Not clamped."""
         seen = operator.pinv(y)
-        level = torch.zeros(len(seen), device=seen.device)
+        level = self.scale.to(seen.device).log().expand(len(seen))
 
         def ask(x: Tensor, level: Tensor) -> Tensor:
             return self.network(x.float(), level).to(x.dtype)

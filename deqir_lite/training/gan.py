@@ -23,7 +23,7 @@ class GanRecipe:
     which counts in every ``r1_every``-th step, as many times as much (Karras et al. 2020)."""
 
     kind: str = "gan"
-    widths: tuple[int, ...] = (96, 64, 48)
+    widths: tuple[int, ...] = (64, 48, 32)
     latent: int = 32
     crop: int = 32
     batch: int = 16

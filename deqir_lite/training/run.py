@@ -61,8 +61,8 @@ def train_prior(
     architecture, to begin with instead of random weights, or the name of a bundled one.
 
     ``kind`` "regression" or "palette" trains a network for one ``task`` instead, see
-    :mod:`deqir_lite.training.supervised`, and "gan" a GAN, see :mod:`deqir_lite.training.gan`; of
-    these only a Palette takes an ``init``.
+    :mod:`deqir_lite.training.supervised`, and "gan" a GAN, see :mod:`deqir_lite.training.gan`,
+    which takes no ``init``.
 
     ``photos`` is a folder, or None when ``dead_leaves``, the share of the crops that comes from
     pictures of the trainer's own, is 1. ``data_note`` goes into the model card: what the photos
@@ -125,8 +125,8 @@ def check_kind(kind: str, *, task: str | None, init: object, resume: bool) -> No
         raise ValueError(f"task: got {task!r}, but a {kind} is trained for no task; leave it out")
     if for_task and task is None and not resume:
         raise ValueError(f"task: got none; a {kind} is trained for one task, such as sr4")
-    if init is not None and kind in ("regression", "gan"):
-        raise ValueError(f"init: a {kind} begins with random weights; leave init out")
+    if init is not None and kind == "gan":
+        raise ValueError("init: a gan begins with random weights; leave init out")
 
 
 def _folder_of(prior: str | Path) -> Path:

@@ -40,21 +40,21 @@ class TrainingState(RunState):
     ) -> None:
         super().__init__(recipe, data, data_note=data_note)
         self.gaussian = load_gaussian(recipe.schedule) if init is None else init.gaussian
-        if init is None:
-            crops = data.draw(SCALE_CROPS, 0, self.generator, recipe.crop)
-            scale = self.typical_error(crops.cpu())
-        else:
+        if init is not None:
             check_same_network(init, recipe)
             self.network.load_state_dict(self._widened(init.network.state_dict()))
-            scale = init.scale
             self.began_with = {"digest": prior_digest(init, ""), **(earlier or {})}
-        self.scale = scale.float().to(self.device)
+        self.scale = self.first_scale(init).float().to(self.device)
         inner, other = inner_convolutions(self.network)
         self.prepare(Muon(inner, recipe.muon_lr), torch.optim.AdamW(other, recipe.adam_lr))
 
-    def typical_error(self, crops: torch.Tensor) -> torch.Tensor:
-        """e(t) (N,), measured on training crops (B, 3, S, S)."""
-        return gaussian_error(self.gaussian, crops)
+    def first_scale(self, init: ResidualPrior | None) -> torch.Tensor:
+        """e(t) (N,): that of the prior that the run begins with, or measured on training crops."""
+        return gaussian_error(self.gaussian, self.scale_crops()) if init is None else init.scale
+
+    def scale_crops(self) -> torch.Tensor:
+        """Training crops (B, 3, S, S) on the CPU."""
+        return self.data.draw(SCALE_CROPS, 0, self.generator, self.recipe.crop).cpu()
 
     def _widened(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The weights of a prior for the network of the run, which may see further images: with

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from deqir_lite.checks import check_choice
 from deqir_lite.operators import TASKS, SpectralOperator, make_task
+from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.supervised import Palette, RegressionNetwork
 from deqir_lite.training.checkpoint import HasFiles
 from deqir_lite.training.recipe import Recipe
@@ -23,8 +24,9 @@ VALIDATION_SEED = 0
 class TaskRecipe(Recipe):
     """A :class:`Recipe` for the ``kind`` of network that is trained for the ``task``.
 
-    Its crops have half the side of a prior's, and there are half as many of them in a batch: in
-    the same time a processor makes some eight times as many steps.
+    Its crops have half the side of a prior's, and there are half as many of them in a batch, so
+    that a processor makes steps enough within minutes; the rates are those of a run that begins
+    with the weights of a prior.
     """
 
     kind: str = "regression"
@@ -32,6 +34,9 @@ class TaskRecipe(Recipe):
     crop: int = 32
     final_crop: int = 32
     batch: int = 16
+    muon_lr: float = 1.5e-3
+    decay: float = 0.5
+    warmup: int = 100
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)
@@ -58,10 +63,11 @@ class TaskTrainer(Trainer):
     save_every = 60.0
     with_card = False
 
-    def typical_error(self, crops: torch.Tensor) -> torch.Tensor:
+    def first_scale(self, init: ResidualPrior | None) -> torch.Tensor:
         """e(t) as of a prior; for a regression one number (1,), the rms error of A^+ y."""
         if self.recipe.kind == "palette":
-            return super().typical_error(crops)
+            return super().first_scale(init)
+        crops = self.scale_crops()
         return (self._pinv_y(crops, VALIDATION_SEED) - crops).square().mean().sqrt()[None]
 
     def batch_loss(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -69,7 +75,7 @@ class TaskTrainer(Trainer):
         if self.recipe.kind == "palette":
             return super().batch_loss(x0, eps, t)
         seen = self._pinv_y(x0, 1 + self.step)
-        level = torch.zeros(len(x0), device=x0.device)
+        level = self.scale.log().expand(len(x0))
         return F.mse_loss(self.answer(seen, level), (x0 - seen) / self.scale)
 
     def seen(self, x_t: torch.Tensor, x0: torch.Tensor) -> torch.Tensor:
