@@ -25,8 +25,7 @@ class TaskRecipe(Recipe):
     """A :class:`Recipe` for the ``kind`` of network that is trained for the ``task``.
 
     Its crops have half the side of a prior's, and there are half as many of them in a batch, so
-    that a processor makes steps enough within minutes; the rates are those of a run that begins
-    with the weights of a prior.
+    that a processor makes steps enough within minutes; the rates decay for half of the time.
     """
 
     kind: str = "regression"
@@ -34,7 +33,6 @@ class TaskRecipe(Recipe):
     crop: int = 32
     final_crop: int = 32
     batch: int = 16
-    muon_lr: float = 1.5e-3
     decay: float = 0.5
     warmup: int = 100
 
