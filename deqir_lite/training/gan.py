@@ -93,7 +93,8 @@ class GanTrainer(RunState, TrainingLoop):
 
     def train_step(self, progress: float) -> None:
         """One step of both on one batch of crops; ``loss`` is that of the discriminator."""
-        recipe, generator, judge = self.recipe, *self.network.values()
+        recipe = self.recipe
+        generator, judge = self.network["generator"], self.network["discriminator"]
         of_generator, of_judge = self.optimizers
         x = self.data.draw(recipe.batch, self.step, self.generator, recipe.crop)
         with torch.no_grad():
