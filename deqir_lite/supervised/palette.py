@@ -41,9 +41,9 @@ class ConditionedPrior(ResidualPrior):
 class Palette:
     """A conditional diffusion for one ``task`` (Saharia et al. 2022), in the shape of the prior.
 
-    ``gaussian``, ``network`` (of 6 channels) and ``scale`` as in :class:`ResidualPrior`. The
-    consistency step is gone: what is known of y comes in through the network, and nothing makes
-    A x^ = y.
+    ``gaussian``, ``network`` (of 6 channels) and ``scale`` as in :class:`ResidualPrior`, so that a
+    run can begin with a prior's weights, and zeros for the new channels. The consistency step is
+    gone: what is known of y comes in through the network, and nothing makes A x^ = y.
     """
 
     kind = "Palette"
