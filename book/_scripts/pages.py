@@ -57,7 +57,10 @@ def describe(app: Sphinx, page: str, template: str, context: Any, doctree: Any) 
 
 
 def label_grids(app: Sphinx, doctree: nodes.document) -> None:
-    """Give each grid of photos the description in the metadata of its cell."""
+    """Give each grid of photos or panels the description in the metadata of its cell.
+
+    Panels get the classes there, too, which say whether they follow a dark page.
+    """
     source = Path(app.env.doc2path(app.env.docname))
     if source.suffix != ".ipynb":
         return
@@ -69,12 +72,14 @@ def label_grids(app: Sphinx, doctree: nodes.document) -> None:
         and not {"remove-cell", "remove_cell"} & set(cell.metadata.get("tags", []))
     ]
     blocks = [n for n in doctree.findall(nodes.container) if "cell" in n["classes"]]
-    described = [cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "") for cell in cells]
+    described = [cell.metadata.get("mystnb", {}).get("image", {}) for cell in cells]
     if not any(described):
         return
-    for alt, block in zip(described, blocks, strict=True):
+    for image, block in zip(described, blocks, strict=True):
         for raw in block.findall(nodes.raw):
-            text = raw.astext().replace('aria-label=""', f'aria-label="{html.escape(alt)}"')
+            text = raw.astext()
+            for said, name in (('aria-label=""', "alt"), ('class=""', "classes")):
+                text = text.replace(said, f'{said[:-1]}{html.escape(image.get(name, ""))}"')
             raw.children = [nodes.Text(text)]
 
 

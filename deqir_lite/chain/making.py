@@ -116,9 +116,9 @@ def make_chain(
     consistency = method.consistency(measurement, coefficients, prior)
     if not (all(measurement.exact) or consistency.knows_noise):
         warnings.warn(
-            f"sigma_y: {type(consistency).__name__} takes y as exact, so its noise of "
-            f"{float(measurement.sigma_y.max()):g} will show in the photo; the methods 'weighted', "
-            "'ddnm+' and 'ddrm' know what to do with it",
+            f"sigma_y: {type(consistency).__name__} does not look at it, so noise of "
+            f"{float(measurement.sigma_y.max()):g} in y can show in the photo; the methods "
+            "'weighted', 'ddnm+' and 'ddrm' know what to do with it",
             stacklevel=2,
         )
     seeds = _seeds(seed, samples, len(pinv_y))

@@ -23,6 +23,8 @@ class DPSConsistency(GuidedConsistency):
     Algorithm 1. Raises ValueError for a noise rule whose a is no number in every step.
     """
 
+    knows_noise = False
+
     def __init__(
         self,
         measurement: Measurement,

@@ -50,13 +50,17 @@ SAMPLERS = (EXACT, *METHODS)
 
 RULES: dict[str, NoiseRule] = {
     "renoise": DDNMNoise(1.0),
+    "even": DDNMNoise(0.85),
     "paper": DDNMNoise(0.15),
     "ancestral": DDPMNoise(),
     "exact": ExactNoise(),
 }
 """Noise rules of the methods that are measured with several."""
 
-SEVERAL = {"ddnm": ("renoise", "paper"), "weighted": ("renoise", "ancestral", "exact")}
+EVEN = ("even", "paper")
+"""Rules that come with their grid, even steps: those of DDNM as published, and of DeqIR."""
+
+SEVERAL = {"ddnm": ("renoise", *EVEN), "weighted": ("renoise", "ancestral", "exact")}
 
 DPS_SCALE = {"inpaint-random": 0.5, "sr4": 0.3, "deblur-gaussian": 0.3}
 DIFFPIR_ZETA = {"inpaint-random": 1.0, "sr4": 0.25, "deblur-gaussian": 0.1}
@@ -71,7 +75,8 @@ class PosteriorRun:
 
     * ``prior``: a name of :data:`PRIORS`; ``method``: one of ``SAMPLERS``,
     * ``rule``: a name of :data:`RULES`, or ``own``: that of the method,
-    * ``num_steps``: the length of the chain, on the grid and with the returns of the method.
+    * ``num_steps``: the length of the chain, on the grid and with the returns of the method, with
+      a rule of :data:`EVEN` on even steps.
     """
 
     prior: str
@@ -175,7 +180,8 @@ def method_of(run: PosteriorRun, gaussian: GaussianPrior) -> Method:
     elif run.method == "diffpir" and run.rule == "own":
         rule = DiffPIRNoise(DIFFPIR_ZETA[run.task])
     step = functools.partial(own.consistency, **options)
-    return replace(own, consistency=step, rule=rule)
+    spacing = "uniform" if run.rule in EVEN else own.spacing
+    return replace(own, consistency=step, rule=rule, spacing=spacing)
 
 
 def measure_all(runs: Iterable[PosteriorRun], prior: Prior) -> Iterator[PosteriorError]:

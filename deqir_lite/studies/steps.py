@@ -62,14 +62,19 @@ class StepsRun:
 class Quality:
     """What a run gave.
 
-    * ``psnr``: dB of the samples x_0 against their photos, the mean over the photos,
+    * ``psnr``: dB of each sample x_0 against its photo,
     * ``sweeps``: for each photo that was solved in parallel, after how many sweeps of the Gaussian
       form x_0 stays at 40 dB or more to the sequential x_0; None where it does not get there.
     """
 
     run: StepsRun
-    psnr: float
+    psnr: tuple[float, ...]
     sweeps: tuple[int | None, ...]
+
+    @property
+    def mean_psnr(self) -> float:
+        """The mean over the photos."""
+        return sum(self.psnr) / len(self.psnr)
 
 
 def study_runs(
@@ -123,7 +128,7 @@ def measure(run: StepsRun, folder: Path, prior: Prior, gaussian: GaussianPrior) 
         how = "gaussian", "anderson-triangular", "gaussian"
         curve = sweep(chain, x0[i : i + 1], gaussian, *how, max_sweeps=run.num_steps)
         sweeps.append(sweeps_to(curve))
-    return Quality(run, psnr(x0, truth).mean().item(), tuple(sweeps))
+    return Quality(run, tuple(psnr(x0, truth).tolist()), tuple(sweeps))
 
 
 def measure_all(
@@ -135,12 +140,12 @@ def measure_all(
         yield measure(run, folder, prior, gaussian)
 
 
-def mean_psnr(
+def find(
     entries: Iterable[Quality], task: str, num_steps: int, spacing: str, eta: float
-) -> float:
-    """The PSNR of a task with a setting; KeyError where it was not measured."""
+) -> Quality:
+    """What a task gave with a setting; KeyError where it was not measured."""
     key = task, num_steps, spacing, eta
-    return {_key(entry.run): entry.psnr for entry in entries}[key]
+    return {_key(entry.run): entry for entry in entries}[key]
 
 
 def best_settings(
@@ -150,7 +155,7 @@ def best_settings(
     best: dict[str, Quality] = {}
     for entry in entries:
         task = entry.run.task
-        better = task not in best or entry.psnr > best[task].psnr
+        better = task not in best or entry.mean_psnr > best[task].mean_psnr
         if entry.run.num_steps == num_steps and better:
             best[task] = entry
     return {task: (entry.run.spacing, entry.run.eta) for task, entry in best.items()}
@@ -161,18 +166,20 @@ def _key(run: StepsRun) -> tuple[str, int, str, float]:
 
 
 def _encode(entry: Quality) -> dict[str, Any]:
-    return {"psnr": round(entry.psnr, 3), "sweeps": entry.sweeps}
+    return {"psnr": [round(value, 3) for value in entry.psnr], "sweeps": entry.sweeps}
 
 
 class _Row(Schema):
-    psnr: float
+    psnr: list[float]
     sweeps: list[int | None]
 
 
 def _decode(run: StepsRun, row: _Row) -> Quality:
+    if len(row.psnr) != len(run.photos):
+        raise ValueError(f"psnr: got {len(row.psnr)} numbers; expected {len(run.photos)}")
     if len(row.sweeps) != run.solved:
         raise ValueError(f"sweeps: got {len(row.sweeps)} counts; expected {run.solved}")
-    return Quality(run, row.psnr, tuple(row.sweeps))
+    return Quality(run, tuple(row.psnr), tuple(row.sweeps))
 
 
 STUDY = Study("steps", "qualities", StepsRun, measure_all, _Row, _encode, _decode)

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from deqir_lite.viz._pictures import png_bytes
+from deqir_lite.viz.panels import panels_html
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 """Blue, vermilion, green, purple, black, sky blue, orange (Okabe and Ito, 2008)."""
@@ -65,11 +66,14 @@ class BookFigure(Figure):
     """A matplotlib figure that a notebook shows as it is, whatever its backend.
 
     It does not belong to pyplot: a cell that ends with it shows it once, and nothing has to be
-    closed.
+    closed. Panels side by side stand one below the other where a page is narrow.
     """
 
     def _repr_png_(self) -> bytes:
         return png_bytes(self.picture())
+
+    def _repr_html_(self) -> str | None:
+        return panels_html(self, self.picture()) if len(self.axes) > 1 else None
 
     def picture(self) -> Image.Image:
         """The figure as an RGB image, pixel for pixel as a notebook shows it."""

@@ -78,6 +78,16 @@ UNMARKED = """async () => {
     await new Promise(done => setTimeout(done, 100));
   return unmarked().map(box => (box.closest(".math")?.id || box.textContent.slice(0, 60)));
 }"""
+# drawings whose letters, 14 pixels tall when they are drawn, are smaller than 6 on this screen
+SHRUNK = """() => {
+  const closed = [...document.querySelectorAll("details:not([open])")];
+  closed.forEach(part => { part.open = true; });
+  const small = [...document.querySelectorAll(".cell_output img")]
+    .filter(image => image.offsetWidth && image.offsetWidth < 0.44 * image.naturalWidth)
+    .map(image => `${image.alt.slice(0, 60)}: ${image.offsetWidth} of ${image.naturalWidth}`);
+  closed.forEach(part => { part.open = false; });
+  return small;
+}"""
 VIOLATIONS = """async ([where, options]) => {
   const found = await axe.run(where, { resultTypes: ["violations"], ...options });
   return found.violations.flatMap(rule => rule.nodes.map(node => ({
@@ -102,6 +112,7 @@ class Visit:
         wide_code: cells of code that are scrolled sideways on a screen of 1200 pixels.
         overflow: pixels that the page is wider than a telephone, and the culprits.
         unmarked: what is scrolled sideways on a telephone, and does not show it.
+        shrunk: drawings whose letters are too small on a telephone.
     """
 
     errors: list[str] = field(default_factory=list)
@@ -113,6 +124,7 @@ class Visit:
     wide_code: list[str] = field(default_factory=list)
     overflow: dict[str, Any] = field(default_factory=dict)
     unmarked: list[str] = field(default_factory=list)
+    shrunk: list[str] = field(default_factory=list)
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -194,4 +206,5 @@ def look(page: Any, visit: Visit, address: str, own: str) -> None:
     page.set_viewport_size(NARROW)
     visit.overflow = page.evaluate(OVERFLOW)
     visit.unmarked = page.evaluate(UNMARKED)
+    visit.shrunk = page.evaluate(SHRUNK)
     page.set_viewport_size(WIDE)

@@ -96,6 +96,10 @@ def test_what_is_scrolled_on_a_telephone_shows_it(visit):
     assert not visit.unmarked
 
 
+def test_letters_of_drawings_can_be_read_on_a_telephone(visit):
+    assert not visit.shrunk
+
+
 def test_no_icon_lies_on_the_titles_of_theorems_and_exercises(opened):
     """Their titles begin at the edge, where the theme would draw one."""
     titles = opened[1].evaluate("""() => [...document.querySelectorAll(

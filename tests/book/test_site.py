@@ -19,8 +19,9 @@ A page about *one* thing & another. It goes on with words that nobody needs to s
 limit to what a search engine shows of a page, and this sentence is longer than that, by many a
 word or more. So the rest of it is left out."""
 WIDGETS = "application/vnd.jupyter.widget-state+json"
+IMAGE = {"alt": 'Two "cups"', "classes": "dark-light plot"}
 GRID = """from IPython.display import HTML
-HTML('<div role="group" aria-label="">grid</div>')"""
+HTML('<div role="group" aria-label=""><img class="">grid</div>')"""
 
 
 @pytest.fixture
@@ -29,13 +30,16 @@ def build(tmp_path):
     cells = [
         nbformat.v4.new_markdown_cell(PAGE),
         nbformat.v4.new_code_cell("1 + 1"),
-        nbformat.v4.new_code_cell(GRID, metadata={"mystnb": {"image": {"alt": 'Two "cups"'}}}),
+        nbformat.v4.new_code_cell(GRID, metadata={"mystnb": {"image": IMAGE}}),
         nbformat.v4.new_code_cell("2 + 2", metadata={"tags": ["remove-cell"]}),
     ]
     cells[2].outputs = [
         nbformat.v4.new_output(
             "execute_result",
-            {"text/html": '<div role="group" aria-label="">grid</div>', "text/plain": "<HTML>"},
+            {
+                "text/html": '<div role="group" aria-label=""><img class="">grid</div>',
+                "text/plain": "<HTML>",
+            },
             execution_count=2,
         )
     ]
@@ -74,7 +78,9 @@ def test_without_an_address(build):
         "og:type": "article",
         "og:description": "A page about one thing & another.",
     }
-    assert page.select_one("[role=group]")["aria-label"] == 'Two "cups"'
+    grid = page.select_one("[role=group]")
+    assert grid["aria-label"] == IMAGE["alt"]
+    assert grid.img["class"] == IMAGE["classes"].split()
     sources = [script.get("src", "") for script in page.select("script")]
     assert not [s for s in sources if "fontawesome" in s or "searchindex" in s or "thebe" in s]
     assert [s for s in sources if "bootstrap" in s]

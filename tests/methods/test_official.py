@@ -1,6 +1,8 @@
 """Every method against its published formulas, written down anew in another way: dense matrices,
 autograd, one step after the other; and against other libraries where they have the method."""
 
+import re
+import warnings
 from functools import partial
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import torch
 
 from deqir_lite.baselines import bicubic
+from deqir_lite.chain import make_chain
 from deqir_lite.methods import (
     METHODS,
     DDNMPlusNoise,
@@ -210,6 +213,7 @@ def ancestral(x0, x, at, next_, z):
     return mean + ((1 - next_) / (1 - at) * beta) ** 0.5 * z
 
 
+@pytest.mark.filterwarnings("ignore:sigma_y. DPSConsistency does not look")
 @pytest.mark.parametrize("clip", [True, False])
 @pytest.mark.parametrize("task", TASKS)
 def test_dps_is_the_published_one(noisy_chain, network_prior, task, clip):
@@ -417,12 +421,19 @@ def test_ilvr_is_for_shrunken_images(noisy_chain, task):
         noisy_chain("ilvr", task)
 
 
-@pytest.mark.parametrize("name", ["ilvr", "repaint", "ddnm"])
-def test_methods_that_take_y_as_exact_say_so(noisy_chain, name):
-    with pytest.warns(
-        UserWarning, match=r"^sigma_y: \w+ takes y as exact, so its noise of 0.1 will"
-    ):
-        noisy_chain(name, "sr2", sigma_y=0.1)
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_that_do_not_look_at_the_noise_say_so(noisy_chain, name):
+    """Which are those whose consistency step is the same whatever sigma_y is."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        noisy = noisy_chain(name, "sr2", sigma_y=0.1)
+    where, same = noisy.measurement, {"num_steps": 5, "spacing": "uniform"}
+    exact = make_chain(noisy.prior, where.operator, where.y, method=name, **same)
+    states = torch.randn(5, *where.pinv_y.shape, generator=torch.Generator().manual_seed(5))
+    blind = torch.equal(*(chain.consistent_x0(states.double()) for chain in (noisy, exact)))
+    assert blind is (name in ("ddnm", "dps", "ilvr", "repaint"))
+    text = r"^sigma_y: \w+ does not look at it, so noise of 0.1 in y can show"
+    assert [bool(re.match(text, str(one.message))) for one in said] == [True] * blind
 
 
 @pytest.mark.parametrize("name", ["ddnm+", "ddrm", "ilvr"])

@@ -21,7 +21,7 @@ from deqir_lite.methods import (
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.restoration import restore_parallel
 
-NOISY = ["ddnm+", "ddrm", "dps", "diffpir", "pigdm", "mmps"]
+NOISY = ["ddnm+", "ddrm", "diffpir", "pigdm", "mmps"]
 MAGNIFIED = [task for task in TASKS if task.startswith(("sr", "pool"))]
 RULE = {
     "ddnm": DDNMNoise,

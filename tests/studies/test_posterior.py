@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from deqir_lite.chain import make_chain
-from deqir_lite.methods import METHODS, DDPMNoise, DiffPIRNoise, ExactNoise, MMPSConsistency
+from deqir_lite.methods import (
+    METHODS,
+    DDNMNoise,
+    DDPMNoise,
+    DiffPIRNoise,
+    ExactNoise,
+    MMPSConsistency,
+)
 from deqir_lite.priors import (
     GaussianMixturePrior,
     GaussianPosterior,
@@ -131,6 +138,10 @@ def test_methods_are_as_published_and_unclamped():
         found = method_of(run, GAUSSIAN)
         assert (found.num_steps, found.returns) == (own.num_steps, own.returns)
         assert method == "diffpir" or found.rule == own.rule
+    for rule, spacing, eta in (("renoise", "cubic", 1), ("even", "uniform", 0.85),
+                               ("paper", "uniform", 0.15)):  # fmt: skip
+        found = method_of(replace(RUN, rule=rule), GAUSSIAN)
+        assert (found.spacing, found.rule) == (spacing, DDNMNoise(eta))
     diffpir = replace(RUN, method="diffpir")
     assert method_of(replace(diffpir, rule="own"), GAUSSIAN).rule == DiffPIRNoise(1.0)
     assert method_of(replace(diffpir, rule="ancestral"), GAUSSIAN).rule == DDPMNoise()

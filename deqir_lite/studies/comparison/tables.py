@@ -5,10 +5,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+from deqir_lite.methods import METHODS, base_name
 from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.schedule.grid import SPACINGS
 from deqir_lite.studies.comparison.paper import PAPER, PaperTable, columns_of
-from deqir_lite.studies.comparison.settings import Setting, of_form
+from deqir_lite.studies.comparison.settings import SIMPLE, Setting, of_form
 from deqir_lite.studies.comparison.summary import FID, FRECHET, Cell, Difference
 
 BETTER, WORSE = "▲", "▼"
@@ -33,6 +34,9 @@ _FURTHER = ("lite0_relative", FRECHET, FID)
 _OF_COLOUR = tuple(
     ("colorization", n) for n in ("psnr", "consistency", "consistency_8bit", "lpips", FID)
 )
+
+_KNOWN = (*SIMPLE, *METHODS)
+"""All others are networks."""
 
 _SIDE_BY_SIDE = 4
 """Tasks of which the paper has no table, in one table."""
@@ -59,7 +63,8 @@ def tables(cells: Sequence[Cell], *, full: bool = True) -> Iterator[Table]:
         found = list(group)
         tasks = list(dict.fromkeys(cell.setting.task for cell in found))
         noise = f", noise of {level:g} in y" if level else ""
-        for title, columns, paper in _layouts(tasks):
+        networks = any(base_name(cell.setting.method) not in _KNOWN for cell in found)
+        for title, columns, paper in _layouts(tasks, networks):
             inside = {task for task, _ in columns}
             lines: dict[Setting, dict[str, Cell]] = {}
             for cell in found:
@@ -93,11 +98,13 @@ def _known(lines: dict[Setting, dict[str, Cell]], task: str, number: str) -> boo
 
 
 def _layouts(
-    tasks: list[str],
+    tasks: list[str], networks: bool
 ) -> Iterator[tuple[str, tuple[tuple[str, str], ...], PaperTable | None]]:
-    """Title, columns, and the paper's table."""
+    """Title, columns, and the paper's table; whether there are rows of ``networks``."""
     for table in PAPER:
         there = [task for task in table.tasks if task in tasks]
+        if table.of_networks and not networks:
+            continue
         if there == ["colorization"]:
             yield table.title, _OF_COLOUR, table
         elif there:

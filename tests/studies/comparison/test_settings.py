@@ -60,7 +60,7 @@ def test_a_method_that_cannot_do_a_task_is_left_out_by_name(gaussian_prior):
 
 def test_noise_for_a_method_that_is_blind_to_it_is_said_once(gaussian_prior):
     wanted = plan(["ddnm", "weighted"], ["sr2", "pool2"], [16], sigma_y=[0.0, 0.1, 0.2])
-    with pytest.warns(UserWarning, match="^ddnm: sigma_y: .* takes y as exact") as said:
+    with pytest.warns(UserWarning, match="^ddnm: sigma_y: .* does not look at it") as said:
         assert possible(wanted, gaussian_prior) == (wanted, [])
     assert len(said) == 1
     with warnings.catch_warnings():
