@@ -115,7 +115,8 @@ def measure(
             estimate = estimate.after(now.before, now.x0)
             if bool((estimate.error <= X0_TOLERANCE).all()):
                 stopped = now.sweeps
-        arrived = near >= TARGETS[-1] and (run.sampler != OURS or stopped is not None)
+        ours_done = stopped is not None and now.sweeps >= SWEEPS[-1]
+        arrived = near >= TARGETS[-1] and (run.sampler != OURS or ours_done)
         if arrived or now.sweeps >= run.num_steps:
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
