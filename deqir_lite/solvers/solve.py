@@ -59,14 +59,14 @@ def solve(
         _check_form(system)
     for name in record:
         check_choice("record", name, RECORDS)
-    trace, state = Trace(), solver.init(system, start)
-    estimate = ErrorEstimate(state.states[-1])
+    trace, state, estimate = Trace(), solver.init(system, start), ErrorEstimate()
     best, lowest = state.states, torch.full((state.states.shape[1],), math.inf).double()
     converged = False
     bar = SweepBar(system.chain.prior, max_sweeps, show=show_progress)
     with closing(bar):
         while state.sweeps < max_sweeps:
             trace.first.append(state.first)
+            x0 = state.states[-1]
             with bar.sweep(state.states[state.first + 1 :].numel()):
                 state = solver.step(system, state, tolerance=tolerance)
             _record(trace, state, record)
@@ -78,7 +78,7 @@ def solve(
             best = _where(worst <= lowest, state.output, best)
             lowest = torch.minimum(worst, lowest)
             if x0_tolerance is not None:
-                estimate = estimate.after(state.output[-1])
+                estimate = estimate.after(x0, state.output[-1])
                 state = _stop_images(state, estimate.error <= x0_tolerance)
             converged = state.first == steps
             if converged:
@@ -94,7 +94,7 @@ def _check_form(system: FixedPointSystem) -> None:
     if not isinstance(system.model, GaussianFormModel):
         raise ValueError(
             f"x0_tolerance: got a system in the form {type(system.model).__name__}; only in the "
-            "Gaussian form do the moves of x_0 tell its error; use tolerance"
+            "Gaussian form do the corrections of x_0 tell its error; use tolerance"
         )
 
 

@@ -1,4 +1,4 @@
-"""How far x_0 still is from the chain's, estimated from its last moves."""
+"""How far x_0 still is from the chain's, estimated from its corrections and where they led."""
 
 from dataclasses import dataclass
 
@@ -6,40 +6,48 @@ import torch
 
 from deqir_lite._repr import short_repr
 
-LARGEST_RATE = 0.95
-"""Moves that shrink more slowly are taken to shrink at this rate."""
-
 
 @dataclass(frozen=True, eq=False)
 class ErrorEstimate:
-    """The moves of x_0, m_j = RMS of x_0 after sweep j less x_0 before it, for each image.
+    """What the sweeps so far say about the error of x_0, for each image.
 
-    Were they to shrink by the factor rho from sweep to sweep, what is missing after sweep j would
-    be m_j (rho + rho^2 + ...) = m_j rho / (1 - rho) in all. For rho stands the larger one of the
-    last two ratios m_j / m_{j-1}. It is a sound guess where a sweep carries every correction down
-    to x_0 at once, as the Gaussian form does; where news travels one state a sweep, x_0 rests
-    long before it is right.
+    Sweep j corrects the x_0 at which it was evaluated by c_j (RMS). What is missing after it is
+    taken to be a c_j with one share a for all sweeps. Then x_0 has gone a (c_i - c_j) from sweep i
+    to sweep j, so that every earlier sweep i with a larger correction tells a share,
 
-    * ``x0`` (B, ...): after the last sweep, or of the start,
-    * ``moves``: the last three of them at most, oldest first, each (B,), float64 on the CPU.
+        a = RMS(x_0 after j less x_0 after i) / (c_i - c_j).
+
+    The median of them counts; after the first sweep, when there is none yet, the share is 1. This
+    is exact where all errors shrink by the same factor, and for every solver: a solver may evaluate
+    a sweep wherever it likes. It is a sound guess where a sweep carries every correction down to
+    x_0 at once, as the Gaussian form does; where news travels one state a sweep, x_0 rests long
+    before it is right. It is no bound: it is too small where the errors that are left shrink more
+    slowly than those that are gone, which needs many sweeps and so a long chain.
+
+    * ``x0``: after each sweep, each (B, ...),
+    * ``corrections``: c_1, ..., c_j, each (B,), float64 on the CPU,
+    * ``ways``: RMS from where x_0 was after each earlier sweep to where it is, each (B,).
     """
 
-    x0: torch.Tensor
-    moves: tuple[torch.Tensor, ...] = ()
+    x0: tuple[torch.Tensor, ...] = ()
+    corrections: tuple[torch.Tensor, ...] = ()
+    ways: tuple[torch.Tensor, ...] = ()
 
     __repr__ = short_repr
 
-    def after(self, x0: torch.Tensor) -> "ErrorEstimate":
-        """With the move of one more sweep, to ``x0`` (B, ...)."""
-        move = (x0 - self.x0).flatten(1).double().pow(2).mean(dim=1).sqrt().cpu()
-        return ErrorEstimate(x0, (*self.moves[-2:], move))
+    def after(self, before: torch.Tensor, x0: torch.Tensor) -> "ErrorEstimate":
+        """With one more sweep, which was evaluated at ``before`` and gave ``x0``, both (B, ...)."""
+        norms = [(x0 - past).flatten(1).norm(dim=1) for past in (before, *self.x0)]
+        correction, *ways = torch.stack(norms).cpu().double() / x0[0].numel() ** 0.5
+        return ErrorEstimate((*self.x0, x0), (*self.corrections, correction), tuple(ways))
 
     @property
     def error(self) -> torch.Tensor:
-        """Estimated RMS error of x_0 (B,), in units of [-1, 1]; infinite before two sweeps."""
-        if len(self.moves) < 2:
-            return torch.full((len(self.x0),), torch.inf, dtype=torch.float64)
-        moves = torch.stack(self.moves)
-        ratios = torch.where(moves[:-1] > 0, moves[1:] / moves[:-1], torch.inf)
-        rate = ratios.amax(dim=0).clamp(max=LARGEST_RATE)
-        return moves[-1] * rate / (1 - rate)
+        """Estimated RMS error of x_0 (B,), in units of [-1, 1]; infinite where no earlier
+        correction was larger than the last one."""
+        *earlier, last = self.corrections
+        if not earlier:
+            return last
+        falls, ways = torch.stack(earlier) - last, torch.stack(self.ways)
+        shares = torch.where(falls > 0, ways / falls, torch.nan).nanquantile(0.5, dim=0)
+        return torch.where(last > 0, last * shares.nan_to_num(torch.inf), 0.0)

@@ -104,17 +104,19 @@ def measure(
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
     curve: list[float] = []
-    estimate, stopped = None, None
+    estimate, stopped = ErrorEstimate(), None
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
         if not bool(torch.isfinite(now.x0).all()):
             break
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
         curve.append(near)
-        estimate = estimate.after(now.x0) if estimate else ErrorEstimate(now.x0)
-        if stopped is None and bool((estimate.error <= X0_TOLERANCE).all()):
-            stopped = now.sweeps
-        arrived = near >= TARGETS[-1] and (run.sampler != OURS or stopped is not None)
+        if run.sampler == OURS and now.before is not None and stopped is None:
+            estimate = estimate.after(now.before, now.x0)
+            if bool((estimate.error <= X0_TOLERANCE).all()):
+                stopped = now.sweeps
+        ours_done = stopped is not None and now.sweeps >= SWEEPS[-1]
+        arrived = near >= TARGETS[-1] and (run.sampler != OURS or ours_done)
         if arrived or now.sweeps >= run.num_steps:
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}

@@ -21,12 +21,14 @@ from deqir_lite.solvers import Solver
 @dataclass(frozen=True, eq=False)
 class Progress:
     """How far a sampler is: ``x0`` (B, 3, H, W) now, the ``sweeps`` done, network ``calls`` that
-    waited for one another, and ``nfe`` evaluations of single images. The first is the start."""
+    waited for one another, and ``nfe`` evaluations of single images. The first is the start.
+    ``before`` is the x_0 at which a solver evaluated the sweep."""
 
     x0: torch.Tensor
     sweeps: int
     calls: int
     nfe: int
+    before: torch.Tensor | None = None
 
 
 def swept(
@@ -37,8 +39,9 @@ def swept(
     state = solver.init(system, start)
     yield Progress(start[-1], 0, 0, 0)
     while state.first < chain.num_steps:
+        before = state.states[-1]
         state = solver.step(system, state)
-        yield Progress(state.output[-1], state.sweeps, state.sweeps, state.nfe)
+        yield Progress(state.output[-1], state.sweeps, state.sweeps, state.nfe, before)
 
 
 class UnprojectedModel(LinearModel):
