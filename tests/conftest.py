@@ -172,6 +172,6 @@ def clock(monkeypatch):
         thread_time = perf_counter
 
     ticking = Clock()
-    for module in ("training.trainer", "studies.recipes"):
+    for module in ("training.loop", "studies.recipes"):
         monkeypatch.setattr(f"deqir_lite.{module}.time", ticking)
     return ticking

@@ -30,7 +30,8 @@ def evaluate(
         option(
             _WHAT,
             "Beside them, networks that restore y directly: real-esrgan, files that spandrel "
-            "reads, latent diffusions for super-resolution (folder, hub id).",
+            "reads, latent diffusions for super-resolution (folder, hub id), folders of train "
+            "--kind.",
             metavar="NAMES",
         ),
     ] = None,

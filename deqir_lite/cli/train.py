@@ -34,11 +34,24 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in OUT.")] = False,
     init: Annotated[
         Path | None,
-        typer.Option(help="Folder of a trained prior to begin with instead of random weights."),
+        typer.Option(
+            help="A trained prior to begin with instead of random weights: folder, or photo64."
+        ),
+    ] = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="prior; for one --task: regression, or palette (a diffusion that sees y); or gan."
+        ),
+    ] = "prior",
+    task: Annotated[
+        str | None, typer.Option(help="What a regression or a palette is trained for.")
     ] = None,
     batch: Annotated[
         int | None,
-        typer.Option(help="Crops per step; by default 32, on CUDA 256, resumed as before."),
+        typer.Option(
+            help="Crops per step; of a prior by default 32, on CUDA 256, resumed as before."
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -48,6 +61,7 @@ def train(
     data_note: Note = "",
 ) -> None:
     """Train a photo prior on a folder of photos, on generated dead-leaves pictures, or on both.
+    Or a network of another --kind, to compare it with.
 
     OUT receives the prior, a model card, a log, and what --resume needs. Stop it with Ctrl-C at
     any time: the run is saved, and can be resumed, on another device too.
@@ -64,6 +78,8 @@ def train(
         photos,
         out,
         minutes,
+        kind=kind,
+        task=task,
         device=place,
         resume=resume,
         dead_leaves=dead_leaves,
@@ -72,7 +88,8 @@ def train(
         seed=seed,
         init=init,
     )
-    typer.echo(f"prior written to {folder}; use it with --prior {folder}")
+    use = f"--prior {folder}" if kind == "prior" else f"evaluate --networks {folder}"
+    typer.echo(f"{kind} written to {folder}; use it with {use}")
 
 
 @one_line_errors

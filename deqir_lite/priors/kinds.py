@@ -11,6 +11,13 @@ FOLDERS = (
     "of guided-diffusion or DDPM"
 )
 
+NO_PRIORS = {
+    "RegressionNetwork": "a regression network, which restores y by itself",
+    "Palette": "a Palette, a diffusion that sees y and restores it by itself",
+    "PhotoGAN": "a GAN, which predicts no noise",
+}
+"""What `deqir-lite train` makes beside priors, by the name in config.json."""
+
 _POINTER = b"version https://git-lfs"
 _MAGIC = {
     _POINTER: "a Git LFS pointer, not the file itself (`git lfs pull` fetches it)",

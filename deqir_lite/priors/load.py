@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from deqir_lite._json import read_object
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.defaults import DTYPE, PRIOR
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, find_model
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.priors.kinds import FOLDERS, describe_file, tensor_names
+from deqir_lite.priors.kinds import FOLDERS, NO_PRIORS, describe_file, tensor_names
 from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.schedule import NoiseSchedule
@@ -118,6 +119,7 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
         ) from error
     if there and not source.is_dir():
         return _load_file(source, options)
+    _refuse_no_prior(source)
     if is_residual_prior(source):  # it has a spectrum too
         return ResidualPrior.load(source, **options)
     spectrum = source / SPECTRUM_FILE
@@ -137,6 +139,16 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
     if spectrum.is_file():
         network.gaussian = GaussianPrior(PhotoSpectrum.load(spectrum), schedule=network.schedule)
     return network
+
+
+def _refuse_no_prior(folder: Path) -> None:
+    config = folder / CONFIG_FILE
+    kind = read_object(config, name="prior").get("_class_name") if config.is_file() else None
+    if kind in NO_PRIORS:
+        raise ValueError(
+            f"prior: {folder} holds {NO_PRIORS[kind]}; compare it with priors by `deqir-lite "
+            f"evaluate --networks {folder}`"
+        )
 
 
 def _load_file(path: Path, options: dict[str, Any]) -> Prior:

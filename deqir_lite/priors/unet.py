@@ -61,28 +61,34 @@ class NoiseLevel(nn.Module):
 class ResidualUNet(nn.Module):
     """f(x_t, t): noisy images (B, 3, H, W) and log(noise / signal) (B,) to images (B, 3, H, W).
 
-    The ``patch`` x ``patch`` pixels of a square become channels. Then comes one level per entry of
+    With more ``inputs`` than 3 channels it also sees other images, behind the noisy one. The
+    ``patch`` x ``patch`` pixels of a square become channels. Then comes one level per entry of
     ``channels``, finest first: ``blocks`` residual blocks on the way down, and on the way up
     again; strided convolutions lead from level to level, and what was there is added on the way up.
     The last layer starts at zero, and with it f.
     """
 
     def __init__(
-        self, channels: Sequence[int] = (48, 96, 128, 224), *, blocks: int = 2, patch: int = 2
+        self,
+        channels: Sequence[int] = (48, 96, 128, 224),
+        *,
+        blocks: int = 2,
+        patch: int = 2,
+        inputs: int = 3,
     ) -> None:
         super().__init__()
         blocks, patch = check_integer("blocks", blocks, 1), check_integer("patch", patch, 1)
         if not channels:
             raise ValueError("channels: got none; expected one number per level, finest first")
         channels = tuple(check_integer("channels", width, 1) for width in channels)
-        self.channels, self.blocks, self.patch = channels, blocks, patch
+        self.channels, self.blocks, self.patch, self.inputs = channels, blocks, patch, inputs
 
         def level(width: int) -> Blocks:
             return Blocks(ResidualBlock(width) for _ in range(blocks))
 
         steps = list(pairwise(channels))
         self.level = NoiseLevel()
-        self.input = nn.Conv2d(3 * patch**2, channels[0], 3, padding=1)
+        self.input = nn.Conv2d(inputs * patch**2, channels[0], 3, padding=1)
         self.down = nn.ModuleList(level(width) for width in channels)
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
         self.grow = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in steps)

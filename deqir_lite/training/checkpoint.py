@@ -2,22 +2,27 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from deqir_lite._files import write_together
 from deqir_lite._json import of_schema, read_schema, to_json
 from deqir_lite.priors.files import LOG_FILE, STATE_FILE
-from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.training.schemas import StateFile, TrainingLog
 
 
-def save_run(folder: Path, state: dict[str, Any], prior: ResidualPrior, log: Any) -> None:
-    """Write checkpoint, prior and log of a run, so that they always belong together."""
+class HasFiles(Protocol):
+    """What a run exports: its files by name."""
+
+    def files(self) -> dict[str, bytes]: ...
+
+
+def save_run(folder: Path, state: dict[str, Any], made: HasFiles, log: Any) -> None:
+    """Write checkpoint, log and what a run has ``made``, so that they always belong together."""
     # The checkpoint comes first: killed between two files, the run goes on with it, and the next
     # save writes the others.
-    files = {STATE_FILE: _state_bytes(state), **prior.files(), LOG_FILE: to_json(log).encode()}
+    files = {STATE_FILE: _state_bytes(state), **made.files(), LOG_FILE: to_json(log).encode()}
     write_together(folder, files, name="out")
 
 

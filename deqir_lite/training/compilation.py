@@ -42,7 +42,7 @@ def _try(network: Callable[..., Any], recipe: Recipe, device: torch.device) -> N
     """Forward and backward as in the first and the last training step; only the gradients are left
     behind."""
     for batch, side in dict.fromkeys(recipe.crops(progress) for progress in (0.0, 1.0)):
-        x = torch.zeros(batch, 3, side, side, device=device)
+        x = torch.zeros(batch, recipe.inputs, side, side, device=device)
         with torch.autocast(device.type, torch.bfloat16):
             output = network(x, torch.zeros(batch, device=device))
         output.float().square().mean().backward()

@@ -79,9 +79,14 @@ class Recipe:
         """The linear schedule that the prior is trained on."""
         return linear_schedule(self.num_train_timesteps)
 
+    @property
+    def inputs(self) -> int:
+        """Channels of what the network sees: those of x_t."""
+        return 3
+
     def build_network(self) -> ResidualUNet:
         """A fresh network; ValueError when its shape makes no sense."""
-        return ResidualUNet(self.channels, blocks=self.blocks, patch=self.patch)
+        return ResidualUNet(self.channels, blocks=self.blocks, patch=self.patch, inputs=self.inputs)
 
     def learning_rate(self, step: int, progress: float) -> float:
         """The factor of both learning rates at ``step`` when ``progress`` of the time is used.

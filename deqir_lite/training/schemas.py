@@ -83,11 +83,11 @@ class TrainingLog(Schema):
 
 class StateFile(Schema):
     """training.pt, beside its tensors, which the network and the optimisers check; older ones do
-    not tell of their data."""
+    not tell of their data, and some runs have no e(t)."""
 
     recipe: dict[str, Any]
     network: dict[str, Any]
-    scale: Any
+    scale: Any = None
     averages: Any
     optimizers: list[Any]
     generator: Any

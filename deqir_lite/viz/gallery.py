@@ -19,6 +19,7 @@ _GAP = 10  # pixels between images
 _LINE = 16  # pixels for a line of a title
 _LETTER = 6.9  # average width of a letter of a title, in pixels
 _NARROWEST = 88  # pixels of a picture on a page; fewer of them stand in a row on a narrow screen
+_WIDEST = 320  # pixels of a small picture on a page: two of them nearly fill the column
 _LARGE = 200  # pixels of a side from which on single pixels are not looked at
 _FIRST = ' style="grid-column:1"'  # on a narrow screen, too, a row begins on the left
 
@@ -38,7 +39,7 @@ class PhotoFigure(BookFigure):
     def _repr_html_(self) -> str:
         share = f"(100% - {self._ncols - 1} * 0.6rem) / {self._ncols}"
         width = max(max(picture.size) for picture in self._pictures)
-        widest = self._ncols * max(width, 150)
+        widest = self._ncols * max(width, _WIDEST)
         panels = [
             '<div{row}><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
             'height:auto;margin:0;image-rendering:pixelated">{title}</div>'.format(

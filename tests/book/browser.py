@@ -33,6 +33,9 @@ PATIENCE = 600_000
 WIDE_CODE = """() => [...document.querySelectorAll(".cell_input pre")]
   .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
   .map(cell => cell.textContent.slice(0, 60))"""
+WIDE_MATH = """() => [...document.querySelectorAll("div.math > mjx-container")]
+  .filter(box => box.scrollWidth > box.clientWidth + 2)
+  .map(box => box.closest(".math").id || box.closest(".math").textContent.slice(0, 60))"""
 
 MATH = """async () => {
   const nodes = document.querySelectorAll(".math").length;
@@ -110,6 +113,7 @@ class Visit:
         violations: what axe found in light mode.
         dark_contrast: what axe found of the contrast of our own parts in dark mode.
         wide_code: cells of code that are scrolled sideways on a screen of 1200 pixels.
+        wide_math: equations that are.
         overflow: pixels that the page is wider than a telephone, and the culprits.
         unmarked: what is scrolled sideways on a telephone, and does not show it.
         shrunk: drawings whose letters are too small on a telephone.
@@ -122,6 +126,7 @@ class Visit:
     violations: list[dict[str, str]] = field(default_factory=list)
     dark_contrast: list[dict[str, str]] = field(default_factory=list)
     wide_code: list[str] = field(default_factory=list)
+    wide_math: list[str] = field(default_factory=list)
     overflow: dict[str, Any] = field(default_factory=dict)
     unmarked: list[str] = field(default_factory=list)
     shrunk: list[str] = field(default_factory=list)
@@ -203,6 +208,7 @@ def look(page: Any, visit: Visit, address: str, own: str) -> None:
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(USUAL)
     visit.wide_code = page.evaluate(WIDE_CODE)
+    visit.wide_math = page.evaluate(WIDE_MATH)
     page.set_viewport_size(NARROW)
     visit.overflow = page.evaluate(OVERFLOW)
     visit.unmarked = page.evaluate(UNMARKED)

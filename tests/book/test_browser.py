@@ -88,6 +88,10 @@ def test_code_fits_into_its_column(visit):
     assert not visit.wide_code
 
 
+def test_equations_fit_into_their_column(visit):
+    assert not visit.wide_math
+
+
 def test_nothing_sticks_out_of_a_telephone(visit):
     assert visit.overflow["wide"] <= 0, visit.overflow["out"]
 

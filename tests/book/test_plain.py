@@ -40,7 +40,7 @@ def test_the_same_settings(plain, jupyter_book):
 
 def test_nothing_is_missing(plain, jupyter_book):
     own = set(jupyter_book) - set(plain) - {"latex_engine", "comments_config"}
-    defaults = {"html_baseurl", "html_logo", "html_sourcelink_suffix", "pygments_style"}
+    defaults = {"html_logo", "html_sourcelink_suffix", "pygments_style"}
     defaults |= {"suppress_warnings", "use_jupyterbook_latex"}
     assert {name for name in own if not name.startswith("nb_")} <= defaults
 

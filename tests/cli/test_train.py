@@ -1,5 +1,6 @@
 """``deqir-lite train`` and ``fit-gaussian``: end to end on a few small photos."""
 
+import csv
 import json
 import os
 
@@ -98,6 +99,45 @@ def test_train_without_photos(run, folder, tiny_recipe):
         "note": "",
     }
     assert log["recipe"]["batch"] == 4
+
+
+def test_a_network_of_another_kind_is_a_row_and_no_prior(run, photos, folder, photo, monkeypatch):
+    from deqir_lite.training.supervised import TaskRecipe
+
+    def tiny(device, **changes):
+        return TaskRecipe(channels=(8, 16), blocks=1, crop=16, final_crop=16, **changes)
+
+    monkeypatch.setattr(TaskRecipe, "for_device", tiny)
+    out, rows = folder / "net", folder / "rows"
+    options = ("train", "--photos", photos, "--out", out, "--device", "cpu", "--batch", 4)
+    result = run(*options, "--minutes", 0.01, "--kind", "regression", "--task", "sr2")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        f"regression written to {out}; use it with evaluate --networks {out}\n"
+    )
+    result = run(*options, "--minutes", 0.02, "--kind", "regression", "--resume")
+    assert result.exit_code == 0, result.output
+    result = run("demo", photo, "-o", folder / "out.png", "--prior", out)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"error: prior: {out} holds a regression network, which restores y by itself; compare it "
+        f"with priors by `deqir-lite evaluate --networks {out}`\n"
+    )
+    told = ("--photos", photos, "--sizes", 16, "--tasks", "sr2", "--methods", "pinv,ddnm")
+    told += ("--prior", "gaussian", "--timesteps", 2, "--networks", out, "--out", rows)
+    result = run("evaluate", *told)
+    assert result.exit_code == 0, result.output
+    with (rows / "methods.csv").open() as file:
+        methods = {line["method"].partition(" (")[0] for line in csv.DictReader(file)}
+    assert methods == {"pinv", "ddnm", "regression-sr2"}
+
+
+def test_options_that_do_not_belong_to_a_kind(refused, photos, folder):
+    options = ("train", "--photos", photos, "--out", folder / "net", "--minutes", 1)
+    refused(*options, "--kind", "gans", message="kind: unknown value 'gans'; known: prior, regr")
+    refused(*options, "--task", "sr4", message="task: got 'sr4', but a prior is trained for no")
+    refused(*options, "--kind", "palette", message="task: got none; a palette is trained for one")
+    refused(*options, "--kind", "gan", "--init", folder, message="init: a gan begins with random")
 
 
 def test_fit_gaussian(run, photos, folder):

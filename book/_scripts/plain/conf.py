@@ -43,6 +43,7 @@ bibtex_bibfiles = [str(ROOT / path) for path in _book["bibtex_bibfiles"]]
 
 html_theme = "sphinx_book_theme"
 html_favicon = str(ROOT / _book["html"]["favicon"])
+html_baseurl = _book["html"]["baseurl"]
 html_theme_options = {
     "launch_buttons": _book["launch_buttons"],
     "repository_url": _book["repository"]["url"],

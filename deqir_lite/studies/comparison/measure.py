@@ -34,7 +34,7 @@ from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian_posterior import GaussianPosterior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import Advice, Problem, SolveOptions, plan_restoration, restore_problem
-from deqir_lite.studies.comparison.networks import RestorationNetwork
+from deqir_lite.studies.comparison.networks import Network
 from deqir_lite.studies.comparison.rows import Row, pack_features
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE, Setting
 
@@ -81,7 +81,7 @@ def measure(
     net: str | None,
     features: str | None = None,
     inception: str | None = None,
-    networks: Mapping[str, RestorationNetwork] | None = None,
+    networks: Mapping[str, Network] | None = None,
 ) -> Row:
     """Degrade the photo ``truth`` (1, 3, H, W), restore it with one seed, score it.
 
@@ -97,7 +97,9 @@ def measure(
     try:
         network = (networks or {}).get(setting.method)
         x0, cost = (
-            _directly(network, problem) if network else _restore(setting, problem, prior, seed)
+            _directly(network, problem, seed)
+            if network
+            else _restore(setting, problem, prior, seed)
         )
     except _Failed as error:
         return Row(**who, failed=" ".join(str(error).split()))
@@ -111,14 +113,14 @@ def measure(
     return Row(**who | cost | quality)
 
 
-def _directly(network: RestorationNetwork, problem: Problem) -> tuple[Tensor, dict[str, Any]]:
+def _directly(network: Network, problem: Problem, seed: int) -> tuple[Tensor, dict[str, Any]]:
     """As :func:`_restore`; what it asks is another network than the prior's."""
     start = time.perf_counter()
     try:
-        x0 = network.restore(problem.y)
+        x0 = network.solve(problem, seed)
     except ValueError as error:
         raise _Failed(str(error)) from error
-    return x0, {"seconds": time.perf_counter() - start}
+    return x0, {"seconds": time.perf_counter() - start, "nfe": network.num_steps or None}
 
 
 class _Failed(ValueError):

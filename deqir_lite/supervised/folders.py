@@ -1,0 +1,75 @@
+"""The folder of a network that was trained for one task: a prior's, with the name of the task."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from deqir_lite._json import Schema, read_object, read_schema
+from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
+from deqir_lite.priors.schemas import Count, Depth, Width
+from deqir_lite.priors.unet import ResidualUNet
+from deqir_lite.priors.weights import check_weights, read_tensors
+
+SCALE = "scale"
+"""The name of e, or e(t), among the weights."""
+
+
+class TaskConfig(Schema):
+    """config.json: what was trained, for which task, and the shape of its network."""
+
+    class_name: Literal["RegressionNetwork", "Palette"] = Field(alias="_class_name")
+    task: str
+    channels: Annotated[list[Width], Field(min_length=1, max_length=12)]
+    blocks: Depth
+    patch: Annotated[int, Field(ge=1, le=64)]
+    num_train_timesteps: Count = 1000
+
+
+def kind_of_folder(folder: str | Path) -> str | None:
+    """What config.json in a folder calls what is in it; None without one, or without a name."""
+    config = Path(folder) / CONFIG_FILE
+    if not config.is_file():
+        return None
+    return read_object(config, name="networks").get("_class_name")
+
+
+def config_of(kind: str, task: str, network: ResidualUNet, **more: Any) -> dict[str, Any]:
+    """The content of config.json."""
+    shape = {"channels": list(network.channels), "blocks": network.blocks, "patch": network.patch}
+    return {"_class_name": kind, "task": task, **shape, **more}
+
+
+def half(network: torch.nn.Module) -> dict[str, Tensor]:
+    """The weights as they are stored: in half precision."""
+    return {k: v.cpu().half().contiguous() for k, v in network.state_dict().items()}
+
+
+def read_folder(
+    folder: str | Path, kind: str, *, inputs: int
+) -> tuple[TaskConfig, ResidualUNet, Tensor]:
+    """Config, network (of ``inputs`` channels) and e of a folder that holds a ``kind``.
+
+    Raises FileNotFoundError when a file is missing, ValueError when one is corrupt or holds NaN, or
+    the weights are not those of the network that config.json describes; the lines begin with
+    "networks".
+    """
+    root = Path(folder)
+    config = read_schema(root / CONFIG_FILE, TaskConfig, name="networks")
+    if config.class_name != kind:
+        raise ValueError(f"networks: {root} holds a {config.class_name}; expected a {kind}")
+    network = ResidualUNet(config.channels, blocks=config.blocks, patch=config.patch, inputs=inputs)
+    weights = read_tensors(root / WEIGHTS_FILE, name="networks")
+    check_weights(f"networks: {root / WEIGHTS_FILE}", weights)
+    scale = weights.pop(SCALE, torch.empty(0))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"networks: the weights in {root} are of another architecture than its config.json: "
+            f"{reason}"
+        ) from error
+    return config, network, scale
