@@ -22,7 +22,8 @@ class ErrorEstimate:
     a sweep wherever it likes. It is a sound guess where a sweep carries every correction down to
     x_0 at once, as the Gaussian form does; where news travels one state a sweep, x_0 rests long
     before it is right. It is no bound: it is too small where the errors that are left shrink more
-    slowly than those that are gone, which needs many sweeps and so a long chain.
+    slowly than those that are gone. On chains of 200 steps x_0 can rest for a while far from where
+    it ends, and a coarse tolerance may be met there.
 
     * ``x0``: after each sweep, each (B, ...),
     * ``corrections``: c_1, ..., c_j, each (B,), float64 on the CPU,
