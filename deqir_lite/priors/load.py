@@ -144,7 +144,7 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
 def _refuse_no_prior(folder: Path) -> None:
     config = folder / CONFIG_FILE
     kind = read_object(config, name="prior").get("_class_name") if config.is_file() else None
-    if kind in NO_PRIORS:
+    if isinstance(kind, str) and kind in NO_PRIORS:  # a damaged file may hold anything
         raise ValueError(
             f"prior: {folder} holds {NO_PRIORS[kind]}; compare it with priors by `deqir-lite "
             f"evaluate --networks {folder}`"

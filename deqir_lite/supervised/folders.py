@@ -33,7 +33,8 @@ def kind_of_folder(folder: str | Path) -> str | None:
     config = Path(folder) / CONFIG_FILE
     if not config.is_file():
         return None
-    return read_object(config, name="networks").get("_class_name")
+    kind = read_object(config, name="networks").get("_class_name")
+    return kind if isinstance(kind, str) else None
 
 
 def config_of(kind: str, task: str, network: ResidualUNet, **more: Any) -> dict[str, Any]:
