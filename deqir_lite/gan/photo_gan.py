@@ -14,7 +14,7 @@ from deqir_lite.gan.networks import Generator
 from deqir_lite.operators import LinearOperator
 from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
 from deqir_lite.priors.schemas import Width
-from deqir_lite.priors.weights import check_weights, read_tensors
+from deqir_lite.priors.weights import check_weights, halved, load_weights, read_tensors
 
 
 class GanConfig(Schema):
@@ -47,10 +47,9 @@ class PhotoGAN:
         """The files of its folder by name; the weights in half precision."""
         g = self.generator
         config = {"_class_name": self.kind, "widths": list(g.widths), "latent": g.latent}
-        tensors = {k: v.cpu().half().contiguous() for k, v in g.state_dict().items()}
         return {
             CONFIG_FILE: to_json(config).encode(),
-            WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),
+            WEIGHTS_FILE: save(halved(g), metadata={"format": "pt"}),
         }
 
     @classmethod
@@ -62,12 +61,5 @@ class PhotoGAN:
         generator = Generator(config.widths, latent=config.latent)
         weights = read_tensors(root / WEIGHTS_FILE, name="networks")
         check_weights(f"networks: {root / WEIGHTS_FILE}", weights)
-        try:
-            generator.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"networks: the weights in {root} are of another architecture than its "
-                f"config.json: {reason}"
-            ) from error
+        load_weights(generator, weights, root, name="networks")
         return cls(generator)

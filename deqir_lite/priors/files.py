@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deqir_lite._json import read_schema
+from deqir_lite._json import read_object, read_schema
 from deqir_lite.priors.hub import HubModel
 from deqir_lite.priors.schemas import WeightIndex
 
@@ -46,6 +46,16 @@ PAGE_FILE, FIGURE_FILE, CARD_FILE = "evaluation.md", "evaluation.png", "README.m
 
 _UNET_PLACES, _SCHEDULER_PLACES = ("unet", ""), ("scheduler", "")
 """Subfolders of a pipeline, and the root."""
+
+
+def class_name_of(folder: Path, *, name: str = "prior") -> str | None:
+    """What config.json in a folder calls what is in it; None without one, or without a name.
+
+    Raises ValueError, in a line that begins with ``name``, for a file that is no JSON object.
+    """
+    config = folder / CONFIG_FILE
+    found = read_object(config, name=name).get("_class_name") if config.is_file() else None
+    return found if isinstance(found, str) else None
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from deqir_lite._json import read_object
 from deqir_lite.bundled import data_path, prior_names, prior_path
 from deqir_lite.defaults import DTYPE, PRIOR
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.callables import is_callable_name, load_callable, prior_from_callable
-from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, find_model
+from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, class_name_of, find_model
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.kinds import FOLDERS, NO_PRIORS, describe_file, tensor_names
 from deqir_lite.priors.residual import ResidualPrior, is_residual_prior
@@ -142,9 +141,8 @@ def _load_named(name: str | Path, options: dict[str, Any], label: int | None) ->
 
 
 def _refuse_no_prior(folder: Path) -> None:
-    config = folder / CONFIG_FILE
-    kind = read_object(config, name="prior").get("_class_name") if config.is_file() else None
-    if isinstance(kind, str) and kind in NO_PRIORS:  # a damaged file may hold anything
+    kind = class_name_of(folder)
+    if kind in NO_PRIORS:
         raise ValueError(
             f"prior: {folder} holds {NO_PRIORS[kind]}; compare it with priors by `deqir-lite "
             f"evaluate --networks {folder}`"

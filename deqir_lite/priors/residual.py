@@ -8,13 +8,13 @@ from safetensors.torch import save
 from deqir_lite._json import read_object, read_schema, to_json
 from deqir_lite.checks import check_choice, check_integer, check_kinds
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
-from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE
+from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE, class_name_of
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.schemas import ResidualConfig
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.priors.unet import ResidualUNet
-from deqir_lite.priors.weights import check_weights, read_tensors
+from deqir_lite.priors.weights import check_weights, halved, load_weights, read_tensors
 from deqir_lite.schedule import linear_schedule
 
 CLASS_NAME = "ResidualPrior"
@@ -113,7 +113,7 @@ class ResidualPrior:
 
     def files(self) -> dict[str, bytes]:
         """The files of the prior's folder by name; the weights in half precision."""
-        network, weights = self.network, self.network.state_dict()
+        network = self.network
         config = {
             "_class_name": CLASS_NAME,
             "channels": list(network.channels),
@@ -121,8 +121,7 @@ class ResidualPrior:
             "patch": network.patch,
             "num_train_timesteps": self.schedule.num_train_timesteps,
         }
-        tensors = {name: value.cpu().half().contiguous() for name, value in weights.items()}
-        tensors[_SCALE] = self.scale.cpu()
+        tensors = halved(network) | {_SCALE: self.scale.cpu()}
         return {
             CONFIG_FILE: to_json(config).encode(),
             WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),
@@ -159,14 +158,7 @@ class ResidualPrior:
                 f"prior: {path} lacks e(t), the tensor {_SCALE!r}, which the "
                 "trainer measures and stores; train it anew with `deqir-lite train`"
             )
-        try:
-            network.load_state_dict(weights)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())[:200]
-            raise ValueError(
-                f"prior: the weights in {root} are of another architecture than its config.json: "
-                f"{reason}"
-            ) from error
+        load_weights(network, weights, root)
         return cls(gaussian, network, scale, dtype=dtype, max_batch=max_batch).to(device)
 
     def __repr__(self) -> str:
@@ -180,8 +172,7 @@ class ResidualPrior:
 def is_residual_prior(folder: Path) -> bool:
     """Whether ``folder`` says that it holds a :class:`ResidualPrior`; ValueError when it says
     nothing that can be read."""
-    config = folder / CONFIG_FILE
-    return config.is_file() and read_object(config, name="prior").get("_class_name") == CLASS_NAME
+    return class_name_of(folder) == CLASS_NAME
 
 
 def _check_contents(root: Path) -> None:

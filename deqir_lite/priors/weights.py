@@ -33,3 +33,26 @@ def check_weights(where: str, weights: Mapping[str, torch.Tensor]) -> None:
             f"{where}: {name}: {count} of {tensor.numel()} weights are NaN or infinite; expected "
             "finite ones"
         )
+
+
+def halved(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The weights as they are stored: on the CPU, in half precision."""
+    return {k: v.cpu().half().contiguous() for k, v in network.state_dict().items()}
+
+
+def load_weights(
+    network: torch.nn.Module,
+    weights: Mapping[str, torch.Tensor],
+    folder: Path,
+    *,
+    name: str = "prior",
+) -> None:
+    """Give a network its weights; ValueError where those of ``folder`` are not of its shape."""
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{name}: the weights in {folder} are of another architecture than its config.json: "
+            f"{reason}"
+        ) from error

@@ -7,11 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from deqir_lite._json import Schema, read_object, read_schema
+from deqir_lite._json import Schema, read_schema
 from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
 from deqir_lite.priors.schemas import Count, Depth, Width
 from deqir_lite.priors.unet import ResidualUNet
-from deqir_lite.priors.weights import check_weights, read_tensors
+from deqir_lite.priors.weights import check_weights, load_weights, read_tensors
 
 SCALE = "scale"
 """The name of e, or e(t), among the weights."""
@@ -28,24 +28,10 @@ class TaskConfig(Schema):
     num_train_timesteps: Count = 1000
 
 
-def kind_of_folder(folder: str | Path) -> str | None:
-    """What config.json in a folder calls what is in it; None without one, or without a name."""
-    config = Path(folder) / CONFIG_FILE
-    if not config.is_file():
-        return None
-    kind = read_object(config, name="networks").get("_class_name")
-    return kind if isinstance(kind, str) else None
-
-
 def config_of(kind: str, task: str, network: ResidualUNet, **more: Any) -> dict[str, Any]:
     """The content of config.json."""
     shape = {"channels": list(network.channels), "blocks": network.blocks, "patch": network.patch}
     return {"_class_name": kind, "task": task, **shape, **more}
-
-
-def half(network: torch.nn.Module) -> dict[str, Tensor]:
-    """The weights as they are stored: in half precision."""
-    return {k: v.cpu().half().contiguous() for k, v in network.state_dict().items()}
 
 
 def read_folder(
@@ -65,12 +51,5 @@ def read_folder(
     weights = read_tensors(root / WEIGHTS_FILE, name="networks")
     check_weights(f"networks: {root / WEIGHTS_FILE}", weights)
     scale = weights.pop(SCALE, torch.empty(0))
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(
-            f"networks: the weights in {root} are of another architecture than its config.json: "
-            f"{reason}"
-        ) from error
+    load_weights(network, weights, root, name="networks")
     return config, network, scale

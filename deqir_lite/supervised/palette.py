@@ -15,8 +15,9 @@ from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.unet import ResidualUNet
+from deqir_lite.priors.weights import halved
 from deqir_lite.schedule import linear_schedule
-from deqir_lite.supervised.folders import SCALE, config_of, half, read_folder
+from deqir_lite.supervised.folders import SCALE, config_of, read_folder
 
 
 class ConditionedPrior(ResidualPrior):
@@ -76,7 +77,7 @@ class Palette:
         """The files of its folder by name; the weights in half precision."""
         steps = self.gaussian.schedule.num_train_timesteps
         config = config_of(self.kind, self.task, self.network, num_train_timesteps=steps)
-        tensors = half(self.network) | {SCALE: self.scale.cpu()}
+        tensors = halved(self.network) | {SCALE: self.scale.cpu()}
         return {
             CONFIG_FILE: to_json(config).encode(),
             WEIGHTS_FILE: save(tensors, metadata={"format": "pt"}),

@@ -11,7 +11,8 @@ from deqir_lite.operators import LinearOperator
 from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
 from deqir_lite.priors.tiles import on_tiles
 from deqir_lite.priors.unet import ResidualUNet
-from deqir_lite.supervised.folders import SCALE, config_of, half, read_folder
+from deqir_lite.priors.weights import halved
+from deqir_lite.supervised.folders import SCALE, config_of, read_folder
 
 
 class RegressionNetwork:
@@ -51,7 +52,7 @@ class RegressionNetwork:
 
     def files(self) -> dict[str, bytes]:
         """The files of its folder by name; the weights in half precision."""
-        tensors = half(self.network) | {SCALE: self.scale.cpu()}
+        tensors = halved(self.network) | {SCALE: self.scale.cpu()}
         config = config_of(self.kind, self.task, self.network)
         return {
             CONFIG_FILE: to_json(config).encode(),

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.gan.networks import Discriminator, Generator
 from deqir_lite.gan.photo_gan import PhotoGAN
-from deqir_lite.training.checkpoint import HasFiles
 from deqir_lite.training.data import TrainingData
 from deqir_lite.training.loop import TrainingLoop
 from deqir_lite.training.run_state import RunState
@@ -57,10 +56,6 @@ class GanRecipe:
         generator = Generator(self.widths, latent=self.latent)
         judge = Discriminator(self.widths, side=self.crop)
         return torch.nn.ModuleDict({"generator": generator, "discriminator": judge})
-
-    def learning_rate(self, step: int, progress: float) -> float:
-        """The factor of the rates: constant."""
-        return 1.0
 
 
 class GanTrainer(RunState, TrainingLoop):
@@ -124,10 +119,12 @@ class GanTrainer(RunState, TrainingLoop):
         optimizer.step()
 
     def _latents(self, count: int) -> torch.Tensor:
-        recipe, generator = self.recipe, self.network["generator"]
-        side = recipe.crop // generator.factor
-        shape = (count, recipe.latent, side, side)
-        return torch.randn(shape, generator=self.generator, device=self.device)
+        return torch.randn(self._shape(count), generator=self.generator, device=self.device)
+
+    def _shape(self, count: int) -> tuple[int, ...]:
+        """Of the latents of so many crops."""
+        side = self.recipe.crop // self.network["generator"].factor
+        return count, self.recipe.latent, side, side
 
     @torch.no_grad()
     def validations(self) -> dict[float, dict[str, float]]:
@@ -135,10 +132,8 @@ class GanTrainer(RunState, TrainingLoop):
         loss without the penalty, 2 log 2 = 1.39 where it cannot; and the generator's loss."""
         found, judge, x = {}, self.network["discriminator"], self.data.validation
         for decay in self.averages.weights:
-            generator = self.made(decay).generator
-            side = self.recipe.crop // generator.factor
-            shape = (len(x), self.recipe.latent, side, side)
-            z = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(x)
+            generator = self.export(decay).generator
+            z = torch.randn(self._shape(len(x)), generator=torch.Generator().manual_seed(0)).to(x)
             of_drawn = judge(generator(z))
             loss = F.softplus(-judge(x)).mean() + F.softplus(of_drawn).mean()
             found[decay] = {
@@ -146,7 +141,7 @@ class GanTrainer(RunState, TrainingLoop):
             }  # fmt: skip
         return found
 
-    def made(self, decay: float) -> PhotoGAN:
+    def export(self, decay: float) -> PhotoGAN:
         """The generator with one average of the weights."""
         generator = Generator(self.recipe.widths, latent=self.recipe.latent)
         own = "generator."
@@ -158,10 +153,6 @@ class GanTrainer(RunState, TrainingLoop):
             }
         )
         return PhotoGAN(generator).to(self.device)
-
-    def export(self, decay: float) -> HasFiles:
-        """As :meth:`made`."""
-        return self.made(decay)
 
     def log(self) -> dict[str, Any]:
         """As of every run; ``parameters`` are the generator's."""

@@ -9,7 +9,6 @@ from deqir_lite.checks import check_choice
 from deqir_lite.operators import TASKS, SpectralOperator, make_task
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.supervised import Palette, RegressionNetwork
-from deqir_lite.training.checkpoint import HasFiles
 from deqir_lite.training.recipe import Recipe
 from deqir_lite.training.trainer import Trainer
 from deqir_lite.training.validation import validate
@@ -80,14 +79,10 @@ class TaskTrainer(Trainer):
         """x_t and A^+ y."""
         return torch.cat([x_t, self._pinv_y(x0, 1 + self.step)], dim=1)
 
-    def export(self, decay: float) -> HasFiles:
-        """As :meth:`made`."""
-        return self.made(decay)
-
     def validations(self) -> dict[float, dict[str, float]]:
         """Of each average of the weights: for a regression the mean square of its error, over e^2,
         and its PSNR; for a Palette what :func:`validate` finds with A^+ y beside."""
-        return {decay: self._validate(self.made(decay)) for decay in self.averages.weights}
+        return {decay: self._validate(self.export(decay)) for decay in self.averages.weights}
 
     @torch.no_grad()
     def _validate(self, made: RegressionNetwork | Palette) -> dict[str, float]:
@@ -101,7 +96,7 @@ class TaskTrainer(Trainer):
         loss = float(mse.mean() / self.scale.square())
         return {"loss": loss, "psnr_restored": float((10 * (4 / mse).log10()).mean())}
 
-    def made(self, decay: float) -> RegressionNetwork | Palette:
+    def export(self, decay: float) -> RegressionNetwork | Palette:
         """The network with one average of the weights."""
         network = self.recipe.build_network()
         network.load_state_dict(self.averages.weights[decay])

@@ -8,6 +8,7 @@ from PIL import Image
 
 from deqir_lite.viz._pictures import webp_address
 
+_FLEX = "display:flex;flex-wrap:wrap;align-items:flex-start"
 _ROOM = "34rem"  # for panels side by side; in less of it a letter has fewer than 8 pixels
 
 
@@ -25,20 +26,15 @@ def panels_html(figure: Figure, picture: Image.Image) -> str | None:
     panels = [_cut(row, boxes[k, :, 0], boxes[k, :, 2], axis=1) for k, row in enumerate(rows or [])]
     if not panels or None in panels:
         return None
-    count = boxes.shape[0] * boxes.shape[1]
-    names = iter(range(1, count + 1))
-    flex = '<div style="display:flex;flex-wrap:wrap;align-items:flex-start">'
-    images = [
-        f'<img class="" alt="panel {next(names)} of {count}" src="{webp_address(panel)}" '
-        f'style="flex:{panel.width} 1 calc(({_ROOM} - 100%) * 999);min-width:0;max-width:100%;'
-        f'height:auto;margin:0">'
-        for row in panels
-        for panel in row or []
-    ]
-    lines = [
-        "".join([flex, *images[k : k + boxes.shape[1]], "</div>"])
-        for k in range(0, count, boxes.shape[1])
-    ]
+    count, number, lines = boxes.shape[0] * boxes.shape[1], itertools.count(1), []
+    for row in panels:
+        images = [
+            f'<img class="" alt="panel {next(number)} of {count}" src="{webp_address(panel)}" '
+            f'style="flex:{panel.width} 1 calc(({_ROOM} - 100%) * 999);min-width:0;max-width:100%;'
+            'height:auto;margin:0">'
+            for panel in row or []
+        ]
+        lines.append(f'<div style="{_FLEX}">{"".join(images)}</div>')
     return (
         f'<div class="panels" role="group" aria-label="" style="max-width:{picture.width}px;'
         f'margin:auto">{"".join(lines)}</div>'

@@ -7,12 +7,12 @@ import torch
 
 from deqir_lite._files import write_together
 from deqir_lite.operators import make_task
+from deqir_lite.priors.files import class_name_of
 from deqir_lite.priors.load import load_gaussian, load_prior
 from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.restoration import restore_parallel
 from deqir_lite.supervised import Palette, RegressionNetwork
-from deqir_lite.supervised.folders import kind_of_folder
 
 
 def network(inputs, seed=0):
@@ -94,7 +94,7 @@ def test_each_image_of_a_batch_has_its_own_condition():
 def test_a_folder_is_read_back(make, tmp_path):
     made = make()
     write_together(tmp_path, made.files())
-    assert kind_of_folder(tmp_path) == made.kind
+    assert class_name_of(tmp_path) == made.kind
     loaded = type(made).load(tmp_path)
     assert loaded.task == made.task
     torch.testing.assert_close(loaded.scale, made.scale)
@@ -126,6 +126,6 @@ def test_a_folder_of_another_kind_or_a_damaged_one_is_refused(make, tmp_path):
 
 
 def test_other_folders_have_another_kind_or_none(tmp_path):
-    assert kind_of_folder(tmp_path) is None
+    assert class_name_of(tmp_path) is None
     (tmp_path / "config.json").write_text('{"_class_name": "UNet2DModel"}')
-    assert kind_of_folder(tmp_path) == "UNet2DModel"
+    assert class_name_of(tmp_path) == "UNet2DModel"

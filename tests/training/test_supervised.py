@@ -91,13 +91,13 @@ def test_a_palette_begins_as_the_prior_and_learns_to_look_at_y(photo_folder, mak
     recipe, prior = RECIPES["palette"], make_prior()
     trainer = trainer_of(photo_folder, recipe, init=prior)
     x, t = trainer.data.validation[:2], torch.tensor([50, 600])
-    begun = trainer.made(0.99).given(-x)
+    begun = trainer.export(0.99).given(-x)
     torch.testing.assert_close(begun(x, t), prior(x, t))
     assert trainer.began_with is not None
     for _ in range(3):
         trainer.train_step(0.0)
     assert trainer.network.input.weight[:, 12:].abs().max().item() > 0
-    made = trainer.made(0.99)
+    made = trainer.export(0.99)
     assert not torch.allclose(made.given(-x)(x, t), made.given(x)(x, t))
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from deqir_lite.chain import PICTURE
 from deqir_lite.gan import PhotoGAN
+from deqir_lite.priors.files import class_name_of
 from deqir_lite.priors.kinds import NO_PRIORS
 from deqir_lite.restoration import Problem
 from deqir_lite.supervised import Palette, RegressionNetwork
-from deqir_lite.supervised.folders import kind_of_folder
 
 Trained = RegressionNetwork | Palette | PhotoGAN
 
@@ -46,7 +46,7 @@ class TrainedNetwork:
 def load_trained(folder: Path, device: torch.device | str) -> TrainedNetwork | None:
     """The network in a folder of the trainer; None for a folder of another kind, ValueError or
     FileNotFoundError, in one line that begins with "networks", for a damaged one."""
-    kind = kind_of_folder(folder)
+    kind = class_name_of(folder, name="networks")
     if kind not in NO_PRIORS:
         return None
     made: Trained
