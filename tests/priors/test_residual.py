@@ -73,9 +73,10 @@ def test_other_sizes_and_other_schedules(make_residual, x_t):
 @pytest.mark.parametrize("max_batch", [1, 2, 5, 100])
 def test_chunks_give_the_same_result(make_residual, x_t, max_batch):
     sizes = []
-    prior = make_residual(max_batch=max_batch)
+    # in float64, since processors round float32 in another order for another batch
+    prior = make_residual(max_batch=max_batch, dtype="float64")
     prior.network.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
-    torch.testing.assert_close(prior(x_t, TIMES), make_residual()(x_t, TIMES))
+    torch.testing.assert_close(prior(x_t, TIMES), make_residual(dtype="float64")(x_t, TIMES))
     assert sum(sizes) == 5
     assert max(sizes) == min(max_batch, 5)
 
