@@ -81,11 +81,11 @@ UNMARKED = """async () => {
     await new Promise(done => setTimeout(done, 100));
   return unmarked().map(box => (box.closest(".math")?.id || box.textContent.slice(0, 60)));
 }"""
-# panels whose letters, 14 pixels tall when they are drawn, are smaller than 6 on this screen
+# drawings whose letters, 14 pixels tall when they are drawn, are smaller than 6 on this screen
 SHRUNK = """() => {
   const closed = [...document.querySelectorAll("details:not([open])")];
   closed.forEach(part => { part.open = true; });
-  const small = [...document.querySelectorAll(".cell_output .panels img")]
+  const small = [...document.querySelectorAll(".cell_output :is(img.plot, .panels img)")]
     .filter(image => image.offsetWidth && image.offsetWidth < 0.44 * image.naturalWidth)
     .map(image => `${image.alt.slice(0, 60)}: ${image.offsetWidth} of ${image.naturalWidth}`);
   closed.forEach(part => { part.open = false; });
@@ -116,7 +116,7 @@ class Visit:
         wide_math: equations that are.
         overflow: pixels that the page is wider than a telephone, and the culprits.
         unmarked: what is scrolled sideways on a telephone, and does not show it.
-        shrunk: panels whose letters are too small on a telephone.
+        shrunk: drawings whose letters are too small on a telephone.
     """
 
     errors: list[str] = field(default_factory=list)

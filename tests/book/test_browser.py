@@ -100,7 +100,7 @@ def test_what_is_scrolled_on_a_telephone_shows_it(visit):
     assert not visit.unmarked
 
 
-def test_letters_of_panels_can_be_read_on_a_telephone(visit):
+def test_letters_of_drawings_can_be_read_on_a_telephone(visit):
     assert not visit.shrunk
 
 
