@@ -1,28 +1,18 @@
 """The folder of a trained generator, and restoration with it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
 from safetensors.torch import save
 from torch import Tensor
 
-from deqir_lite._json import Schema, read_schema, to_json
+from deqir_lite._json import read_schema, to_json
 from deqir_lite.gan.inversion import invert
 from deqir_lite.gan.networks import Generator
+from deqir_lite.gan.schemas import GanConfig
 from deqir_lite.operators import LinearOperator
 from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
-from deqir_lite.priors.schemas import Width
 from deqir_lite.priors.weights import check_weights, halved, load_weights, read_tensors
-
-
-class GanConfig(Schema):
-    """config.json: the shape of a generator."""
-
-    class_name: Literal["PhotoGAN"] = Field(alias="_class_name")
-    widths: Annotated[list[Width], Field(min_length=1, max_length=12)]
-    latent: Width
 
 
 class PhotoGAN:

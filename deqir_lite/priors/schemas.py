@@ -13,13 +13,21 @@ Width = Annotated[int, Field(ge=1, le=16_384)]
 Depth = Annotated[int, Field(ge=1, le=100)]
 
 
-class ResidualConfig(Schema):
+Levels = Annotated[list[Width], Field(min_length=1, max_length=12)]
+
+
+class ShapeConfig(Schema):
+    """The shape of a :class:`ResidualUNet`."""
+
+    channels: Levels
+    blocks: Depth
+    patch: Annotated[int, Field(ge=1, le=64)]
+
+
+class ResidualConfig(ShapeConfig):
     """config.json of a :class:`ResidualPrior`: the shape of its network and its schedule."""
 
     class_name: Literal["ResidualPrior"] = Field(alias="_class_name")
-    channels: Annotated[list[Width], Field(min_length=1, max_length=12)]
-    blocks: Depth
-    patch: Annotated[int, Field(ge=1, le=64)]
     num_train_timesteps: Count
 
 

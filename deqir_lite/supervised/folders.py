@@ -1,31 +1,19 @@
 """The folder of a network that was trained for one task: a prior's, with the name of the task."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from deqir_lite._json import Schema, read_schema
+from deqir_lite._json import read_schema
 from deqir_lite.priors.files import CONFIG_FILE, WEIGHTS_FILE
-from deqir_lite.priors.schemas import Count, Depth, Width
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.priors.weights import check_weights, load_weights, read_tensors
+from deqir_lite.supervised.schemas import TaskConfig
 
 SCALE = "scale"
 """The name of e, or e(t), among the weights."""
-
-
-class TaskConfig(Schema):
-    """config.json: what was trained, for which task, and the shape of its network."""
-
-    class_name: Literal["RegressionNetwork", "Palette"] = Field(alias="_class_name")
-    task: str
-    channels: Annotated[list[Width], Field(min_length=1, max_length=12)]
-    blocks: Depth
-    patch: Annotated[int, Field(ge=1, le=64)]
-    num_train_timesteps: Count = 1000
 
 
 def config_of(kind: str, task: str, network: ResidualUNet, **more: Any) -> dict[str, Any]:
