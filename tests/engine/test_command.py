@@ -16,13 +16,11 @@ PRIORS = """
 import os, signal, torch
 from deqir_lite import ModelPrior, load_gaussian
 
-def bent(calls=None):
+def bent(dies=False):
     gaussian = load_gaussian()
     def model(x, t):
-        if calls is not None:
-            calls.append(len(x))
-            if len(calls) == 2:
-                os.kill(os.getpid(), signal.SIGKILL)
+        if dies:  # in its first sweep, which may be the last
+            os.kill(os.getpid(), signal.SIGKILL)
         eps = gaussian(x, t)
         return eps + 0.1 * torch.tanh(2 * eps.roll((1, 2), dims=(-2, -1)))
     return ModelPrior(model, gaussian.schedule)
@@ -33,7 +31,7 @@ def missing_on_1():
     return bent()
 
 def dies_on_1():
-    return bent([] if os.environ["RANK"] == "1" else None)
+    return bent(dies=os.environ["RANK"] == "1")
 """
 
 

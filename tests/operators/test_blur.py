@@ -162,7 +162,10 @@ def released(left, right, x, threshold, inverse=False):
     list, all channels of a pair of singular vectors side by side; singular values in another, where
     each channel has a list of its own."""
     n = len(left)
-    (u1, s1, v1), (u2, s2, v2) = map(np.linalg.svd, (left, right))
+    # torch's, as in the package: of equal singular values the vectors are a matter of the library
+    (u1, s1, v1), (u2, s2, v2) = (
+        [part.numpy() for part in torch.linalg.svd(torch.from_numpy(m))] for m in (left, right)
+    )
     s1, s2 = (np.where(s < threshold, 0, s) for s in (s1, s2))
     products = np.outer(s1, s2).ravel()
     order = np.argsort(-products, kind="stable")
