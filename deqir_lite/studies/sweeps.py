@@ -2,24 +2,26 @@
 
 import itertools
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveInt, Strict
 
 from deqir_lite._json import Number, Schema
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import PICTURE, RestorationChain
 from deqir_lite.checks import check_integer
+from deqir_lite.defaults import X0_TOLERANCE
 from deqir_lite.fixedpoint import FORMS, STARTS, FixedPointSystem, make_model, make_start
 from deqir_lite.metrics import psnr
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import make_problem_chain, pose_problem
-from deqir_lite.solvers import make_solver
+from deqir_lite.solvers import ConvergenceWarning, make_solver, solve
 from deqir_lite.studies.study import Study, chain_settings
 
 TARGET = 40.0
@@ -84,10 +86,14 @@ class SweepRun:
 class SweepCurve:
     """What a run gave: ``psnr[j]`` is the PSNR in dB of x_0 after j sweeps against the sequential
     x_0, ``psnr[0]`` that of the start. The curve ends at :data:`STOP` dB, at the last sweep
-    allowed, or before the first sweep with NaN or infinite pixels."""
+    allowed, or before the first sweep with NaN or infinite pixels. ``stop`` is where the
+    package's own rule, which does not know the sequential x_0, ends the same solve: after how many
+    sweeps, and with how many evaluations of the network; None where the sweeps allowed are too few
+    for it."""
 
     run: SweepRun
     psnr: tuple[float, ...]
+    stop: tuple[int, int] | None = None
 
     def sweeps_to(self, *, target: float = TARGET) -> int | None:
         """The first sweep from which on x_0 stays at ``target`` dB or more; None if there is
@@ -180,7 +186,8 @@ def measure(
         chain = make_run_chain(run, prior)
         reference = chain.sequential()[-1] if sequential is None else sequential
         how = run.form, run.solver, run.start
-        return SweepCurve(run, sweep(chain, reference, gaussian, *how, max_sweeps=run.max_sweeps))
+        curve = sweep(chain, reference, gaussian, *how, max_sweeps=run.max_sweeps)
+        return SweepCurve(run, curve, stop_of_rule(chain, gaussian, *how, run.max_sweeps))
 
 
 @torch.no_grad()
@@ -215,6 +222,31 @@ def sweep(
     return tuple(curve)
 
 
+def stop_of_rule(
+    chain: RestorationChain,
+    gaussian: GaussianPrior,
+    form: str,
+    solver: str,
+    start: str,
+    max_sweeps: int,
+) -> tuple[int, int] | None:
+    """Sweeps and evaluations after which :func:`deqir_lite.solvers.solve` ends with what a
+    restoration asks of it: :data:`TARGET` dB by its estimate in the Gaussian form, small residuals
+    of all states in another; None where it does not within ``max_sweeps``."""
+    system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian))
+    states = make_start(start, chain, gaussian=gaussian)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        solution = solve(
+            system,
+            make_solver(solver),
+            states,
+            max_sweeps=min(max_sweeps, chain.num_steps),
+            x0_tolerance=X0_TOLERANCE if form == "gaussian" else None,
+        )
+    return (solution.sweeps, solution.nfe) if solution.converged else None
+
+
 def measure_all(runs: Iterable[SweepRun], prior: Prior) -> Iterator[SweepCurve]:
     """The curves of ``runs``, one by one; runs of one chain in a row share its sequential x_0."""
     gaussian = gaussian_of(prior)
@@ -232,15 +264,17 @@ def _chain_of(run: SweepRun) -> tuple[Any, ...]:
 
 
 def _encode(curve: SweepCurve) -> dict[str, Any]:
-    return {"psnr": [round(value, 2) for value in curve.psnr]}
+    stop = None if curve.stop is None else list(curve.stop)
+    return {"psnr": [round(value, 2) for value in curve.psnr], "stop": stop}
 
 
 class _Row(Schema):
     psnr: Annotated[list[Annotated[Number, Field(gt=-math.inf)]], Field(min_length=1)]
+    stop: Annotated[tuple[PositiveInt, PositiveInt], Strict(False)] | None
 
 
 def _decode(run: SweepRun, row: _Row) -> SweepCurve:
-    return SweepCurve(run, tuple(row.psnr))
+    return SweepCurve(run, tuple(row.psnr), row.stop)
 
 
 STUDY = Study("sweeps", "curves", SweepRun, measure_all, _Row, _encode, _decode)
