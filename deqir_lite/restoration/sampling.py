@@ -148,6 +148,7 @@ def solve_chain(
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
         x0_tolerance=options.x0_tolerance,
+        from_gaussian=options._start_name == "gaussian",
         record=record,
         show_progress=show_progress,
     )

@@ -243,6 +243,7 @@ def stop_of_rule(
             states,
             max_sweeps=min(max_sweeps, chain.num_steps),
             x0_tolerance=X0_TOLERANCE if form == "gaussian" else None,
+            from_gaussian=start == "gaussian",
         )
     return (solution.sweeps, solution.nfe) if solution.converged else None
 

@@ -1,8 +1,11 @@
 """The estimated error of x_0 beside its true one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from deqir_lite import PAPER, PICTURE
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.priors.load import load_prior
@@ -124,6 +127,33 @@ def test_a_restoration_is_within_what_was_asked(photo64, task, method, eta, spac
     assert errors[-1] <= x0_tolerance
     assert all(error > x0_tolerance for error in errors[:-2])
     assert stopped.sweeps <= restore_parallel(chain, tolerance=1e-3).sweeps
+
+
+def test_the_first_of_the_corrections_may_tell_nothing():
+    """It is as large as the start was bad, and x_0 has gone a long way since."""
+    estimate = told([9.0, 4.0, 1.0], [16.0, 6.0])
+    assert estimate.error.item() == pytest.approx(2.0)
+    blind = replace(estimate, first_tells=False)
+    assert blind.error.item() == pytest.approx(2.0)
+    fooled = told([9.0, 1.0], [0.8])
+    assert fooled.error.item() == pytest.approx(0.1)
+    assert replace(fooled, first_tells=False).error.item() == 1.0
+
+
+@pytest.mark.parametrize("settings", [PAPER, PICTURE], ids=["paper", "picture"])
+@pytest.mark.parametrize("start", ["x_T", "measurement", "states"])
+def test_a_solve_from_a_bad_start_is_within_what_was_asked(photo64, settings, start):
+    """The Gaussian form takes the noise out of it in one sweep, and hardly less so on a blur: what
+    the next sweep corrects looks like the rest of a quick success."""
+    problem = pose_problem(load_bundled_photo("astronaut", size=32), "deblur-gaussian")
+    chain = make_problem_chain(problem, photo64, method="ddnm", settings=settings, seed=1)
+    states = chain.x_T.expand(chain.num_steps + 1, *chain.x_T.shape)
+    begin = states if start == "states" else start
+    with torch.no_grad():
+        exact = chain.sequential()[-1]
+    stopped = restore_parallel(chain, start=begin, x0_tolerance=0.02)
+    assert stopped.converged
+    assert rms(stopped.x0 - exact).item() <= 0.02
 
 
 def test_every_other_form_is_refused(chain_for):
