@@ -32,10 +32,10 @@ def problem(height, width, task="sr2", batch=1):
     ("size", "steps", "sampler", "method", "tile"),
     [
         ((512, 512), 1, "sequential", "ddnm", 0),
-        ((192, 256), 8, "parallel", "ddnm", 0),
-        ((192, 256), 8, "parallel", "weighted", 0),
-        ((192, 256), 20, "sequential", "ddrm", 0),
-        ((192, 256), 8, "parallel", "dps", 0),
+        ((192, 256), 4, "parallel", "ddnm", 0),
+        ((192, 256), 4, "parallel", "weighted", 0),
+        ((192, 256), 4, "sequential", "ddrm", 0),
+        ((192, 256), 4, "parallel", "dps", 0),
     ],
 )
 def test_the_estimate_is_of_the_order_of_what_a_process_takes(

@@ -29,17 +29,22 @@ STAMPS = EXECUTED / "stamps.json"
 CERTIFICATES = EXECUTED / "certificates"
 TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
 PROCESSES = min(os.cpu_count() or 1, 4)
-SIDE_BY_SIDE = {
-    "01-degradations.ipynb",
-    "02-diffusion-priors.ipynb",
+SIDE_BY_SIDE = (
+    "11-every-method.ipynb",
     "03-ddim-restoration.ipynb",
-    "06-anderson-acceleration.ipynb",
     "09-initialisation-optimisation.ipynb",
+    "06-anderson-acceleration.ipynb",
+    "02-diffusion-priors.ipynb",
+    "12-ablations.ipynb",
+    "13-noisy-measurements.ipynb",
     "mutant-lab.ipynb",
+    "01-degradations.ipynb",
+    "15-checkpoints.ipynb",
     "reading-notes.ipynb",
-}
-"""Chapters that show no measured time: they are executed several at once, each with one thread.
-The others have the machine to themselves, one after another, since their seconds are printed."""
+)
+"""Chapters that show no measured time, the longest first: they are executed several at once, each
+with one thread. The others have the machine to themselves, one after another, since their seconds
+are printed."""
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -114,7 +119,7 @@ def execute() -> int:
         return 0
     for name in stale:
         shutil.copy(ROOT / "book" / name, EXECUTED / name)
-    beside = [name for name in stale if name in SIDE_BY_SIDE]
+    beside = [name for name in SIDE_BY_SIDE if name in stale]
     alone = [name for name in stale if name not in SIDE_BY_SIDE]
     code = 0
     for names, processes in ((beside, PROCESSES), (alone, 1)):

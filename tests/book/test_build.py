@@ -135,7 +135,7 @@ def test_chapters_side_by_side_have_one_thread_each(build, monkeypatch):
         look += f"Path({str(build.ROOT)!r}, {name!r}).write_text("
         look += "f\"{os.environ['OMP_NUM_THREADS']} {os.environ.get('PYTEST_XDIST_WORKER')}\")\n"
         build.write(name, look + concluding(f"{k}. {name}"))
-    monkeypatch.setattr(build, "SIDE_BY_SIDE", {f"{name}.ipynb" for name in names[1:]})
+    monkeypatch.setattr(build, "SIDE_BY_SIDE", tuple(f"{name}.ipynb" for name in names[1:]))
     monkeypatch.setattr(build, "PROCESSES", 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)

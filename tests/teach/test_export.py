@@ -70,7 +70,7 @@ def test_slides(tmp_path):
 @pytest.mark.parametrize("missing", ["nbconvert", "markdown_it", "pybtex"])
 def test_without_a_library_it_says_what_to_install(missing, tmp_path):
     code = f"import sys; sys.modules[{missing!r}] = None; from deqir_lite.cli import app; "
-    code += f"app(['teach', 'student', {str(tmp_path / 'out')!r}])"
+    code += f"app(['teach', 'student', {str(tmp_path / 'out')!r}, '-c', '15'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -111,7 +111,7 @@ def test_work_is_not_overwritten(tmp_path):
     ],
 )
 def test_errors_in_one_line(tmp_path, arguments, message):
-    for command in ("student", "instructor", "slides"):
+    for command in ("student", "slides"):
         result = run(command, tmp_path / "out", *arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith(f"error: {message}")
