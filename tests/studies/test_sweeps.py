@@ -85,8 +85,10 @@ def test_the_default_runs_are_those_of_a_plain_call(bent, photos):
     chain = make_chain(bent, operator, operator.A(load_bundled_photo("cat", size=16)))
     solution = restore_parallel(chain, tolerance=0.0, record=("x0",))
     expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
-    found = measure(run, bent, photos).psnr[1:]
-    assert found == pytest.approx(expected[: len(found)], abs=0.01)
+    found = measure(run, bent, photos)
+    assert found.psnr[1:] == pytest.approx(expected[: len(found.psnr) - 1], abs=0.01)
+    stopped = restore_parallel(chain, x0_tolerance=0.02)
+    assert found.stop == (stopped.sweeps, stopped.nfe)
 
 
 def test_sweeps_of_the_default_runs():
@@ -117,9 +119,12 @@ def test_the_curve_is_that_of_the_solver(bent, photos):
         chain, form="noise", start="measurement", tolerance=0.0, record=("x0",)
     )
     expected = [psnr(x0, chain.sequential()[-1]).item() for x0 in solution.trace.x0]
-    found = measure(run, bent, photos).psnr[1:]
+    curve = measure(run, bent, photos)
+    found = curve.psnr[1:]
     assert len(found) >= 4
     assert found == pytest.approx(expected[: len(found)], abs=1e-6)
+    stopped = restore_parallel(chain, form="noise", start="measurement")
+    assert curve.stop == (stopped.sweeps, stopped.nfe)
 
 
 def test_on_its_own_prior_the_gaussian_form_needs_no_sweep_at_all(photos):
@@ -136,6 +141,7 @@ def test_the_allowed_sweeps_are_kept(bent, photos):
     found = measure(run, bent, photos)
     assert len(found.psnr) == 3
     assert found.sweeps_to() is None
+    assert found.stop is None
 
 
 def test_a_diverged_run_ends_before_the_first_bad_picture(bent, photos):
@@ -160,7 +166,8 @@ def test_the_file_keeps_two_decimals_of_every_sweep(tmp_path, bent):
     (again,) = STUDY.load(out)
     assert again.run == RUN
     assert again.psnr == pytest.approx(first.psnr, abs=0.006)
-    out.write_text(json.dumps({"curves": [vars(RUN) | {"psnr": []}]}))
+    assert again.stop == first.stop
+    out.write_text(json.dumps({"curves": [vars(RUN) | {"psnr": [], "stop": None}]}))
     with pytest.raises(ValueError, match="no sweeps study"):
         STUDY.load(out)
 
@@ -173,6 +180,10 @@ def test_the_bundled_file_is_complete():
         assert all(math.isfinite(value) and value > 0 for value in c.psnr)
         allowed = min(c.run.max_sweeps, c.run.num_steps)
         assert len(c.psnr) == allowed + 1 or (len(c.psnr) <= allowed and c.psnr[-1] >= STOP)
+        if c.stop is not None:
+            sweeps, evaluations = c.stop
+            assert sweeps <= allowed
+            assert evaluations <= sum(c.run.num_steps - j for j in range(sweeps))
 
 
 def test_an_entry_of_the_bundled_file_measured_again(photos):
@@ -184,4 +195,5 @@ def test_an_entry_of_the_bundled_file_measured_again(photos):
     )
     again = measure(stored.run, load_prior("photo64"), photos)
     assert again.sweeps_to() == stored.sweeps_to()
+    assert again.stop == stored.stop
     assert torch.tensor(again.psnr[:3]).allclose(torch.tensor(stored.psnr[:3]), atol=0.5)
