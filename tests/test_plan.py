@@ -33,9 +33,9 @@ def problem(height, width, task="sr2", batch=1):
     [
         ((512, 512), 1, "sequential", "ddnm", 0),
         ((192, 256), 4, "parallel", "ddnm", 0),
-        ((192, 256), 4, "parallel", "weighted", 0),
+        ((128, 192), 4, "parallel", "weighted", 0),
         ((192, 256), 4, "sequential", "ddrm", 0),
-        ((192, 256), 4, "parallel", "dps", 0),
+        ((128, 160), 4, "parallel", "dps", 0),
     ],
 )
 def test_the_estimate_is_of_the_order_of_what_a_process_takes(
