@@ -157,7 +157,9 @@ def diffusers(make: MakeProgram) -> float:
 
 CHECKS: tuple[Check, ...] = (
     Check("projector", "N N x = N x", 1e-10, projector),
-    Check("fixed point", "the step-by-step chain is a fixed point of Eq. 9", 1e-10, fixed_point),
+    Check(
+        "fixed point", "the step-by-step chain is a fixed point of [paper 9]", 1e-10, fixed_point
+    ),
     Check("T sweeps", "T sweeps end at the step-by-step chain", 1e-9, termination),
     Check("staircase", "a new state depends on noisier states only", 1e-12, staircase),
     Check("residual", "after T sweeps another one changes nothing", 1e-9, residual),

@@ -19,7 +19,7 @@ class StartLevel(Program):
 class MissingRoot(Program):
     """rho N eps without sqrt(abar_s) in front: the c~ of Proposition 1, read word by word."""
 
-    mistake = "no sqrt(alpha_bar) in front of rho N in Eq. 9"
+    mistake = "no sqrt(alpha_bar) in front of rho N in [paper 9]"
 
     def summands(self, eps: Tensor) -> Tensor:
         rho = ((1 - self.source) / self.source).sqrt()

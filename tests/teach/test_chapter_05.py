@@ -21,6 +21,10 @@ def from_rows(rows):
     return sweep
 
 
+def row_by_row(step):
+    return lambda rows: torch.cat([step(row[None]) for row in rows])
+
+
 def series(J, r, T):
     total, term = torch.zeros_like(r), r
     for _ in range(T):
@@ -35,10 +39,9 @@ def eye(J):
 def test_right_answers_pass(capsys):
     self_check("ex-summed-sweep", summed)
     self_check("ex-residual-to-error", series)
-    self_check("ex-residual-to-error", lambda J, r, T: torch.linalg.solve(eye(J) - J, r))
     self_check("ex-residual-to-error", lambda J, r, T: series(J, r, T + 3))  # J^T = 0
     self_check("ex-frozen", lambda T, K: sum(range(T - K + 1, T + 1)))
-    assert capsys.readouterr().out.count("Right") == 5
+    assert capsys.readouterr().out.count("Right") == 4
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,7 @@ def test_right_answers_pass(capsys):
         (from_rows(lambda first, old, new: first + new.cumsum(0)), "whole states"),
         (from_rows(lambda first, old, new: first + (old - new).cumsum(0)), "Mind the sign"),
         (from_rows(lambda first, old, new: 0 * old), "Not what I expected"),
+        (lambda step, states: summed(row_by_row(step), states), "called 4 times"),
         (lambda step, states: "no", "returned str"),
         (3.0, r"function \(or class\) itself"),
     ],
@@ -77,6 +81,7 @@ def test_mistakes_in_the_summed_sweep(answer, hint):
         (lambda J, r, T: torch.linalg.matrix_power(J, T - 1) @ r, "last term"),
         (lambda J, r, T: r, "Not what I expected"),
         (lambda J, r, T: series(J, r, T)[:, None], r"I got shape \(10, 1\)"),
+        (lambda J, r, T: torch.linalg.solve(eye(J) - J, r), "solve a linear system"),
     ],
 )
 def test_mistakes_in_the_error(answer, hint):

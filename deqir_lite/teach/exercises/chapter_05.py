@@ -24,7 +24,13 @@ def _turn(x: Tensor) -> Tensor:
 def check_summed_sweep(answer: Callable[[Any, Tensor], Any]) -> str:
     """The function (step, states) -> states[0] and states[0] + cumulative sum of increments."""
     sweep = as_function(answer)
-    result = as_tensor(sweep(_turn, _STATES.clone()))
+    calls = []
+
+    def counted(x: Tensor) -> Tensor:
+        calls.append(len(x))
+        return _turn(x)
+
+    result = as_tensor(sweep(counted, _STATES.clone()))
     if result.shape == _STATES[1:].shape:
         raise Hint("A state is missing: the given one, states[0], belongs into the result.")
     if result.shape != _STATES.shape:
@@ -48,6 +54,11 @@ def check_summed_sweep(answer: Callable[[Any, Tensor], Any]) -> str:
     }
     mistakes = {hint: torch.cat([given, rows]) for hint, rows in wrong.items()}
     compare(result, right, mistakes, _OTHERWISE)
+    if len(calls) > 1:
+        raise Hint(
+            f"The result is right, but step was called {len(calls)} times. All old states are "
+            "known: it takes them in one batch, step(states[:-1])."
+        )
     return "Right: one batch of steps, one cumulative sum, and the recursion's own fixed point."
 
 
@@ -80,6 +91,10 @@ def check_residual_to_error(answer: Callable[[Tensor, Tensor, int], Any]) -> str
         "This is the last term of the series only; sum up all of them.": last,
     }
     compare(result, right, wrong, _OTHERWISE)
+    endless = 2 * full / full.norm()  # no power of it is zero, and a sum of terms is no solution
+    solved = torch.linalg.solve(torch.eye(len(d), dtype=torch.float64) - endless, d)
+    if torch.allclose(as_tensor(function(endless, d, size)), solved):
+        raise Hint("The error is right, but you solve a linear system. T terms of a series do.")
     return "Right: T terms, and not an approximation: the series has no more."
 
 
