@@ -111,7 +111,7 @@ def test_work_is_not_overwritten(tmp_path):
     ],
 )
 def test_errors_in_one_line(tmp_path, arguments, message):
-    for command in ("student", "slides"):
+    for command in ("student", "instructor", "slides"):
         result = run(command, tmp_path / "out", *arguments)
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr.startswith(f"error: {message}")

@@ -8,9 +8,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_output
 
 from deqir_lite.bundled import book_folder
-from deqir_lite.teach.notebooks import chapters, notebooks
+from deqir_lite.teach.notebooks import chapters
 from deqir_lite.teach.outline import LINES, Section, blocks, height, outline
-from deqir_lite.teach.readable import Reader, readers
+from deqir_lite.teach.readable import Reader
 from deqir_lite.teach.slides import slide_cells, slide_files, slide_page
 
 from .conftest import code_cell, markdown_cell
@@ -20,11 +20,6 @@ LOADED = re.compile(r"(url\(|@import|\bfrom|\bimport\(?)\s*[\"']?(https?:)?//", 
 
 
 BOOK = {chapter.name: chapter for chapter in chapters()}
-
-
-@cache
-def known_readers():
-    return readers(notebooks())
 
 
 @cache
@@ -131,18 +126,6 @@ def test_there_is_a_page_for_every_chapter(monkeypatch):
 
 
 @pytest.mark.parametrize("name", BOOK)
-def test_every_section_but_the_exercises_has_slides(name):
-    chapter, reader = BOOK[name], known_readers()[name]
-    sections = outline(chapter, reader)
-    titles = [section.title for section in sections if section.title]
-    assert len(titles) == len([s for s in chapter.sections if s != "Exercises"])
-    assert all(section.slides for section in sections)
-    text = "".join(c["source"] for s in sections for slide in s.slides for c in slide)
-    assert "solution-start" not in text
-    assert "self_check(" not in text.replace("import self_check", "")
-
-
-@pytest.mark.parametrize("name", ["02-diffusion-priors", "10-what-the-measurement-knows"])
 def test_a_page_is_complete_and_loads_nothing_from_elsewhere(name):
     files, chapter = files_of(name), BOOK[name]
     page = BeautifulSoup(files[f"{name}.html"].decode(), "html.parser")
