@@ -31,7 +31,7 @@ from deqir_lite.methods import (
 )
 from deqir_lite.operators.conversion import as_operator
 from deqir_lite.priors.base import Prior
-from deqir_lite.schedule import timestep_grid, with_returns
+from deqir_lite.schedule import RETURNS_FROM, timestep_grid, with_returns
 
 
 def make_chain(
@@ -45,6 +45,7 @@ def make_chain(
     first_timestep: int | None = None,
     timesteps: Sequence[int] | torch.Tensor | None = None,
     returns: tuple[int, int] | None = None,
+    returns_from: str | None = None,
     eta: float | None = None,
     rule: NoiseRule | None = None,
     sigma_y: float | Sequence[float] | torch.Tensor = 0.0,
@@ -64,9 +65,11 @@ def make_chain(
     * ``method``: a name of ``METHODS`` or a :class:`Method`,
     * ``num_steps`` T, ``spacing`` and ``first_timestep``: of the timesteps, see
       :func:`deqir_lite.schedule.grid.timestep_grid`; or all ``timesteps`` (T,) themselves, noisiest
-      first, where a rise returns to more noise without a network call,
+      first, where a rise returns to more noise,
     * ``returns``: (length, repeats) of the time travel along the grid, see
       :func:`deqir_lite.schedule.grid.with_returns`; with 1 repeat there is none,
+    * ``returns_from``: "state" (without a network call) or "x0", see
+      :func:`deqir_lite.methods.coefficients.step_coefficients`; by default that of the method,
     * ``eta`` in [0, 1]: the share of fresh noise (Prop. 1) in the noise rule of the method;
       ``rule``: any noise rule; by default that of the method,
     * ``sigma_y``: standard deviation of the noise in y, for methods that know it; a number, or one
@@ -94,6 +97,9 @@ def make_chain(
                 f"samples: got {samples} with a mask for each image; restore one image at a time"
             )
     method = find_method(method)
+    if returns_from is not None:
+        check_choice("returns_from", returns_from, RETURNS_FROM)
+        method = replace(method, returns_from=returns_from)
     rule = _find_rule(method, eta, rule)
     path = _find_timesteps(
         prior.schedule.num_train_timesteps,
@@ -111,7 +117,13 @@ def make_chain(
         sigma_y=deviations("sigma_y", sigma_y, len(y)).repeat_interleave(copies),
     )
     measurement.check_noise()
-    coefficients = step_coefficients(prior.schedule, path, rule, measurement=measurement)
+    coefficients = step_coefficients(
+        prior.schedule,
+        path,
+        rule,
+        measurement=measurement,
+        returns_from=method.returns_from,
+    )
     pinv_y, steps = measurement.pinv_y, len(path)
     consistency = method.consistency(measurement, coefficients, prior)
     if not (all(measurement.exact) or consistency.knows_noise):
@@ -169,8 +181,8 @@ def _fresh_noise(
     fresh = torch.zeros_like(draws[:, 0])
     if rule.draws:
         fresh = rule.fresh_noise(draws, c.source, c.target, consistency)
-    asks = c.asks.reshape(-1, *[1] * (fresh.ndim - 1)).to(fresh.device)
-    return torch.where(asks, fresh, draws[:, 0])  # a return adds noise, whatever the rule
+    returns = c.returns.reshape(-1, *[1] * (fresh.ndim - 1)).to(fresh.device)
+    return torch.where(returns, draws[:, 0], fresh)  # a return adds noise, whatever the rule
 
 
 def _find_rule(method: Method, eta: float | None, rule: NoiseRule | None) -> NoiseRule:
@@ -213,7 +225,8 @@ def _find_timesteps(
         return method.path(grid)
     if not isinstance(returns, (tuple, list)) or len(returns) != 2:
         raise ValueError(f"returns: got {shown(returns)}; expected a pair (length, repeats)")
-    return with_returns(grid, length=returns[0], repeats=returns[1])
+    length, repeats = returns
+    return with_returns(grid, length=length, repeats=repeats, returns_from=method.returns_from)
 
 
 def _seeds(seed: object, samples: int | None, batch: int) -> list[int]:

@@ -57,9 +57,14 @@ class StepCoefficients:
         return self.weights.c2
 
     @property
+    def returns(self) -> torch.Tensor:
+        """Which steps (T,) bool return to more noise, or to as much."""
+        return self.target <= self.source
+
+    @property
     def asks(self) -> torch.Tensor:
-        """Which steps ask the network (T,) bool: not those that return to more noise."""
-        return self.target > self.source
+        """Which steps ask the network (T,) bool: not those that return from the state."""
+        return ~self.returns | self.weights.a.reshape(self.num_steps, -1).any(1)
 
 
 def step_coefficients(
@@ -68,16 +73,18 @@ def step_coefficients(
     rule: NoiseRule,
     *,
     measurement: Measurement | None = None,
+    returns_from: str = "state",
 ) -> StepCoefficients:
     """Coefficients of the steps along ``timesteps`` (T,) int64, which end in x_0.
 
-    Where the path rises, the step returns to more noise without asking the network:
-    x_t = sqrt(abar_t / abar_s) x_s + sqrt(1 - abar_t / abar_s) xi, whatever the rule (the time
-    travel of RePaint and DDNM). With the rules of DDNM, DDIM and DDPM c1 = c2 = b = 0 in the
-    last step, so that x_0 = x0^.
+    Where the path rises, the step returns to more noise, whatever the rule: from the "state",
+    x_t = sqrt(abar_t / abar_s) x_s + sqrt(1 - abar_t / abar_s) xi, without asking the network
+    (RePaint), or from "x0", x_t = sqrt(abar_t) x0^ + sqrt(1 - abar_t) xi (DDNM's time travel),
+    where the path may also stay at a timestep. With the rules of DDNM, DDIM and DDPM
+    c1 = c2 = b = 0 in the last step, so that x_0 = x0^.
 
-    Raises ValueError unless the path begins at its noisiest timestep and no two neighbours are
-    equal.
+    Raises ValueError unless the path begins at its noisiest timestep, and for neighbours that are
+    equal where returns begin at the state.
     """
     if timesteps.ndim != 1 or timesteps.dtype != torch.int64 or len(timesteps) < 1:
         raise ValueError(
@@ -85,22 +92,27 @@ def step_coefficients(
             "expected int64 (T,), not empty"
         )
     inside = (timesteps >= 0) & (timesteps < schedule.num_train_timesteps)
-    falls = bool((timesteps <= timesteps[0]).all()) and bool((timesteps.diff() != 0).all())
-    if not bool(inside.all()) or not falls:
+    falls = bool((timesteps <= timesteps[0]).all())
+    moves = returns_from == "x0" or bool((timesteps.diff() != 0).all())
+    if not bool(inside.all()) or not falls or not moves:
+        alike = "" if returns_from == "x0" else " and no neighbours equal"
         raise ValueError(
             "timesteps: expected values in "
-            f"[0, {schedule.num_train_timesteps - 1}], the noisiest first and no neighbours equal; "
+            f"[0, {schedule.num_train_timesteps - 1}], the noisiest first{alike}; "
             f"got {timesteps.tolist()}"
         )
     last = torch.ones(1, dtype=torch.float64)
     alpha_bar = torch.cat([schedule.alpha_bar[timesteps], last])
     source, target = alpha_bar[:-1], alpha_bar[1:]
-    returns = target < source
+    returns = target <= source
     weights = rule.weights(source, target, measurement)
     if bool(returns.any()):
-        kept = (target / source).clamp(max=1).sqrt()
-        none = torch.zeros_like(kept)
-        back = Weights(a=none, b=kept, c2=none, c1=(1 - kept.square()).sqrt())
+        none = torch.zeros_like(target)
+        if returns_from == "x0":
+            back = Weights(a=target.sqrt(), b=none, c2=none, c1=(1 - target).sqrt())
+        else:
+            kept = (target / source).clamp(max=1).sqrt()
+            back = Weights(a=none, b=kept, c2=none, c1=(1 - kept.square()).sqrt())
         weights = Weights(*(_select(returns, r, w) for r, w in zip(back, weights, strict=True)))
     return StepCoefficients(timesteps, alpha_bar, weights, rule)
 

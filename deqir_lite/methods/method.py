@@ -25,7 +25,7 @@ from deqir_lite.methods.pigdm import PiGDMConsistency
 from deqir_lite.methods.repaint import RePaintConsistency, RePaintNoise
 from deqir_lite.methods.weighted import WeightedConsistency
 from deqir_lite.priors.base import Prior
-from deqir_lite.schedule import spacing_power, with_returns
+from deqir_lite.schedule import RETURNS_FROM, spacing_power, with_returns
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Method:
     """``consistency`` makes the consistency step of a chain: a class of them will do;
     ``rule`` is the noise rule, unless the chain is given another one.
 
-    ``num_steps``, ``spacing`` and ``returns`` are the timesteps of a chain for which nothing else
-    is said, as :func:`deqir_lite.chain.making.make_chain` takes them; published methods have those
-    of their publication.
+    ``num_steps``, ``spacing``, ``returns`` and ``returns_from`` are the path of a chain for which
+    nothing else is said, as :func:`deqir_lite.chain.making.make_chain` takes them; published
+    methods have those of their publication.
     """
 
     consistency: Callable[[Measurement, StepCoefficients, Prior], ConsistencyStep]
@@ -43,6 +43,7 @@ class Method:
     num_steps: int = 20
     spacing: str | float = "cubic"
     returns: tuple[int, int] | None = None
+    returns_from: str = "state"
 
     @property
     def eta(self) -> float | None:
@@ -53,7 +54,8 @@ class Method:
         """The timesteps along a ``grid`` (T,) with the returns of the method, where T is enough."""
         if self.returns is None or self.returns[0] >= len(grid):
             return grid
-        return with_returns(grid, length=self.returns[0], repeats=self.returns[1])
+        length, repeats = self.returns
+        return with_returns(grid, length=length, repeats=repeats, returns_from=self.returns_from)
 
     def __repr__(self) -> str:
         step, rule = short(self.consistency), short(self.rule)
@@ -81,9 +83,10 @@ def find_method(method: str | Method, *, argument: str = "method") -> Method:
 
     A name may bring parameters, as in ``dps:scale=1:timesteps=100`` or ``ddnm:returns=5x3``: those
     of the consistency step and of the noise rule that are numbers, or yes and no; ``timesteps``,
-    ``spacing``, and ``returns``, length and repeats of :func:`with_returns`. Raises ValueError,
-    which calls it ``argument``, for another name or parameter, and for values out of range as far
-    as these are known before there is a chain.
+    ``spacing``, and ``returns``, length and repeats of :func:`with_returns`, with
+    ``returns_from`` (ddnm:returns=1x3:returns_from=x0). Raises ValueError, which calls it
+    ``argument``, for another name or parameter, and for values out of range as far as these are
+    known before there is a chain.
     """
     if isinstance(method, Method):
         return method
@@ -128,7 +131,12 @@ def _parameters(method: Method) -> dict[str, Any]:
     return of_step | of_rule | chain
 
 
-_OF_CHAIN = {"timesteps": "num_steps", "spacing": "spacing", "returns": "returns"}
+_OF_CHAIN = {
+    "timesteps": "num_steps",
+    "spacing": "spacing",
+    "returns": "returns",
+    "returns_from": "returns_from",
+}
 
 
 def _with_parameter(method: Method, name: str, value: Any) -> Method:
@@ -147,6 +155,9 @@ def _read(name: str, text: str, present: Any) -> Any:
         if len(pair) != 2 or not all(part.isdecimal() for part in pair):
             raise ValueError("expected returns=LENGTHxREPEATS, such as returns=5x3")
         return tuple(check_integer(name, int(part), 1) for part in pair)
+    if name == "returns_from":
+        check_choice(name, text, RETURNS_FROM)
+        return text
     if name == "spacing":
         return spacing_power(text) if text[:1].isalpha() else spacing_power(_number(name, text))
     if isinstance(present, bool):

@@ -1,6 +1,12 @@
 """The table alpha_bar of a diffusion, and the timesteps that a chain retains of it."""
 
-from deqir_lite.schedule.grid import SPACINGS, spacing_power, timestep_grid, with_returns
+from deqir_lite.schedule.grid import (
+    RETURNS_FROM,
+    SPACINGS,
+    spacing_power,
+    timestep_grid,
+    with_returns,
+)
 from deqir_lite.schedule.table import (
     NoiseSchedule,
     cosine_schedule,
@@ -8,6 +14,7 @@ from deqir_lite.schedule.table import (
 )
 
 __all__ = [
+    "RETURNS_FROM",
     "SPACINGS",
     "NoiseSchedule",
     "cosine_schedule",

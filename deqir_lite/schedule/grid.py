@@ -9,6 +9,9 @@ from deqir_lite.checks import check_choice, check_integer, is_number, plain, sho
 SPACINGS = {"uniform": 1.0, "quadratic": 2.0, "cubic": 3.0}
 """Exponents p of the power law tau_k ~ (k - 1)^p by name."""
 
+RETURNS_FROM = ("state", "x0")
+"""Where a return to more noise begins: at the state x_s, or at the x0^ that led to it."""
+
 
 def timestep_grid(
     num_steps: int,
@@ -51,18 +54,26 @@ def timestep_grid(
     return grid.flip(0)
 
 
-def with_returns(timesteps: torch.Tensor, *, length: int, repeats: int) -> torch.Tensor:
+def with_returns(
+    timesteps: torch.Tensor, *, length: int, repeats: int, returns_from: str = "state"
+) -> torch.Tensor:
     """The path along the grid ``timesteps`` (T,), noisiest first, that walks each stretch of
     ``length`` steps ``repeats`` times: at its end it returns to where it began.
 
     Returns lead to more noise, x_t ~ q(x_t | x_s), and ask no network; those of RePaint, step by
     step, add up to one. Counted from the cleanest timestep, they begin at every ``length``-th, but
-    for the first stretch. RePaint has (10, 10) on 250 steps: 2,410 network evaluations. Source:
-    the resampling of Lugmayr et al. 2022 and the time travel of Wang et al. 2023, whose code
-    returns from the prediction x_{0|t} in place of x_s.
+    for the first stretch. RePaint has (10, 10) on 250 steps: 2,410 network evaluations.
 
-    Raises ValueError unless 1 <= length < T and repeats >= 1.
+    A return from "x0", x_t ~ q(x_t | x0^), begins where x0^ was last made: the state at the end of
+    the stretch is left out, and with a length of 1 every timestep but the last is there
+    ``repeats`` times.
+
+    Source: the resampling of Lugmayr et al. 2022 ("state") and the time travel of Wang et al. 2023
+    ("x0"; their code diffuses the guess that is not yet made consistent with y).
+
+    Raises ValueError unless 1 <= length < T and repeats >= 1, and for another ``returns_from``.
     """
+    check_choice("returns_from", returns_from, RETURNS_FROM)
     length, repeats = check_integer("returns", length, 1), check_integer("returns", repeats, 1)
     last = len(timesteps) - 1
     if length > last:
@@ -77,6 +88,8 @@ def with_returns(timesteps: torch.Tensor, *, length: int, repeats: int) -> torch
         if left.get(place, 0) > 0:
             left[place] -= 1
             place -= length
+            if returns_from == "x0":
+                path.pop()
             path.append(place)
     return timesteps[path]
 

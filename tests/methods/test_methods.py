@@ -265,6 +265,9 @@ def test_a_name_brings_parameters_to_step_rule_and_path(gaussian_prior):
     path = make_chain(gaussian_prior, operator, y, method=named).coefficients.timesteps
     assert torch.equal(path, grid.coefficients.timesteps)
     assert len(path) > 4
+    named = find_method("ddnm:timesteps=4:spacing=uniform:returns=1x3:returns_from=x0")
+    path = make_chain(gaussian_prior, operator, y, method=named).coefficients.timesteps
+    assert path.tolist() == [750] * 3 + [500] * 3 + [250] * 3 + [0]
 
 
 @pytest.mark.parametrize(
@@ -274,6 +277,7 @@ def test_a_name_brings_parameters_to_step_rule_and_path(gaussian_prior):
         ("dps:clip=1", "method: got 'dps:clip=1'; clip: unknown value '1'; known: yes, no"),
         ("ddnm:eta=2", "method: got 'ddnm:eta=2'; eta: got 2.0"),
         ("ddnm:returns=5", "method: got 'ddnm:returns=5'; expected returns=LENGTHxREPEATS"),
+        ("ddnm:returns_from=eps", "returns_from: unknown value 'eps'; known: state, x0"),
         ("ddnm:timesteps=0", "timesteps: got 0; expected an integer >= 1"),
         ("mmps:iterations=x", "expected an integer as iterations"),
         ("ddnm:spacing=odd", "spacing: unknown value 'odd'; known: uniform"),

@@ -377,6 +377,52 @@ def test_returns_diffuse_the_state_and_ask_no_network(noisy_chain, nonlinear_pri
     torch.testing.assert_close(states[4], expected)
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_returns_from_x0_are_the_time_travel_of_ddnm(noisy_chain, network_prior, length):
+    """As the code of Wang et al. 2023 walks them, but with the corrected guess: at the end of a
+    stretch the last x0^ is diffused to where it began; the state made of it is not used."""
+    chain = noisy_chain(
+        "ddnm", "inpaint-random", network_prior, num_steps=5, returns=(length, 3), returns_from="x0"
+    )
+    table, grid = chain.prior.schedule.alpha_bar, timestep_grid(5, spacing=1.0).tolist()
+    c, walked = chain.coefficients, chain.sequential()
+    noise, x, at = iter(chain.noise), chain.x_T, 0
+    left = {4 - k: 2 for k in range(0, 5 - length, length)}
+    asked = []
+    while at < 5:
+        abar = float(table[grid[at]])
+        guess, eps = predicted(chain, x, grid[at], abar)
+        x0 = chain.measurement.impose(guess)
+        asked.append(grid[at])
+        at += 1
+        if left.get(at, 0):
+            left[at] -= 1
+            at -= length
+            abar = float(table[grid[at]])
+            x = abar**0.5 * x0 + (1 - abar) ** 0.5 * next(noise)
+        elif at == 5:
+            x = x0
+        else:
+            k = len(asked) - 1
+            x = c.weights.a[k] * x0 + c.weights.c2[k] * eps + c.weights.c1[k] * next(noise)
+        close(walked[len(asked)], x)
+    assert c.timesteps.tolist() == asked
+    assert chain.asking_steps() == len(asked) == c.num_steps
+
+
+def test_returns_from_elsewhere(noisy_chain):
+    with pytest.raises(ValueError, match=r"^returns_from: unknown value 'x_0'; known: state, x0"):
+        noisy_chain("ddnm", "sr2", returns=(1, 2), returns_from="x_0")
+
+
+def test_a_level_twice_needs_returns_from_x0(noisy_chain):
+    path = {"num_steps": None, "spacing": None, "timesteps": [900, 900, 0]}
+    with pytest.raises(ValueError, match=r"^timesteps: .* no neighbours equal; got \[900, 900, 0"):
+        noisy_chain("ddnm", **path)
+    twice = noisy_chain("ddnm", **path, returns_from="x0")
+    assert twice.coefficients.asks.tolist() == [True, True, True]
+
+
 def test_ilvr_is_the_published_one(noisy_chain, network_prior):
     """Its mean, and the covariance of its two draws of noise together."""
     method = Method(ILVRConsistency, ILVRNoise(until=0.5))

@@ -20,6 +20,7 @@ from deqir_lite.methods import (
 )
 from deqir_lite.operators import TASKS, Inpainting, make_task
 from deqir_lite.restoration import restore_parallel
+from deqir_lite.schedule import RETURNS_FROM
 
 NOISY = ["ddnm+", "ddrm", "diffpir", "pigdm", "mmps"]
 MAGNIFIED = [task for task in TASKS if task.startswith(("sr", "pool"))]
@@ -49,13 +50,13 @@ def test_parallel_is_sequential(noisy_chain, gaussian_prior, network_prior, name
         st.sampled_from([0.0, 0.1, [0.0, 0.3]] if name in NOISY else [0.0]),
         st.integers(1, 6),
         st.floats(0, 1),
-        st.booleans(),
+        st.sampled_from([None, *RETURNS_FROM]),
     )
     def holds(task, prior, sigma_y, num_steps, eta, travels):
-        returns = (1, 2) if travels and num_steps > 1 else None
-        chain = noisy_chain(
-            name, task, prior, sigma_y, num_steps=num_steps, rule=RULE[name](eta), returns=returns
-        )
+        path = {"num_steps": num_steps, "rule": RULE[name](eta)}
+        if travels and num_steps > 1:
+            path |= {"returns": (1, 2), "returns_from": travels}
+        chain = noisy_chain(name, task, prior, sigma_y, **path)
         expected = chain.sequential()
         assert bool(expected.isfinite().all())
         got = restore_parallel(
