@@ -29,7 +29,7 @@ class IterationSlider:
         label: what the slider counts.
         alt: what the pictures show; the alternative text of each names the sweep after it.
         first: the number of the first frame: 0 for the start.
-        scale: screen pixels for a pixel of the frames; default: enough for 256 pixels.
+        scale: screen pixels for a pixel of the frames; default: enough for 512 pixels.
         series_label: what the curve shows.
         drawn: the frames are drawings on white, which a dark page may invert, and no photos.
 
@@ -66,7 +66,7 @@ class IterationSlider:
                 f"captions: got {len(self.captions)} for {len(self.frames)} frames; "
                 "expected one each"
             )
-        scale = math.ceil(256 / sizes[0][0]) if scale is None else scale
+        scale = math.ceil(512 / sizes[0][0]) if scale is None else scale
         scale = check_integer("scale", scale, minimum=1)
         self.label, self.first, self.scale, self.series_label = label, first, scale, series_label
         self.drawn = drawn
