@@ -80,16 +80,17 @@ def test_a_file_of_weights_restores_as_its_network(esrgan, tmp_path, layout):
     torch.testing.assert_close(network.restore(3 * y), network.restore((3 * y).clamp(-1, 1)))
 
 
-def test_a_transformer_restores_as_it_is(tmp_path):
-    """SwinIR's file has other names and windows, and spandrel reads its sizes off them."""
-    pytest.importorskip("spandrel")
-    from spandrel.architectures.SwinIR import SwinIR
-
+@pytest.mark.parametrize("kind", ["SwinIR", "HAT"])
+def test_a_transformer_restores_as_it_is(tmp_path, kind):
+    """Their files have other names and windows, and spandrel reads the sizes off them."""
+    spandrel = pytest.importorskip("spandrel")
+    importlib.import_module(f"spandrel.architectures.{kind}")
     torch.manual_seed(0)
-    sizes = {"img_size": 16, "embed_dim": 12, "depths": [2], "num_heads": [2], "window_size": 8}
-    net = SwinIR(**sizes, mlp_ratio=2.0, upscale=4, upsampler="pixelshuffle").eval()
-    torch.save({"params": net.state_dict()}, tmp_path / "swin.pth")
-    network, y = load_network(str(tmp_path / "swin.pth")), image(16)
+    sizes = {"img_size": 16, "embed_dim": 60, "depths": [2], "num_heads": [2], "window_size": 8}
+    build = getattr(getattr(spandrel.architectures, kind), kind)
+    net = build(**sizes, mlp_ratio=2.0, upscale=4, upsampler="pixelshuffle").eval()
+    torch.save({"params": net.state_dict()}, tmp_path / "tiny.pth")
+    network, y = load_network(str(tmp_path / "tiny.pth")), image(16)
     with torch.no_grad():
         expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
     assert network.factor == 4
