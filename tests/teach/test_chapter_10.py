@@ -79,6 +79,26 @@ def closed(r, P, abar, shift=1, root=True):
     return d
 
 
+def recursion(r, P, abar):
+    """d of one step after the other."""
+    d = [r[0]]
+    for k in range(1, len(r)):
+        d.append(r[k] + (abar[k + 1] / abar[k]).sqrt() * P[k] @ d[-1])
+    return torch.stack(d)
+
+
+def looped(r, P, abar):
+    """The closed form, but one product after the other."""
+    seen = torch.stack([P[k + 1] @ r[k] / abar[k + 1].sqrt() for k in range(len(r) - 1)])
+    return r + torch.cat([0 * r[:1], abar[2:].sqrt()[:, None] * seen.cumsum(0)])
+
+
+@pytest.mark.parametrize("answer", [recursion, looped])
+def test_collapse_refuses_a_loop(answer):
+    with pytest.raises(Hint, match="there is a loop in it"):
+        self_check("ex-ch10-collapse", answer)
+
+
 def test_collapse_right(capsys):
     self_check("ex-ch10-collapse", closed)
     assert "Right" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from deqir_lite.bundled import load_bundled_photo
 from deqir_lite.chain import RestorationChain, make_chain
@@ -81,19 +82,36 @@ def check_draw(answer: Callable[..., Any]) -> str:
     return "Right: a made-up photo, corrected by what its own measurement lacks."
 
 
-@exercise("ex-ch10-collapse")
-def check_collapse(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str:
-    """The function (r, P, abar) -> d (T, n) of a sweep, in closed form."""
-    as_function(answer)
+class _Counting(TorchFunctionMode):
+    """Counts what is asked of torch."""
+
+    calls = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _collapsing(steps: int, size: int = 4) -> tuple[Tensor, Tensor, Tensor]:
+    """Residuals, projectors with a common range, and alpha_bar."""
     generator = torch.Generator().manual_seed(1)
-    steps, size = 5, 4
     roots = torch.randn(steps, size, size, generator=generator, dtype=torch.float64)
     A = torch.randn(2, size, generator=generator, dtype=torch.float64)
     C = roots @ roots.mT
     P = torch.eye(size).double() - C @ A.T @ torch.linalg.inv(A @ C @ A.T) @ A
     r = torch.randn(steps, size, generator=generator, dtype=torch.float64)
-    abar = torch.tensor([0.01, 0.1, 0.4, 0.7, 0.9, 1.0], dtype=torch.float64)
-    found = as_tensor(answer(r.clone(), P, abar), shape=(steps, size))
+    return r, P, torch.linspace(0.1, 1, steps + 1, dtype=torch.float64).square()
+
+
+@exercise("ex-ch10-collapse")
+def check_collapse(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str:
+    """The function (r, P, abar) -> d (T, n) of a sweep, in closed form."""
+    as_function(answer)
+    r, P, abar = _collapsing(steps=5)
+    steps = len(r)
+    found = as_tensor(answer(r.clone(), P, abar), shape=tuple(r.shape))
 
     def recursion(projectors: Tensor, ratio: Tensor) -> Tensor:
         d = [r[0]]
@@ -119,6 +137,17 @@ def check_collapse(answer: Callable[[Tensor, Tensor, Tensor], Any]) -> str:
         "This is what the earlier residuals add. The state's own residual is missing.": right - r,
     }
     compare(found, right, wrong, "Write down d for T = 3 by hand, and compare term by term.")
+    calls = []
+    for longer in (5, 10):
+        given = _collapsing(longer)
+        with _Counting() as counting:
+            answer(*given)
+        calls.append(counting.calls)
+    if calls[1] > calls[0]:
+        raise Hint(
+            f"The numbers are right, but there is a loop in it: {calls[0]} calls of torch for 5 "
+            f"steps, {calls[1]} for 10. One batched product and one prefix sum do for any number."
+        )
     return "Right: each residual through one projector, then a prefix sum."
 
 
