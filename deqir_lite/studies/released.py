@@ -63,7 +63,7 @@ class ReleasedRun:
     way: str
     sweeps: int = 15
     num_steps: int = 20
-    size: int = 64
+    size: int = 32
     seed: int = 0
 
 
