@@ -6,7 +6,7 @@ sweep with the smallest residual; here, as there, the last one counts, and no sw
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,12 +21,16 @@ from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
 from deqir_lite.methods import ReleasedNoise
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import anisotropic_blur, gaussian_blur, make_task
+from deqir_lite.operators.spectral import SpectralOperator
 from deqir_lite.priors.base import Prior
 from deqir_lite.solvers import ReleasedAnderson, Solver, make_solver
 from deqir_lite.studies.study import Study
 from deqir_lite.studies.weighted import COLOURED, PHOTOS
 
-BLURS = {"deblur-gaussian": gaussian_blur, "deblur-anisotropic": anisotropic_blur}
+BLURS: dict[str, Callable[..., SpectralOperator]] = {
+    "deblur-gaussian": gaussian_blur,
+    "deblur-anisotropic": anisotropic_blur,
+}
 """Those that have a released operator of their own.
 
 :meta hide-value:
