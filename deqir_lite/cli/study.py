@@ -82,6 +82,23 @@ def weighted(
 
 @study.command(cls=Command)
 @one_line_errors
+def released(
+    out: Out,
+    task: Annotated[
+        list[str] | None, _option("Degradation, may be given again. Default: all.")
+    ] = None,
+) -> None:
+    """What the released code of DeqIR ends at, beside its own chain and DDNM (chapter 11)."""
+    from deqir_lite.checks import check_choice
+    from deqir_lite.studies.released import STUDY, TASKS, study_runs
+
+    for name in task or ():
+        check_choice("task", name, TASKS)
+    STUDY.run(out, study_runs(task or TASKS), show_progress=True)
+
+
+@study.command(cls=Command)
+@one_line_errors
 def posterior(
     out: Out,
     method: Annotated[

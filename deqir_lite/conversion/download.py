@@ -1,4 +1,8 @@
-"""A large file from the web: it goes on where it was cut off, and is known by its SHA-256."""
+"""A large file from the web: it goes on where it was cut off, and is known by its SHA-256.
+
+Not pooch, which begins again after a break, keeps no checksum of a first download for the next, and
+does not ask how much room there is.
+"""
 
 import hashlib
 import http.client

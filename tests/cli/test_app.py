@@ -50,7 +50,10 @@ COMMANDS = (
     *("restore", "demo", "verify", "evaluate", "bench", "train", "fit-gaussian", "convert"),
     *("fetch", "study", "teach", "info"),
 )
-STUDIES = ("sweeps", "inversion", "steps", "weighted", "posterior", "recipes", "evaluation")
+STUDIES = (
+    *("sweeps", "inversion", "steps", "weighted", "released", "posterior", "recipes"),
+    "evaluation",
+)
 TEACHING = ("student", "instructor", "notebooks", "slides", "plan")
 SINGLE = [
     *(name for name in COMMANDS if name not in ("study", "teach")),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deqir_lite import load_bundled_photo, save_image
-from deqir_lite.studies import inversion, posterior, steps, sweeps, weighted
+from deqir_lite.studies import inversion, posterior, released, steps, sweeps, weighted
 from deqir_lite.studies.study import Study
 from deqir_lite.training.card import recipes_compared
 from deqir_lite.training.recipe import Recipe
@@ -57,6 +57,15 @@ def test_weighted(run, asked, folder, refused):
     tasks = (weighted.TASKS, ["sr4"])
     assert asked == [("weighted", out, weighted.study_runs(some)) for some in tasks]
     refused("study", "weighted", "--out", out, "--task", "sr3", message="task: unknown value 'sr3'")
+
+
+def test_released(run, asked, folder, refused):
+    out = folder / "a.json"
+    assert run("study", "released", "--out", out).exit_code == 0
+    assert run("study", "released", "--out", out, "--task", "sr4").exit_code == 0
+    tasks = (released.TASKS, ["sr4"])
+    assert asked == [("released", out, released.study_runs(some)) for some in tasks]
+    refused("study", "released", "--out", out, "--task", "sr3", message="task: unknown value 'sr3'")
 
 
 def test_posterior(run, asked, folder, refused):
