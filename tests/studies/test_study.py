@@ -12,7 +12,7 @@ from deqir_lite._json import Schema
 from deqir_lite.bundled import data_path
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.identity import prior_digest
-from deqir_lite.studies import inversion, posterior, steps, sweeps, weighted
+from deqir_lite.studies import inversion, posterior, released, steps, sweeps, weighted
 from deqir_lite.studies.bench import study as bench
 from deqir_lite.studies.study import Study
 from deqir_lite.verification import bent_prior
@@ -191,7 +191,7 @@ def test_missing_places(study, tmp_path):
 
 @pytest.mark.parametrize(
     "study",
-    [module.STUDY for module in (sweeps, inversion, steps, weighted, posterior, bench)],
+    [module.STUDY for module in (sweeps, inversion, steps, weighted, released, posterior, bench)],
     ids=lambda study: study.name,
 )
 def test_the_bundled_file_says_where_it_comes_from(study):
