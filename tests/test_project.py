@@ -108,9 +108,8 @@ def test_every_install_uses_the_same_constraints_and_extras():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    commands = [line.strip() for line in read(".ci/run").splitlines()]
-    assert "make test" in commands
-    assert "make lint" in commands
+    (command,) = re.findall(r"^make .*", read(".ci/run"), flags=re.MULTILINE)
+    assert {"lint", "test"} <= set(command.split())
     blocks = re.findall(r"```sh\n(.*?)```", read("README.md"), flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     assert "make test" in lines
