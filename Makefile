@@ -27,7 +27,7 @@ export HF_HUB_OFFLINE := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install book test gpu serve lint format clean
+.PHONY: help install book test unit chapters html pages gpu serve lint style types format clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -42,7 +42,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV); this takes a few minutes the first time."
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[features,heic,lpips,networks,viz,book,test,compare,dev]"
 	@# pip would compile one file after the other; some are templates that do not compile
-	@$(BIN)/python -m compileall -qq -j 0 $$($(BIN)/python -c \
+	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ $$($(BIN)/python -c \
 		'import sysconfig; print(sysconfig.get_path("purelib"))') || true
 	@touch $@
 
@@ -50,10 +50,19 @@ book: install
 	$(BIN)/python book/_scripts/build.py execute
 	$(BIN)/python book/_scripts/build.py html
 
-test: install
+test: pages
+
+# with lint asked for, too, as in .ci/run, what takes seconds comes first
+unit: install $(if $(filter lint,$(MAKECMDGOALS)),style)
 	$(PYTEST) tests --ignore=tests/book
+
+chapters: unit
 	$(BIN)/python book/_scripts/build.py execute
+
+html: chapters
 	$(BIN)/python book/_scripts/build.py html
+
+pages: html
 	$(PYTEST) tests/book
 
 # eight minutes at most; what is measured is gone on with
@@ -71,11 +80,16 @@ serve: _build/html/index.html
 _build/html/index.html:
 	$(MAKE) book
 
-lint: install
+lint: style types
+
+style: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --exclude "*.ipynb" .
 	$(BIN)/ruff format --check --line-length 78 book/*.ipynb  # as wide as a page of the book
 	$(NBSTRIPOUT) --verify book/*.ipynb
+
+# takes one core, as html does: make -j 2 lint test lets them share two
+types: install $(if $(filter test,$(MAKECMDGOALS)),chapters)
 	$(BIN)/mypy
 
 format: install

@@ -31,15 +31,15 @@ TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
 PROCESSES = min(os.cpu_count() or 1, 4)
 SIDE_BY_SIDE = (
     "11-every-method.ipynb",
-    "03-ddim-restoration.ipynb",
     "09-initialisation-optimisation.ipynb",
     "06-anderson-acceleration.ipynb",
-    "02-diffusion-priors.ipynb",
+    "03-ddim-restoration.ipynb",
     "12-ablations.ipynb",
+    "02-diffusion-priors.ipynb",
     "13-noisy-measurements.ipynb",
+    "15-checkpoints.ipynb",
     "mutant-lab.ipynb",
     "01-degradations.ipynb",
-    "15-checkpoints.ipynb",
     "reading-notes.ipynb",
 )
 """Chapters that show no measured time, the longest first: they are executed several at once, each

@@ -227,3 +227,21 @@ def test_the_guard_sees_requests_to_other_machines(browser, tmp_path):
                 page.wait_for_timeout(100)
         assert {url.rsplit("/")[-1] for url in visit.foreign} == {"a.png", "b.js", "c"}
         assert visit.errors
+
+
+def test_contrast_is_found_wherever_a_look_is_new(browser, tmp_path):
+    """Few of those that look the same are compared: one row in a hundred, and words after letters
+    that axe does not judge, are not lost among them."""
+    rows = "".join(f"<p>readable {k}</p>" for k in range(100))
+    single = "".join(f"<b>{letter}</b> " for letter in "abcdef")
+    (tmp_path / "page.html").write_text(
+        "<!doctype html><html lang=en><title>t</title><style>p:nth-child(90) { color: #bbb }"
+        f"b {{ color: #ccc }}</style><main><h1>t</h1>{rows}{single}<b>words</b></main></html>"
+    )
+    with chrome.served(tmp_path) as address, chrome.guarded(browser) as (page, _):
+        page.goto(f"{address}/page.html")
+        page.add_script_tag(path=chrome.AXE)
+        violations = page.evaluate(chrome.VIOLATIONS, ["html", {}])
+    assert {found["html"] for found in violations if found["rule"] == "color-contrast"} == {
+        "<p>readable 88</p>", "<b>words</b>",
+    }  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import cache
 
 import nbformat
 import pytest
@@ -32,14 +33,16 @@ URL = "https://github.com/someone/deqir-lite"
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 
 
-@pytest.fixture
-def build(tmp_path):
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
     """Build a book of one notebook, strictly; returns its launch addresses and its folder."""
+    book = tmp_path_factory.mktemp("book")
     cells = [nbformat.v4.new_markdown_cell(TEXT), nbformat.v4.new_code_cell("1 + 1")]
     metadata = {"language_info": {"name": "python"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-    nbformat.write(notebook, tmp_path / "index.ipynb")
+    nbformat.write(notebook, book / "index.ipynb")
 
+    @cache
     def run(url):
         options = {
             "repository_url": url,
@@ -52,9 +55,9 @@ def build(tmp_path):
             "extensions, nb_execution_mode = ['myst_nb', 'launch'], 'off'",
             f"html_theme, html_theme_options = 'sphinx_book_theme', {options!r}",
         ]
-        (tmp_path / "conf.py").write_text("\n".join(lines))
-        out = tmp_path / "html"
-        command = [sys.executable, "-m", "sphinx", "-q", "-W", str(tmp_path), str(out)]
+        (book / "conf.py").write_text("\n".join(lines))
+        out = tmp_path_factory.mktemp("html")
+        command = [sys.executable, "-m", "sphinx", "-q", "-W", str(book), str(out)]
         subprocess.run(command, check=True)
         links = [tag["href"] for tag in parse(out / "index.html").select("a[href]")]
         return [link for link in links if "binder" in link or "colab" in link], out

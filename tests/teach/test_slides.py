@@ -8,9 +8,9 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_output
 
 from deqir_lite.bundled import book_folder
-from deqir_lite.teach.notebooks import chapters
+from deqir_lite.teach.notebooks import chapters, notebooks
 from deqir_lite.teach.outline import LINES, Section, blocks, height, outline
-from deqir_lite.teach.readable import Reader
+from deqir_lite.teach.readable import Reader, readers
 from deqir_lite.teach.slides import slide_cells, slide_files, slide_page
 
 from .conftest import code_cell, markdown_cell
@@ -20,6 +20,14 @@ LOADED = re.compile(r"(url\(|@import|\bfrom|\bimport\(?)\s*[\"']?(https?:)?//", 
 
 
 BOOK = {chapter.name: chapter for chapter in chapters()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _what_the_book_labels_is_read_once():
+    with pytest.MonkeyPatch.context() as patch:
+        known = readers(notebooks())
+        patch.setattr("deqir_lite.teach.slides.readers", lambda book: known)
+        yield
 
 
 @cache
