@@ -1,5 +1,5 @@
 # make book    install, execute every chapter once, build the book strictly
-# make test    install, unit tests, every chapter, checks of the built pages
+# make test    install, unit tests, every chapter, types, checks of the built pages
 # make serve   read the built book at http://localhost:8000
 # make gpu     on a machine with a GPU: its tests, and what parallel sampling costs there
 # make lint    style, formatting, clean notebooks, types
@@ -27,7 +27,7 @@ export HF_HUB_OFFLINE := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: help install book test unit chapters html pages gpu serve lint style types format clean
+.PHONY: help install book test gpu serve lint style types format clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -50,19 +50,11 @@ book: install
 	$(BIN)/python book/_scripts/build.py execute
 	$(BIN)/python book/_scripts/build.py html
 
-test: pages
-
-# with lint asked for, too, as in .ci/run, what takes seconds comes first
-unit: install $(if $(filter lint,$(MAKECMDGOALS)),style)
+# types are checked while the pages are built: each takes one core
+test: install
 	$(PYTEST) tests --ignore=tests/book
-
-chapters: unit
 	$(BIN)/python book/_scripts/build.py execute
-
-html: chapters
-	$(BIN)/python book/_scripts/build.py html
-
-pages: html
+	$(BIN)/mypy & types=$$!; $(BIN)/python book/_scripts/build.py html && wait $$types
 	$(PYTEST) tests/book
 
 # eight minutes at most; what is measured is gone on with
@@ -88,8 +80,7 @@ style: install
 	$(BIN)/ruff format --check --line-length 78 book/*.ipynb  # as wide as a page of the book
 	$(NBSTRIPOUT) --verify book/*.ipynb
 
-# takes one core, as html does: make -j 2 lint test lets them share two
-types: install $(if $(filter test,$(MAKECMDGOALS)),chapters)
+types: install
 	$(BIN)/mypy
 
 format: install
