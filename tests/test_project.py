@@ -108,7 +108,10 @@ def test_every_install_uses_the_same_constraints_and_extras():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    assert re.findall(r"^make .*", read(".ci/run"), flags=re.MULTILINE) == ["make style", "make test"]
+    assert re.findall(r"^make .*", read(".ci/run"), flags=re.MULTILINE) == [
+        "make style",
+        "make test",
+    ]
     assert "$(BIN)/mypy" in read("Makefile").partition("\ntest:")[2].partition("\n\n")[0]
     blocks = re.findall(r"```sh\n(.*?)```", read("README.md"), flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
