@@ -17,7 +17,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from executed import FRONT_PAGE, certificates
+from executed import FRONT_PAGE, certificates, seconds
 
 from deqir_lite._json import read_object, write_json
 from deqir_lite.certificate import FOLDER_VARIABLE, Certificate
@@ -29,6 +29,8 @@ STAMPS = EXECUTED / "stamps.json"
 CERTIFICATES = EXECUTED / "certificates"
 TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
 PROCESSES = min(os.cpu_count() or 1, 4)
+ALLOWED = 60
+"""Seconds that a chapter may take; said, and no failure, since machines differ."""
 SIDE_BY_SIDE = (
     "11-every-method.ipynb",
     "09-initialisation-optimisation.ipynb",
@@ -126,6 +128,9 @@ def execute() -> int:
         if names:
             failed, done = run(names, min(processes, len(names)))
             code, passed = code or failed, passed | done
+    for name in sorted(passed & set(stale)):
+        if (took := seconds(EXECUTED / name)) > ALLOWED:
+            print(f"{name}: {took:.0f} s, of {ALLOWED} s on two idle cores", flush=True)
     silent = uncertified(passed)
     for name in sorted(silent):
         print(f"error: {name} passed, but left no certificate that passes", file=sys.stderr)

@@ -1,9 +1,38 @@
-"""Chapter 15's self-checks: the right answer passes, each typical mistake gets its hint."""
+"""Chapter 15's self-checks: the right answer passes, each typical mistake gets its hint; and the
+command that the chapter makes for a real checkpoint."""
+
+import json
+import os
+import shlex
+import sys
 
 import pytest
 import torch
+import typer
 
+from deqir_lite.bundled import book_folder
+from deqir_lite.cli import app
+from deqir_lite.methods import find_method
+from deqir_lite.studies.comparison.settings import SIMPLE
 from deqir_lite.teach import Hint, self_check
+
+
+def test_the_papers_table_is_made_by_a_command_that_parses(monkeypatch, tmp_path, capsys):
+    """The branch of the chapter that only somebody with the paper's weights runs."""
+    monkeypatch.setenv("DEQIR_LITE_PHOTOS", str(tmp_path))
+    monkeypatch.setenv("DEQIR_LITE_TABLE", str(tmp_path / "table"))
+    chapter = json.loads((book_folder() / "15-checkpoints.ipynb").read_text(encoding="utf-8"))
+    (cell,) = (c for c in chapter["cells"] if "paper-table" in "".join(c["source"]))
+    names = {"os": os, "sys": sys, "shlex": shlex, "checkpoint": str(tmp_path), "work": tmp_path}
+    exec("".join(cell["source"]), names)
+    said, command = capsys.readouterr().out, names["command"]
+    assert said.startswith(f"deqir-lite evaluate --prior {shlex.quote('WORK')}")
+    evaluate = typer.main.get_command(app).commands["evaluate"]
+    options = evaluate.make_context("evaluate", command[4:]).params
+    methods = options["methods"].split(",")
+    assert options["reference"] in methods
+    for method in set(methods) - set(SIMPLE):
+        assert find_method(method).num_steps <= 100
 
 
 def heads_of(qkv, heads):

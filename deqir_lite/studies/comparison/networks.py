@@ -79,7 +79,8 @@ def load_network(source: str, *, device: torch.device | str = "cpu") -> Network:
 
     * :data:`REAL_ESRGAN`: needs the extra ``real-esrgan``, and runs on the processor,
     * a file of weights (.pth, .safetensors) of an architecture that spandrel knows, such as ESRGAN,
-      BSRGAN, SwinIR or HAT: needs the extra ``networks``. No code in it is run,
+      BSRGAN, SwinIR or HAT; of SRGAN's kind Swift-SRGAN only, DiffIR not at all: needs the extra
+      ``networks``. No code in it is run,
     * a folder or a hub id (owner/name) of a latent diffusion that enlarges
       (``LDMSuperResolutionPipeline`` of diffusers); drawn with seed 0.
 

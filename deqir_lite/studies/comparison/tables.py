@@ -5,6 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
+from deqir_lite.memory import in_gigabytes
 from deqir_lite.methods import METHODS, base_name
 from deqir_lite.metrics import EN_DASH, format_value
 from deqir_lite.schedule.grid import SPACINGS
@@ -120,7 +121,7 @@ def _header(columns: Sequence[tuple[str, str]]) -> list[str]:
     for task, number in columns:
         header.append(_TITLES[number] if task == last else f"{task}: {_TITLES[number]}")
         last = task
-    return [*header, "NFEs", "sweeps", "seconds"]
+    return [*header, "NFEs", "sweeps", "seconds", "memory"]
 
 
 def name_of(setting: Setting) -> str:
@@ -147,6 +148,8 @@ def _row(line: Setting, own: dict[str, Cell], columns: Sequence[tuple[str, str]]
     for name, spec in ("nfe", ".0f"), ("sweeps", ".1f"), ("seconds", ".3g"):
         known = [v for cell in own.values() if (v := cell.means[name]) is not None]
         cost.append(format_value(sum(known) / len(known) if known else None, spec=spec))
+    peaks = [p for cell in own.values() if (p := cell.means["peak_bytes"]) is not None]
+    cost.append(in_gigabytes(int(max(peaks))) if peaks else EN_DASH)
     return [name_of(line), chain_of(line), f"{count} × {seeds}", *values, *cost]
 
 
@@ -172,7 +175,7 @@ def _paper_rows(table: PaperTable, columns: Sequence[tuple[str, str]]) -> Iterat
             for column in columns
         ]
         nfe = EN_DASH if row.nfe is None else str(row.nfe)
-        yield [row.method + PAPER_MARK, row.data, EN_DASH, *texts, nfe, EN_DASH, EN_DASH]
+        yield [row.method + PAPER_MARK, row.data, EN_DASH, *texts, nfe, EN_DASH, EN_DASH, EN_DASH]
 
 
 def _differences(

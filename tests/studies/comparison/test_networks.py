@@ -97,6 +97,20 @@ def test_a_transformer_restores_as_it_is(tmp_path, kind):
     torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
 
 
+def test_swift_srgan_restores_as_it_is(tmp_path):
+    pytest.importorskip("spandrel")
+    from spandrel.architectures.SwiftSRGAN import SwiftSRGAN
+
+    torch.manual_seed(0)
+    net = SwiftSRGAN(num_channels=8, num_blocks=1, upscale_factor=4).eval()
+    torch.save(net.state_dict(), tmp_path / "tiny.pth")
+    network, y = load_network(str(tmp_path / "tiny.pth")), image(16)
+    with torch.no_grad():
+        expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
+    assert network.factor == 4
+    torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
+
+
 def test_other_weights_have_another_name(esrgan, tmp_path):
     net, names = esrgan(), []
     for change in (0.0, 1e-3):

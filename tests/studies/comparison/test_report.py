@@ -90,7 +90,7 @@ def test_marks_say_which_way_is_better(row):
 def test_the_terminal_shows_what_is_known(row):
     cells = summarise([row("ddnm", "a")], reference="ddnm")
     (table,) = tables(cells, full=False)
-    assert table.header[3:] == ["sr2: PSNR", "NFEs", "sweeps", "seconds"]
+    assert table.header[3:] == ["sr2: PSNR", "NFEs", "sweeps", "seconds", "memory"]
     assert all(len(line) == len(table.header) for line in table.rows)
 
 
@@ -167,9 +167,9 @@ def test_the_papers_fid_stands_below(tmp_path, row):
     rows = [row("ddnm", photo, task="colorization", inception=pack_features(torch.rand(2, 4)))
             for photo in "ab"]  # fmt: skip
     (known,) = tables(summarise(rows, reference="ddnm"), full=False)
-    assert known.header[-4:-3] == ["FID"]
+    assert known.header[-5:-4] == ["FID"]
     (line,) = [x for x in known.rows if x[:2] == ["DeqIR, paper", "ImageNet"]]
-    assert line[-4] == "70.94"
+    assert line[-5] == "70.94"
     (unknown,) = tables(summarise([row("ddnm", "a", task="colorization")], reference="ddnm"))
     assert unknown.header.count("FID") == 1
     assert unknown.rows[0][unknown.header.index("FID")] == "–"
