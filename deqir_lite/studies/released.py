@@ -54,7 +54,7 @@ second chain by plain sweeps.
 """
 
 KEPT = 0.15
-"""The other option of the rule, ``etw`` of :class:`~deqir_lite.methods.ReleasedNoise`."""
+"""The other option, ``etw``, of :class:`~deqir_lite.methods.noise_rules.ReleasedNoise`."""
 
 
 @dataclass(frozen=True)
