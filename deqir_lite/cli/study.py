@@ -1,6 +1,7 @@
 """``deqir-lite study``: the long measurements behind the chapters."""
 
 import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,16 @@ study = subgroup(
 
 Out = Annotated[Path, typer.Option(help="JSON file; one that is there is gone on with.")]
 _option = functools.partial(option, None)
+Tasks = Annotated[list[str] | None, _option("Degradation, may be given again. Default: all.")]
+
+
+def _chosen(argument: str, given: list[str] | None, known: Iterable[str]) -> Iterable[str]:
+    """What was asked for by name, or all that is known; ValueError for another name."""
+    from deqir_lite.checks import check_choice
+
+    for name in given or ():
+        check_choice(argument, name, known)
+    return given or known
 
 
 @study.command(cls=Command)
@@ -67,34 +78,24 @@ def steps(
 @one_line_errors
 def weighted(
     out: Out,
-    task: Annotated[
-        list[str] | None, _option("Degradation, may be given again. Default: all.")
-    ] = None,
+    task: Tasks = None,
 ) -> None:
     """What the weighted step restores, and how few sweeps it needs (chapter 10)."""
-    from deqir_lite.checks import check_choice
     from deqir_lite.studies.weighted import STUDY, TASKS, study_runs
 
-    for name in task or ():
-        check_choice("task", name, TASKS)
-    STUDY.run(out, study_runs(task or TASKS), show_progress=True)
+    STUDY.run(out, study_runs(_chosen("task", task, TASKS)), show_progress=True)
 
 
 @study.command(cls=Command)
 @one_line_errors
 def released(
     out: Out,
-    task: Annotated[
-        list[str] | None, _option("Degradation, may be given again. Default: all.")
-    ] = None,
+    task: Tasks = None,
 ) -> None:
     """What the released code of DeqIR ends at, beside its own chain and DDNM (chapter 11)."""
-    from deqir_lite.checks import check_choice
     from deqir_lite.studies.released import STUDY, TASKS, study_runs
 
-    for name in task or ():
-        check_choice("task", name, TASKS)
-    STUDY.run(out, study_runs(task or TASKS), show_progress=True)
+    STUDY.run(out, study_runs(_chosen("task", task, TASKS)), show_progress=True)
 
 
 @study.command(cls=Command)
@@ -106,12 +107,9 @@ def posterior(
     ] = None,
 ) -> None:
     """What each method draws, against the exact posterior of two priors (chapter 13)."""
-    from deqir_lite.checks import check_choice
     from deqir_lite.studies.posterior import SAMPLERS, STUDY, study_runs
 
-    for name in method or ():
-        check_choice("method", name, SAMPLERS)
-    STUDY.run(out, study_runs(method or SAMPLERS), show_progress=True)
+    STUDY.run(out, study_runs(_chosen("method", method, SAMPLERS)), show_progress=True)
 
 
 @study.command(cls=Command)

@@ -22,6 +22,13 @@ def image(size=16, seed=0):
     return torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
+def restores_four_times_as(net, network, y):
+    with torch.no_grad():
+        expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
+    assert network.factor == 4
+    torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
+
+
 @pytest.fixture
 def esrgan():
     """(scale, channels) -> a tiny network of ESRGAN's kind, as BSRGAN and Real-ESRGAN are."""
@@ -72,10 +79,7 @@ def test_a_file_of_weights_restores_as_its_network(esrgan, tmp_path, layout):
         torch.save(weights, path)
     network = load_network(str(path))
     y = image(12)
-    with torch.no_grad():
-        expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
-    assert network.factor == 4
-    torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
+    restores_four_times_as(net, network, y)
     assert network.restore(y.double()).dtype == torch.float64
     torch.testing.assert_close(network.restore(3 * y), network.restore((3 * y).clamp(-1, 1)))
 
@@ -90,11 +94,7 @@ def test_a_transformer_restores_as_it_is(tmp_path, kind):
     build = getattr(getattr(spandrel.architectures, kind), kind)
     net = build(**sizes, mlp_ratio=2.0, upscale=4, upsampler="pixelshuffle").eval()
     torch.save({"params": net.state_dict()}, tmp_path / "tiny.pth")
-    network, y = load_network(str(tmp_path / "tiny.pth")), image(16)
-    with torch.no_grad():
-        expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
-    assert network.factor == 4
-    torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
+    restores_four_times_as(net, load_network(str(tmp_path / "tiny.pth")), image(16))
 
 
 def test_swift_srgan_restores_as_it_is(tmp_path):
@@ -104,11 +104,7 @@ def test_swift_srgan_restores_as_it_is(tmp_path):
     torch.manual_seed(0)
     net = SwiftSRGAN(num_channels=8, num_blocks=1, upscale_factor=4).eval()
     torch.save(net.state_dict(), tmp_path / "tiny.pth")
-    network, y = load_network(str(tmp_path / "tiny.pth")), image(16)
-    with torch.no_grad():
-        expected = 2 * net((y + 1) / 2).clamp(0, 1) - 1
-    assert network.factor == 4
-    torch.testing.assert_close(network.restore(y), expected, rtol=0, atol=1e-6)
+    restores_four_times_as(net, load_network(str(tmp_path / "tiny.pth")), image(16))
 
 
 def test_other_weights_have_another_name(esrgan, tmp_path):
