@@ -71,7 +71,7 @@ def run_bench(
     if not counts_only:
         where, own = describe_device(place), [run for run in runs if run.start == "own"]
         controls = [run for run in runs if run.start != "own"]  # their sweeps are the question
-        runs = timed_runs(own, repeats=repeats, device=where, compiled=place.type != "cpu")
+        runs = timed_runs(own, repeats=repeats, device=where, graphs=place.type == "cuda")
         runs += controls
         judged = [replace(run, repeats=1, device=where) for run in judged]
     wanted = [replace(run, dtype=dtype) for run in dict.fromkeys([*runs, *judged])]

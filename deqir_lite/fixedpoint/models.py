@@ -9,6 +9,7 @@ which is Newton's method with L in the place of the Jacobian. Every L has the sa
 """
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import torch
 
@@ -75,25 +76,40 @@ class DenoiserModel(LinearModel):
         """As above."""
         source = self._source[k]
         guess = self.denoiser(v, source)
-        noise = (v - source**0.5 * guess) / (1 - source) ** 0.5
+        noise = torch.sub(v, guess, alpha=source**0.5)
         fitted = self.chain.linear(guess, k)
-        return self._weighed("a", fitted, k) + self._weighed("c2", noise, k) + self._kept(v, k)
+        changed = self._weighed("a", fitted, k) + self._weighed_noise(noise, k)
+        return self._with_kept(changed, v, k)
 
     def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """L^T v = W (C^T a v - sqrt(abar_{s+1}) q v) + b v + q v,
         q = c2 / sqrt(1 - abar_{s+1}); W and the weights are symmetric."""
         source = self._source[k]
-        noise = self._weighed("c2", v, k) / (1 - source) ** 0.5
-        fitted = self._weighed("a", v, k)
-        fitted = self.chain.linear_adjoint(fitted, k)
-        return self.denoiser(fitted - source**0.5 * noise, source) + noise + self._kept(v, k)
+        noise = self._weighed_noise(v, k)
+        fitted = self.chain.linear_adjoint(self._weighed("a", v, k), k)
+        changed = self.denoiser(torch.sub(fitted, noise, alpha=source**0.5), source) + noise
+        return self._with_kept(changed, v, k)
 
     def _weighed(self, name: str, v: torch.Tensor, k: int) -> torch.Tensor:
+        numbers = self._numbers[name]
+        if numbers is not None:
+            return numbers[k] * v
         weights = self.chain.weights(slice(k, k + 1))
         return self.chain.weigh(getattr(weights, name), v[None])[0]
 
-    def _kept(self, v: torch.Tensor, k: int) -> torch.Tensor | float:
-        return self._weighed("b", v, k) if self.chain.keeps_state else 0.0
+    def _weighed_noise(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """c2 v / sqrt(1 - abar_{s+1}): what sqrt(1 - abar) eps = v brings to x_s."""
+        level, numbers = (1 - self._source[k]) ** 0.5, self._numbers["c2"]
+        return self._weighed("c2", v, k) / level if numbers is None else numbers[k] / level * v
+
+    def _with_kept(self, changed: torch.Tensor, v: torch.Tensor, k: int) -> torch.Tensor:
+        return changed + self._weighed("b", v, k) if self.chain.keeps_state else changed
+
+    @cached_property
+    def _numbers(self) -> dict[str, list[float] | None]:
+        """Weights that are one number a step, where no kernel need fetch them; None: diagonals."""
+        weights = self.chain.coefficients.weights._asdict()
+        return {name: w.tolist() if w.ndim == 1 else None for name, w in weights.items()}
 
 
 class DataFormModel(DenoiserModel):
@@ -109,7 +125,7 @@ class DataFormModel(DenoiserModel):
 
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """As above."""
-        return self._weighed("c2", v, k) / (1 - self._source[k]) ** 0.5 + self._kept(v, k)
+        return self._with_kept(self._weighed_noise(v, k), v, k)
 
     def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """L v: the weights are symmetric."""

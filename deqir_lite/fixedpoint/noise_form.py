@@ -32,7 +32,8 @@ class NoiseFormModel(DenoiserModel):
     def apply(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """a C v / sqrt(abar_{s+1}) + b v: eps does not move."""
         fitted = self.chain.linear(v, k)
-        return self._weighed("a", fitted / self._source[k] ** 0.5, k) + self._kept(v, k)
+        changed = self._weighed("a", fitted / self._source[k] ** 0.5, k)
+        return self._with_kept(changed, v, k)
 
     def correction(self, residual: torch.Tensor, first: int = 0) -> torch.Tensor:
         """d_s = r_s + sqrt(abar_s) sum_{j > s} N r_j / sqrt(abar_j) (Eq. 9 on residuals), or with
@@ -52,7 +53,7 @@ class NoiseFormModel(DenoiserModel):
         """C^T a v / sqrt(abar_{s+1}) + b v."""
         fitted = self._weighed("a", v, k)
         fitted = self.chain.linear_adjoint(fitted, k)
-        return fitted / self._source[k] ** 0.5 + self._kept(v, k)
+        return self._with_kept(fitted / self._source[k] ** 0.5, v, k)
 
     def correction_adjoint(self, u: torch.Tensor, first: int = 0) -> torch.Tensor:
         """w_s = u_s + N sum_{j < s} sqrt(abar_j) u_j / sqrt(abar_s): a sum from the clean end; or

@@ -70,7 +70,7 @@ class PhotoSpectrum:
 
     def eigenbasis(self, part: str, like: torch.Tensor) -> torch.Tensor:
         """Of :meth:`at_size` for images like (..., 3, H, W): the eigenvalues, ``part`` "values",
-        (3, H, W // 2 + 1), or the "axes" (3 channels, 3 eigenvectors, H, 2 (W // 2 + 1)), each
+        (3, H, 2 (W // 2 + 1)), or the "axes" (3 channels, 3 eigenvectors, H, 2 (W // 2 + 1)), each
         twice: a factor of the real and of the imaginary part of a mode.
 
         Computed once for each size, in float64 and some rows at a time; kept with the dtype and on
@@ -83,17 +83,22 @@ class PhotoSpectrum:
 
         def both() -> dict[str, torch.Tensor]:
             device = self.covariance.device
-            values = torch.empty(3, height, columns, dtype=like.dtype, device=device)
+            values = torch.empty(3, height, 2 * columns, dtype=like.dtype, device=device)
             axes = torch.empty(3, 3, height, 2 * columns, dtype=like.dtype, device=device)
             step = max(1, _AT_ONCE // columns)
             for rows in (slice(top, top + step) for top in range(0, height, step)):
                 table = self.at_size(height, width, rows).permute(2, 3, 0, 1)
                 found, vectors = torch.linalg.eigh(table)
-                values[:, rows] = found.clamp(min=0).permute(2, 0, 1)
+                found = found.clamp(min=0).permute(2, 0, 1)
+                values[:, rows] = found.repeat_interleave(2, dim=-1)
                 axes[:, :, rows] = vectors.permute(2, 3, 0, 1).repeat_interleave(2, dim=-1)
             return {"values": values.to(like.device), "axes": axes.to(like.device)}
 
         return self._constants.exact((height, width, like.dtype, like.device), both)[part]
+
+    def mean_like(self, like: torch.Tensor) -> torch.Tensor:
+        """``mean`` (3,) with the dtype and on the device of ``like``; moved once."""
+        return self._constants.like("mean", like, lambda: self.mean)
 
     def to_bytes(self) -> bytes:
         """The content of a safetensors file."""

@@ -12,6 +12,7 @@ from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
+from deqir_lite.engine.graphs import replay_chain, replay_system, replayed_start
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -80,7 +81,7 @@ def restore_sequential(
     check_kinds(restore_sequential, locals())
     watch = PredictionWatch(chain.prior)
     with torch.no_grad():
-        walk = replace(chain, watch=watch).walk(show_progress=show_progress)
+        walk = replay_chain(replace(chain, watch=watch)).walk(show_progress=show_progress)
         states = torch.stack(list(walk)) if keep_states else _last(walk)[None]
     watch.check()
     if not bool(torch.isfinite(states).all()):
@@ -140,11 +141,14 @@ def solve_chain(
     if options.window is not None and options.window < chain.num_steps:
         return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)
-    chain = replace(chain, watch=PredictionWatch(chain.prior))
+    chain = replay_chain(replace(chain, watch=PredictionWatch(chain.prior)))
+    system, start = replay_system(options.system(chain)), None
+    if options._start_name == "gaussian" and options.gaussian is not None:
+        start = replayed_start(system, options.gaussian)
     return solve(
-        options.system(chain),
+        system,
         make_solver(solver) if isinstance(solver, str) else solver,
-        options.first_states(chain),
+        options.first_states(chain) if start is None else start,
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
         x0_tolerance=options.x0_tolerance,

@@ -297,7 +297,15 @@ def test_the_benchmark_runs_there(gaussian_prior):
 
     from deqir_lite.studies.bench.measure import measure_all
     from deqir_lite.studies.bench.runs import BenchRun
-    from deqir_lite.studies.bench.samplers import DIFFUSERS, NETWORK, OURS, PEERS, WALK
+    from deqir_lite.studies.bench.samplers import (
+        DIFFUSERS,
+        NETWORK,
+        OURS,
+        OURS_GRAPH,
+        PEERS,
+        WALK,
+        WALK_GRAPH,
+    )
 
     run = BenchRun(OURS, "ddnm", "sr2", "coffee", 16, 1, 6, 0.15, "uniform", repeats=1, device="x")
     runs = [replace(run, sampler=name) for name in (OURS, WALK, DIFFUSERS, NETWORK, *PEERS)]
@@ -308,3 +316,15 @@ def test_the_benchmark_runs_there(gaussian_prior):
         assert there.marks.keys() == here.marks.keys(), there.run.sampler
         assert all(mark.seconds for mark in there.marks.values())
         assert there.marks == {} or there.peak is not None
+    plain, *by_graph = (
+        on_gpu[:2],
+        *measure_all(
+            [replace(run, sampler=name) for name in (OURS_GRAPH, WALK_GRAPH)],
+            gaussian_prior,
+            device="cuda",
+        ),
+    )
+    for one, other in zip(plain, by_graph, strict=True):
+        counts = [{k: (m.sweeps, m.nfe) for k, m in cost.marks.items()} for cost in (one, other)]
+        assert counts[0] == counts[1]
+        assert all(mark.seconds for mark in other.marks.values())

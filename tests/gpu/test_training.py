@@ -33,7 +33,9 @@ def pictures():
     waves = []
     for k in range(8):
         wave = torch.stack([torch.sin((x * (k + 1) + y * (8 - k)) / 60 + c) for c in range(3)])
-        waves.append((127.5 + 100 * wave * ((x > 10 * k) - 0.3)).clamp(0, 255).to(torch.uint8))
+        waves.append(
+            (127.5 + 100 * wave * ((x > 10 * k).float() - 0.3)).clamp(0, 255).to(torch.uint8)
+        )
     return waves
 
 

@@ -1,4 +1,4 @@
-"""A prior whose network is as fast as this machine makes it without changing what it says."""
+"""A prior whose network is compiled for this machine, without changing what it says."""
 
 import copy
 import warnings
@@ -12,18 +12,18 @@ from deqir_lite.priors.base import Prior
 
 
 def compiled_prior(prior: Prior, example: torch.Tensor) -> Prior | None:
-    """``prior`` with its network compiled, on CUDA with graphs; the given one stays as it is.
+    """``prior`` with its network compiled for batches like ``example`` (B, 3, H, W); the given one
+    stays as it is.
 
-    It is tried out on ``example`` (B, 3, H, W) here, so that nothing is compiled later for this
-    shape. None, after a warning, where the network cannot be compiled, as without a compiler.
+    It is tried out here, so that nothing is compiled later for this shape. None, after a warning,
+    where the network cannot be compiled, as without a compiler.
     """
     part = next((name for name, value in vars(prior).items() if isinstance(value, nn.Module)), None)
     if part is None:
         warnings.warn("compiled: this prior has no network", stacklevel=2)
         return None
     made: Any = copy.copy(prior)
-    mode = "reduce-overhead" if example.is_cuda else None
-    setattr(made, part, torch.compile(getattr(prior, part), mode=mode))
+    setattr(made, part, torch.compile(getattr(prior, part), dynamic=False))
     try:
         with torch.no_grad():
             made(example, torch.zeros(len(example), dtype=torch.long, device=example.device))

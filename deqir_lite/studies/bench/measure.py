@@ -24,7 +24,14 @@ from deqir_lite.solvers.stopping import ErrorEstimate
 from deqir_lite.studies.bench.compiled import compiled_prior
 from deqir_lite.studies.bench.peers import Progress
 from deqir_lite.studies.bench.runs import BenchRun
-from deqir_lite.studies.bench.samplers import COMPILED, DIFFUSERS, NETWORKS, OURS, sampling
+from deqir_lite.studies.bench.samplers import (
+    COMPILED,
+    DIFFUSERS,
+    GRAPHS,
+    NETWORKS,
+    SOLVES,
+    sampling,
+)
 from deqir_lite.studies.study import chain_settings
 from deqir_lite.studies.sweeps import sweeps_to
 
@@ -66,9 +73,9 @@ class BenchCost:
 
     * ``marks``: a number of sweeps, "40" and "50" (dB, from this sweep on), :data:`STOP` or
       :data:`END` -> the :class:`Mark`; one that was not reached is missing,
-    * of timed runs ``network``: the share of the time that its network took; ``peak``: bytes more
-      than before at once, None where the system does not tell; ``load``: processes that wanted to
-      compute, mean of the last minute.
+    * of timed runs ``network``: the share of the time that its network took, None inside of CUDA
+      graphs; ``peak``: bytes more than before at once, None where the system does not tell;
+      ``load``: processes that wanted to compute, mean of the last minute.
     """
 
     run: BenchRun
@@ -111,16 +118,16 @@ def measure(
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
         curve.append(near)
-        if run.sampler == OURS and now.before is not None and stopped is None:
+        if run.sampler in SOLVES and now.before is not None and stopped is None:
             estimate = estimate.after(now.before, now.x0)
             if bool((estimate.error <= X0_TOLERANCE).all()):
                 stopped = now.sweeps
         ours_done = stopped is not None and now.sweeps >= SWEEPS[-1]
-        arrived = near >= TARGETS[-1] and (run.sampler != OURS or ours_done)
+        arrived = near >= TARGETS[-1] and (run.sampler not in SOLVES or ours_done)
         if arrived or now.sweeps >= run.num_steps:
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
-    if run.sampler == OURS:
+    if run.sampler in SOLVES:
         found |= {str(n): n if n < len(progress) else None for n in SWEEPS}
         found[STOP] = len(progress) - 1 if stopped is None else stopped  # or all is solved
     places = {name: j for name, j in found.items() if j is not None}
@@ -162,15 +169,18 @@ def _timed(
     passes = [once(chain)]
     most = watch()
     passes += [once(chain) for _ in range(run.repeats - 1)]
-    seen = _Stopwatch(chain.prior, clock)
-    whole = once(chain.with_prior(seen))[-1]
+    share = None
+    if run.sampler not in GRAPHS:
+        seen = _Stopwatch(chain.prior, clock)
+        whole = once(chain.with_prior(seen))[-1]
+        share = seen.seconds / whole
     marks = {
         name: replace(mark, seconds=_spread([each[places[name]] for each in passes]))
         for name, mark in cost.marks.items()
     }
     peak = None if before is None or most is None else max(most - before, 0)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return BenchCost(run, marks, seen.seconds / whole, peak, load)
+    return BenchCost(run, marks, share, peak, load)
 
 
 def _spread(seconds: list[float]) -> tuple[float, ...]:
@@ -217,9 +227,11 @@ def measure_all(
                     sequential = chain.sequential()[-1]
                 on = chain
                 if run.sampler in COMPILED:
-                    shape = tuple(chain.x_T.shape)
+                    at_once = run.num_steps if run.sampler in SOLVES else 1
+                    example = chain.x_T.repeat(at_once, 1, 1, 1)
+                    shape = tuple(example.shape)
                     if shape not in compiled:
-                        compiled[shape] = compiled_prior(prior, chain.x_T)
+                        compiled[shape] = compiled_prior(prior, example)
                     fast = compiled[shape]
                     if fast is None:
                         continue

@@ -11,9 +11,11 @@ from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.bench.samplers import (
     COMPILED,
     CONTROLLED,
+    GRAPHS,
     NETWORKS,
     OURS,
     PEERS,
+    SOLVES,
     TIMED_ONLY,
     WALK,
 )
@@ -40,6 +42,9 @@ QUALITY_STEPS = {"ddnm": (2, 5, 10, 20, 50, 100), "weighted": (1, 2, 3, 5, 10, 2
 
 LONGEST_SOLVED = 50
 """Longer ones are only walked there."""
+
+COMPILED_SIZES = (64,)
+"""Sides of the photos whose network is compiled, too: every shape takes seconds."""
 
 BATCHES = (1, 2, 4, 8, 16, 20, 32, 50, 64, 100)
 """Of single calls of the network."""
@@ -113,32 +118,33 @@ def quality_runs(
 
 
 def timed_runs(
-    runs: Iterable[BenchRun], *, repeats: int, device: str, compiled: bool
+    runs: Iterable[BenchRun], *, repeats: int, device: str, graphs: bool
 ) -> list[BenchRun]:
     """The same, timed, with what has only a time: the walks and the network by itself.
 
-    ``compiled``: also with a compiled network. On a CPU it takes minutes to compile and is no
-    faster.
+    ``graphs``: also with CUDA graphs, and a compiled network for :data:`COMPILED_SIZES`.
     """
     check_integer("repeats", repeats, 1)
 
-    def use(sampler: str) -> bool:
-        return compiled or sampler not in COMPILED
+    def use(sampler: str, run: BenchRun) -> bool:
+        small = run.size in COMPILED_SIZES and run.batch == 1
+        return (graphs or sampler not in GRAPHS) and (small or sampler not in COMPILED)
 
     timed = [replace(run, repeats=repeats, device=device) for run in runs]
-    walks, calls = [], []
+    others, calls = [], []
     for run in timed:
         if run.sampler == OURS and run.start == "own":
-            walks += [replace(run, sampler=sampler) for sampler in filter(use, (WALK, *TIMED_ONLY))]
+            beside = [name for name in (WALK, *TIMED_ONLY, *SOLVES[1:]) if use(name, run)]
+            others += [replace(run, sampler=sampler) for sampler in beside]
             lone = replace(run, num_steps=1, eta=0.0, spacing="uniform", task="", photo="")
             lone = replace(lone, method="", seed=0)
             calls += [
                 replace(lone, sampler=sampler, batch=batch)
-                for sampler in filter(use, NETWORKS)
+                for sampler in NETWORKS
                 for batch in sorted({*BATCHES, run.num_steps * run.batch})
-                if batch <= max(BATCHES[-1], run.num_steps * run.batch)
+                if use(sampler, run) and batch <= max(BATCHES[-1], run.num_steps * run.batch)
             ]
-    return list(dict.fromkeys([*calls, *walks, *timed]))
+    return list(dict.fromkeys([*calls, *others, *timed]))
 
 
 def check_grid(

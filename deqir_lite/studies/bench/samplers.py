@@ -10,7 +10,8 @@ from diffusers import DDIMScheduler
 from deqir_lite.bridges.to_diffusers import PriorUNet
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
-from deqir_lite.fixedpoint import make_model, make_start
+from deqir_lite.engine.graphs import Replay, replay_chain, replay_system, replayed_start
+from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
 from deqir_lite.studies.bench.peers import (
@@ -27,16 +28,24 @@ Start = Callable[[], torch.Tensor]
 Sampler = Callable[[RestorationChain, GaussianPrior, Start], Iterator[Progress]]
 
 WALK, OURS = "sequential", "gaussian form"
-OPTIMISED, DIFFUSERS = "sequential, compiled", "diffusers DDIM"
-NETWORK, COMPILED_NETWORK = "one call", "one call, compiled"
+DIFFUSERS, NETWORK = "diffusers DDIM", "one call"
+WALK_GRAPH, OURS_GRAPH, NETWORK_GRAPH = f"{WALK}, graph", f"{OURS}, graph", f"{NETWORK}, graph"
+WALK_COMPILED, OURS_COMPILED = f"{WALK}, compiled", f"{OURS}, compiled"
 
-TIMED_ONLY = (OPTIMISED, DIFFUSERS)
+GRAPHS = (WALK_GRAPH, OURS_GRAPH, NETWORK_GRAPH, WALK_COMPILED, OURS_COMPILED)
+"""Those that replay CUDA graphs: of the whole walk; of our network and recursion; of one call."""
+
+COMPILED = (WALK_COMPILED, OURS_COMPILED)
+"""Those whose network is compiled besides."""
+
+TIMED_ONLY = (DIFFUSERS, WALK_GRAPH, WALK_COMPILED)
 """Walks that differ from ``WALK`` in seconds alone; that of diffusers restores nothing."""
 
-NETWORKS = (NETWORK, COMPILED_NETWORK)
+NETWORKS = (NETWORK, NETWORK_GRAPH)
 """One call of the network: time(batch)."""
 
-COMPILED = (OPTIMISED, COMPILED_NETWORK)
+SOLVES = (OURS, OURS_GRAPH, OURS_COMPILED)
+"""Ours: the second and third differ in seconds, and in what other kernels round."""
 
 
 def walk(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
@@ -63,6 +72,45 @@ def one_call(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> 
     yield Progress(eps, 1, 1, len(eps))
 
 
+def ours(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
+    """The Gaussian form."""
+    return swept(chain, make_model("gaussian", chain, gaussian=gaussian), Anderson(), start())
+
+
+def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
+    """The whole walk as one CUDA graph, which is recorded once for each chain."""
+
+    def walk_from(x: torch.Tensor) -> torch.Tensor:
+        for k in range(chain.num_steps):
+            x = chain.step(x, k)
+        return x
+
+    T, replay = chain.num_steps, _kept(chain, "walk", lambda: Replay(walk_from, chain.x_T))
+    x0 = replay(chain.x_T)
+    yield Progress(x0, T, T, T * len(x0))
+
+
+def ours_by_graphs(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
+    """The Gaussian form as restorations run it on CUDA, recorded once for each chain."""
+
+    def system() -> FixedPointSystem:
+        fast = replay_chain(chain)
+        model = make_model("gaussian", fast, gaussian=gaussian)
+        return replay_system(FixedPointSystem(fast, model))
+
+    made = _kept(chain, "system", system)
+    states = replayed_start(made, gaussian)
+    return swept(made.chain, made.model, Anderson(), start() if states is None else states)
+
+
+def _kept(chain: RestorationChain, name: str, make: Callable[[], Any]) -> Any:
+    """What ``make`` made first for this chain."""
+    kept = vars(chain).setdefault("_recordings", {})
+    if name not in kept:
+        kept[name] = make()
+    return kept[name]
+
+
 PEERS: dict[str, Sampler] = {
     "DeqIR, released": lambda chain, _, start: swept(
         chain, make_model("noise", chain), ReleasedAnderson(), start()
@@ -86,13 +134,14 @@ CONTROLLED = tuple(name for name in PEERS if name not in ("SRDS", "ParaDiGMS, wi
 
 SAMPLERS: dict[str, Sampler] = {
     WALK: walk,
-    OPTIMISED: walk,
+    WALK_GRAPH: walk_by_graph,
+    WALK_COMPILED: walk_by_graph,
     DIFFUSERS: diffusers_loop,
     NETWORK: one_call,
-    COMPILED_NETWORK: one_call,
-    OURS: lambda chain, gaussian, start: swept(
-        chain, make_model("gaussian", chain, gaussian=gaussian), Anderson(), start()
-    ),
+    NETWORK_GRAPH: lambda chain, gaussian, start: one_call(replay_chain(chain), gaussian, start),
+    OURS: ours,
+    OURS_GRAPH: ours_by_graphs,
+    OURS_COMPILED: ours_by_graphs,
     **PEERS,
 }
 """Name -> what it yields sweep by sweep on a chain, from a start."""
@@ -107,6 +156,6 @@ def sampling(
     """
     check_choice("sampler", name, SAMPLERS)
     check_choice("start", start, ("own", "gaussian"))
-    where = "gaussian" if name == OURS or start == "gaussian" else "x_T"
+    where = "gaussian" if name in SOLVES or start == "gaussian" else "x_T"
     begin = functools.partial(make_start, where, chain, gaussian=gaussian)
     yield from SAMPLERS[name](chain, gaussian, begin)

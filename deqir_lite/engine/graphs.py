@@ -1,0 +1,161 @@
+"""CUDA graphs: what the host would launch kernel by kernel is recorded once, then replayed.
+
+At small sizes a GPU waits for the host, which launches some hundred kernels for each call of the
+network, and some twenty for each step of a linear recursion. Replayed, the same kernels with the
+same numbers follow one another at once.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deqir_lite.chain import RestorationChain
+from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, measurement_start
+from deqir_lite.priors.base import Prior
+from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.network import NetworkPrior
+from deqir_lite.priors.residual import ResidualPrior
+
+_WASTE = 4 / 3
+"""A recorded batch also serves smaller ones, down to this part of it."""
+
+_LARGEST = 2**25
+"""Values of a batch up to which the host is what the GPU waits for; and a bound on the memory that
+recordings keep."""
+
+_BUCKETS = 4
+"""Parts of a chain that a recursion may begin at; a shorter one begins with zeros."""
+
+
+class Replay:
+    """``function`` of CUDA tensors, recorded once for the shapes of ``inputs``.
+
+    It must wait for nothing, and copy nothing from the host, once its constants are there; what it
+    does beside its kernels is not repeated. Gradients do not pass. Each result is a copy, which the
+    next replay leaves alone.
+    """
+
+    def __init__(self, function: Callable[..., Tensor], *inputs: Tensor) -> None:
+        self._inputs = [x.clone() for x in inputs]
+        beside = torch.cuda.Stream()
+        beside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(beside):  # makes the constants, and chooses the kernels
+            function(*self._inputs)
+        torch.cuda.current_stream().wait_stream(beside)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._output = function(*self._inputs)
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """function(*inputs)."""
+        for own, x in zip(self._inputs, inputs, strict=True):
+            own.copy_(x)
+        self._graph.replay()
+        return self._output.clone()
+
+
+def replay_chain(chain: RestorationChain) -> RestorationChain:
+    """The same chain, whose prior is :func:`replay_prior` of its own; as it is where the method
+    asks the network for a gradient, and elsewhere than on CUDA."""
+    if not chain.x_T.is_cuda or chain.consistency.needs_pullback:
+        return chain
+    prior = replay_prior(chain.prior)
+    consistency: Any = copy.copy(chain.consistency)
+    consistency.prior = prior
+    return replace(chain, prior=prior, consistency=consistency)
+
+
+def replay_system(system: FixedPointSystem) -> FixedPointSystem:
+    """The same system, whose linear model is :func:`replay_model` of its own in the Gaussian form
+    on CUDA."""
+    model = system.model
+    if not system.chain.x_T.is_cuda or not isinstance(model, GaussianFormModel):
+        return system
+    return FixedPointSystem(system.chain, replay_model(model))
+
+
+def replay_prior(prior: Prior) -> Prior:
+    """The same prior, whose network is replayed on CUDA where no gradient is wanted.
+
+    A batch of another size is recorded anew, unless a recorded one is at most a third larger: then
+    images are added, and their predictions left out. Recordings are kept with ``prior``, for all
+    chains that it samples. Priors other than networks of this package or of diffusers stay as they
+    are: a function of somebody else may do more than its kernels.
+    """
+    kind = type(prior)
+    if kind not in (ResidualPrior, NetworkPrior):
+        return prior
+    held = vars(prior).setdefault("_recordings", {})
+    networks = [part for part in vars(prior).values() if isinstance(part, nn.Module)]
+    weights = [weight for network in networks for weight in network.parameters()]
+
+    def predict(self: Any, x_t: Tensor, t: Tensor) -> Tensor:
+        if not _worth_recording(x_t):
+            return kind.__call__(self, x_t, t)
+        places = tuple(weight.data_ptr() for weight in weights)  # where a recording reads them
+        like = (x_t.shape[1:], x_t.dtype, x_t.device, places)
+        sizes = {size: key for key in held if key[1:] == like for size in key[:1]}
+        n = min((n for n in sizes if len(x_t) <= n <= _WASTE * len(x_t)), default=len(x_t))
+        x, times = _filled(x_t, n), _filled(t.to(x_t.device), n)
+        if n not in sizes:
+            held[(n, *like)] = Replay(lambda x, t: kind.__call__(self, x, t), x, times)
+        return held[(n, *like)](x, times)[: len(x_t)]
+
+    replayed: Any = copy.copy(prior)
+    # by its class, so that it is still what it was for whoever asks which kind of prior it is
+    replayed.__class__ = type(kind.__name__, (kind,), {"__call__": predict})
+    return replayed
+
+
+def _worth_recording(x: Tensor) -> bool:
+    return x.is_cuda and not torch.is_grad_enabled() and 0 < x.numel() <= _LARGEST
+
+
+def _filled(x: Tensor, count: int) -> Tensor:
+    """``x`` (n, ...) with its last entry once more until there are so many."""
+    return x if len(x) == count else torch.cat([x, x[-1:].expand(count - len(x), *x.shape[1:])])
+
+
+def replay_model(model: GaussianFormModel) -> GaussianFormModel:
+    """The same linear model, whose recursion is replayed on CUDA where no gradient is wanted.
+
+    One that begins later in the chain begins at the quarter of the steps before it, with zeros.
+    """
+    kind, steps, held = type(model), model.chain.num_steps, {}
+    each = math.ceil(steps / _BUCKETS)
+
+    def correction(self: Any, residual: Tensor, first: int = 0) -> Tensor:
+        if not _worth_recording(residual) or first + len(residual) < steps:
+            return kind.correction(self, residual, first)
+        begin = first - first % each
+        zeros = residual.new_zeros(first - begin, *residual.shape[1:])
+        padded = torch.cat([zeros, residual])
+        if begin not in held:
+            held[begin] = Replay(lambda r: kind.correction(self, r, begin), padded)
+        return held[begin](padded)[first - begin :]
+
+    replayed: Any = copy.copy(model)
+    replayed.__class__ = type(kind.__name__, (kind,), {"correction": correction})
+    return replayed
+
+
+def replayed_start(system: FixedPointSystem, gaussian: GaussianPrior) -> Tensor | None:
+    """The Gaussian start (T+1, B, 3, H, W) by one sweep of a replayed ``system`` instead of T steps
+    one after the other; None where that is not the same.
+
+    Under the Gaussian prior a sweep of the Gaussian form ends at the chain of that prior, from any
+    states, where the method's linear part is exact.
+    """
+    chain = system.chain
+    if not _worth_recording(chain.x_T) or not chain.linear_is_null:
+        return None
+    if not isinstance(system.model, GaussianFormModel):
+        return None
+    states = measurement_start(chain)
+    residual = chain.with_prior(gaussian).steps(states[:-1]) - states[1:]
+    return torch.cat([states[:1], states[1:] + system.model.correction(residual)])
