@@ -38,7 +38,8 @@ def bench(
         option(_WHAT, f"{o.SPACINGS}, or exponents >= 1. Default uniform,cubic.", metavar="..."),
     ] = defaults.commas(defaults.BENCH_SPACINGS),
     samplers: Annotated[
-        str | None, option(_WHAT, "Names as the file has them. Default all.", metavar="NAME;...")
+        str | None,
+        option(_WHAT, "Names as the file has them. Default all, and pictures.", metavar="NAME;..."),
     ] = None,
     repeats: Annotated[
         int, option(_HOW, "How many times each is timed. Default 5.", metavar="N")

@@ -23,7 +23,7 @@ from deqir_lite.studies.bench.runs import (
     quality_runs,
     timed_runs,
 )
-from deqir_lite.studies.bench.samplers import OURS, PEERS
+from deqir_lite.studies.bench.samplers import FORGETFUL, OURS, PEERS
 from deqir_lite.studies.bench.study import on_device, table
 from deqir_lite.studies.study import PRIOR
 
@@ -48,7 +48,9 @@ def run_bench(
     lengths, sides = read_each("steps", steps, int), read_each("sizes", sizes, int)
     images, etas = read_each("batches", batches, int), read_each("eta", eta, float)
     grids = [read_spacing(text) for text in read_each("spacing", spacing, str)]
-    names = [OURS, *PEERS] if samplers is None else [n.strip() for n in samplers.split(";")]
+    names = (
+        [OURS, FORGETFUL, *PEERS] if samplers is None else [n.strip() for n in samplers.split(";")]
+    )
     check_grid(lengths, sides, images, etas, grids, names)
     check_integer("repeats", repeats, 1)
     if minutes is not None:
@@ -67,7 +69,7 @@ def run_bench(
     runs = count_runs(
         lengths, sides, chains=chains, problems=problems, samplers=names, batches=images
     )
-    judged = [] if quick else quality_runs()
+    judged = quality_runs() if samplers is None and not quick else []
     if not counts_only:
         where, own = describe_device(place), [run for run in runs if run.start == "own"]
         controls = [run for run in runs if run.start != "own"]  # their sweeps are the question

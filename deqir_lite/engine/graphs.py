@@ -6,8 +6,9 @@ same numbers follow one another at once.
 """
 
 import copy
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, measurement_start
+from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, x_T_start
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.network import NetworkPrior
 from deqir_lite.priors.residual import ResidualPrior
+from deqir_lite.solvers.anderson import Anderson, AndersonState
 
 _WASTE = 4 / 3
 """A recorded batch also serves smaller ones, down to this part of it."""
@@ -32,31 +34,42 @@ _BUCKETS = 4
 """Parts of a chain that a recursion may begin at; a shorter one begins with zeros."""
 
 
-class Replay:
-    """``function`` of CUDA tensors, recorded once for the shapes of ``inputs``.
+class Recording:
+    """``function()``, which runs CUDA kernels on tensors that stay where they are.
 
     It must wait for nothing, and copy nothing from the host, once its constants are there; what it
-    does beside its kernels is not repeated. Gradients do not pass. Each result is a copy, which the
-    next replay leaves alone.
+    does beside its kernels is not repeated. Gradients do not pass. ``result`` holds what the last
+    :meth:`replay` computed, until the next one.
     """
 
-    def __init__(self, function: Callable[..., Tensor], *inputs: Tensor) -> None:
-        self._inputs = [x.clone() for x in inputs]
+    def __init__(self, function: Callable[[], Any]) -> None:
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # makes the constants, and chooses the kernels
-            function(*self._inputs)
+            function()
         torch.cuda.current_stream().wait_stream(beside)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._output = function(*self._inputs)
+            self.result = function()
+
+    def replay(self) -> Any:
+        """Run the kernels; the result."""
+        self._graph.replay()
+        return self.result
+
+
+class Replay:
+    """``function`` of CUDA tensors like ``inputs``, as a :class:`Recording`; results are copies."""
+
+    def __init__(self, function: Callable[..., Tensor], *inputs: Tensor) -> None:
+        self._inputs = [x.clone() for x in inputs]
+        self._recording = Recording(lambda: function(*self._inputs))
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """function(*inputs)."""
         for own, x in zip(self._inputs, inputs, strict=True):
             own.copy_(x)
-        self._graph.replay()
-        return self._output.clone()
+        return self._recording.replay().clone()
 
 
 def replay_chain(chain: RestorationChain) -> RestorationChain:
@@ -144,18 +157,57 @@ def replay_model(model: GaussianFormModel) -> GaussianFormModel:
     return replayed
 
 
-def replayed_start(system: FixedPointSystem, gaussian: GaussianPrior) -> Tensor | None:
-    """The Gaussian start (T+1, B, 3, H, W) by one sweep of a replayed ``system`` instead of T steps
-    one after the other; None where that is not the same.
+class RecordedSolve:
+    """Sweeps of ``solver`` on ``system`` from the Gaussian start, each one a recording: network,
+    projections, correction and mixing.
 
-    Under the Gaussian prior a sweep of the Gaussian form ends at the chain of that prior, from any
-    states, where the method's linear part is exact.
+    For methods whose linear part is exact and waits for nothing. It is the triangular solver
+    without a tolerance: sweep j keeps states[: j + 1], and nothing of it is decided by what the
+    host would have to read. Recorded once, for one chain.
     """
-    chain = system.chain
-    if not _worth_recording(chain.x_T) or not chain.linear_is_null:
-        return None
-    if not isinstance(system.model, GaussianFormModel):
-        return None
-    states = measurement_start(chain)
-    residual = chain.with_prior(gaussian).steps(states[:-1]) - states[1:]
-    return torch.cat([states[:1], states[1:] + system.model.correction(residual)])
+
+    def __init__(self, system: FixedPointSystem, solver: Anderson, gaussian: GaussianPrior) -> None:
+        self.system, self.solver = system, solver
+        chain = system.chain.with_prior(gaussian)
+        under = FixedPointSystem(chain, GaussianFormModel(chain, gaussian))
+        self._start = Recording(lambda: _begin(under))
+        self._sweeps: list[Recording] = []
+
+    def __iter__(self) -> Iterator[AndersonState]:
+        """The state at the start, then after each sweep; each holds until the next iteration."""
+        state = self._start.replay()
+        yield state
+        for first in range(self.system.chain.num_steps):
+            if first == len(self._sweeps):
+                sweep = functools.partial(_sweep, self.system, self.solver, state, first)
+                self._sweeps.append(Recording(sweep))
+            state = self._sweeps[first].replay()
+            yield state
+
+
+def _begin(under: FixedPointSystem) -> AndersonState:
+    """At the chain of the Gaussian prior, where one sweep of its Gaussian form ends, from any
+    states: one recursion in place of T steps of the host."""
+    states = x_T_start(under.chain)
+    return AndersonState.begin(under, under(states))
+
+
+def _sweep(
+    system: FixedPointSystem, solver: Anderson, state: AndersonState, first: int
+) -> AndersonState:
+    """One step of the triangular solver where all images have states[: first + 1] frozen.
+
+    These are evaluated, too: so the network sees one size of batch, and is compiled once.
+    """
+    before = state.states
+    output = torch.cat([before[: first + 1], system(before)[first + 1 :]])
+    x = before[first + 2 :]
+    d = output[first + 2 :] - x
+    history = [(past_x[1:], past_d[1:]) for past_x, past_d in state.history]
+    states = output
+    if len(x) > 0 and history:
+        active = torch.ones_like(x[..., :1, :1, :1], dtype=torch.bool)
+        mixed, _ = solver.mix(x, d, history, active)
+        states = torch.cat([output[: first + 2], mixed])
+    kept = [(x, d), *history][: solver.memory]
+    return replace(state, states=states, output=output, history=kept, sweeps=first + 1)

@@ -14,6 +14,7 @@ from functools import cached_property
 import torch
 
 from deqir_lite.chain import RestorationChain
+from deqir_lite.checks import check_interval
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, wiener
 from deqir_lite.priors.gaussian import GaussianPrior
 
@@ -78,14 +79,15 @@ class DenoiserModel(LinearModel):
         guess = self.denoiser(v, source)
         noise = torch.sub(v, guess, alpha=source**0.5)
         fitted = self.chain.linear(guess, k)
-        changed = self._weighed("a", fitted, k) + self._weighed_noise(noise, k)
+        noise = self._remembered(self._weighed_noise(noise, k), k)
+        changed = self._weighed("a", fitted, k) + noise
         return self._with_kept(changed, v, k)
 
     def apply_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """L^T v = W (C^T a v - sqrt(abar_{s+1}) q v) + b v + q v,
         q = c2 / sqrt(1 - abar_{s+1}); W and the weights are symmetric."""
         source = self._source[k]
-        noise = self._weighed_noise(v, k)
+        noise = self._weighed_noise(self._remembered_adjoint(v, k), k)
         fitted = self.chain.linear_adjoint(self._weighed("a", v, k), k)
         changed = self.denoiser(torch.sub(fitted, noise, alpha=source**0.5), source) + noise
         return self._with_kept(changed, v, k)
@@ -101,6 +103,14 @@ class DenoiserModel(LinearModel):
         """c2 v / sqrt(1 - abar_{s+1}): what sqrt(1 - abar) eps = v brings to x_s."""
         level, numbers = (1 - self._source[k]) ** 0.5, self._numbers["c2"]
         return self._weighed("c2", v, k) / level if numbers is None else numbers[k] / level * v
+
+    def _remembered(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """How much of a change of the noise in x_s is kept: all of it."""
+        return v
+
+    def _remembered_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        """The transpose of :meth:`_remembered`."""
+        return v
 
     def _with_kept(self, changed: torch.Tensor, v: torch.Tensor, k: int) -> torch.Tensor:
         return changed + self._weighed("b", v, k) if self.chain.keeps_state else changed
@@ -139,10 +149,26 @@ class GaussianFormModel(DenoiserModel):
     parareal with a coarse propagator that costs no network call; under the Gaussian prior itself
     one sweep then ends at the fixed point, and of a prior "Gaussian plus rest" only the rest is
     left to the sweeps.
+
+    With ``kept`` below 1 it forgets: of how the predicted noise answers, only this share is kept
+    where the method replaces what x_0 says, the range of A,
+        L_s v = a C(W v) + b v + c2 (C + kept (I - C)) (v - sqrt(abar_{s+1}) W v) / sqrt(1 - abar).
+    In a network errors of the noise die away faster there than in a Gaussian; where eta is small
+    and the chain long, nothing else in the step makes the sweeps forget them. The fixed point is
+    the same, under the Gaussian prior too, but one sweep no longer ends there.
     """
 
-    def __init__(self, chain: RestorationChain, gaussian: GaussianPrior) -> None:
+    def __init__(
+        self, chain: RestorationChain, gaussian: GaussianPrior, *, kept: float = 1.0
+    ) -> None:
         super().__init__(chain, wiener(gaussian))
+        self.kept = check_interval("kept", kept, 0.0, 1.0)
+
+    def _remembered(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        return v if self.kept == 1 else torch.lerp(self.chain.linear(v, k), v, self.kept)
+
+    def _remembered_adjoint(self, v: torch.Tensor, k: int) -> torch.Tensor:
+        return v if self.kept == 1 else torch.lerp(self.chain.linear_adjoint(v, k), v, self.kept)
 
 
 class JacobiModel(LinearModel):

@@ -12,7 +12,7 @@ from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
-from deqir_lite.engine.graphs import replay_chain, replay_system, replayed_start
+from deqir_lite.engine.graphs import replay_chain, replay_system
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -142,13 +142,11 @@ def solve_chain(
         return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)
     chain = replay_chain(replace(chain, watch=PredictionWatch(chain.prior)))
-    system, start = replay_system(options.system(chain)), None
-    if options._start_name == "gaussian" and options.gaussian is not None:
-        start = replayed_start(system, options.gaussian)
+    system = replay_system(options.system(chain))
     return solve(
         system,
         make_solver(solver) if isinstance(solver, str) else solver,
-        options.first_states(chain) if start is None else start,
+        options.first_states(chain),
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
         x0_tolerance=options.x0_tolerance,

@@ -85,7 +85,7 @@ class Anderson:
         kept = [(x, d), *history][: self.memory]
         if len(x) == 0 or not history:
             return replace(evaluated, mixing=None, history=kept)
-        mixed, weights = self._mix(x, d, history, evaluated.active())
+        mixed, weights = self.mix(x, d, history, evaluated.active())
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
         return replace(evaluated, states=states, mixing=weights, history=kept)
 
@@ -93,21 +93,23 @@ class Anderson:
     def _staircase(self) -> bool:
         return self.mixing == "triangular"
 
-    def _mix(
+    def mix(
         self,
         x: torch.Tensor,
         d: torch.Tensor,
         history: list[tuple[torch.Tensor, torch.Tensor]],
         active: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
+        """The next states (n, B, ...) and the weights alpha (n, B, m + 1), from the states ``x``,
+        d = F - x, the ``history`` of both, newest first, and which are ``active`` (n, B, 1, ...).
+        """
         dx = torch.stack([x - past for past, _ in history])
-        dd = torch.stack([d - past for _, past in history]).where(active, 0)
-        gamma = self._coefficients(d.where(active, 0), dd)
+        dd = torch.stack([d - past for _, past in history]).masked_fill(~active, 0)
+        gamma = self._coefficients(d.masked_fill(~active, 0), dd)
         mixing = active
         if self._staircase:  # where the predecessor has just become exact: a plain step
             mixing = torch.cat([torch.zeros_like(active[:1]), active[:-1]])
-        gamma = gamma.where(mixing.flatten(2), 0)
+        gamma = gamma.masked_fill(~mixing.flatten(2), 0)
         scale = gamma.movedim(-1, 0).reshape(*dx.shape[:3], *[1] * (x.ndim - 2))
         mixed = x + self.damping * d - (scale * (dx + self.damping * dd)).sum(0)
         mixed = torch.where(mixing, mixed, x + d)
@@ -128,4 +130,20 @@ class Anderson:
         precision = torch.finfo(d.dtype)
         ridge = max(self.regularization, precision.eps) * mean_diagonal + precision.tiny
         eye = torch.eye(memory, dtype=d.dtype, device=d.device)
-        return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]
+        return _solve(gram + ridge * eye, right)[..., 0]
+
+
+def _solve(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """matrix^-1 right for positive definite matrices (..., m, m) and right (..., m, 1).
+
+    The library's solver makes the host wait for CUDA; elimination, without a choice of pivots,
+    does not.
+    """
+    if not matrix.is_cuda:
+        return torch.linalg.solve_ex(matrix, right)[0]
+    both = torch.cat([matrix, right], dim=-1)
+    for i in range(matrix.shape[-1]):
+        row = both[..., i : i + 1, :] / both[..., i : i + 1, i : i + 1]
+        others = both - both[..., i : i + 1] * row
+        both = torch.cat([others[..., :i, :], row, others[..., i + 1 :, :]], dim=-2)
+    return both[..., -1:]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from deqir_lite.chain import make_chain
-from deqir_lite.engine.graphs import replay_model, replay_prior, replay_system, replayed_start
-from deqir_lite.fixedpoint import FixedPointSystem, gaussian_start, make_model
+from deqir_lite.engine.graphs import RecordedSolve, replay_model, replay_prior
+from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
 from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.network import NetworkPrior
@@ -13,6 +13,7 @@ from deqir_lite.priors.residual import ResidualPrior
 from deqir_lite.priors.unet import ResidualUNet
 from deqir_lite.restoration import restore_parallel, restore_sequential
 from deqir_lite.schedule import linear_schedule
+from deqir_lite.solvers import Anderson
 
 pytestmark = [
     pytest.mark.gpu,
@@ -117,14 +118,20 @@ def test_recursion_from_any_step(prior, task, method):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("method", ["ddnm", "weighted"])
-def test_one_sweep_is_the_gaussian_start(prior, method):
-    chain = chain_of(prior, method=method)
-    system = replay_system(
-        FixedPointSystem(chain, make_model("gaussian", chain, gaussian=prior.gaussian))
-    )
-    expected = gaussian_start(chain, prior.gaussian)
-    assert_close(replayed_start(system, prior.gaussian), expected)
+@pytest.mark.parametrize("kept", [1.0, 0.6])
+def test_recorded_sweeps_are_those_of_the_solver(prior, kept):
+    chain = chain_of(prior)
+    model = GaussianFormModel(chain, prior.gaussian, kept=kept)
+    system, solver = FixedPointSystem(chain, model), Anderson()
+    recorded = RecordedSolve(system, solver, prior.gaussian)
+    for _ in range(2):  # recorded, then replayed
+        state = solver.init(system, make_start("gaussian", chain, gaussian=prior.gaussian))
+        for count, found in enumerate(recorded):
+            assert_close(found.states, state.states, 1e-3)
+            assert found.sweeps == count
+            if state.first < chain.num_steps:
+                state = solver.step(system, state)
+        assert_close(found.output, chain.sequential(), 1e-4)
 
 
 @pytest.mark.parametrize("method", ["ddnm", "weighted", "ddrm", "dps"])

@@ -22,6 +22,7 @@ from deqir_lite.studies.bench.runs import BenchRun, count_runs, quality_runs, ti
 from deqir_lite.studies.bench.samplers import (
     CONTROLLED,
     DIFFUSERS,
+    FORGETFUL,
     NETWORK,
     OURS,
     PEERS,
@@ -225,7 +226,7 @@ def test_the_file_holds_what_was_measured(tmp_path):
 
 def test_the_grid():
     runs = count_runs((20,), (64,), chains=((0.15, "uniform"),), problems=(("sr4", "cat"),))
-    assert {run.sampler for run in runs} == {OURS, *PEERS}
+    assert {run.sampler for run in runs} == {OURS, FORGETFUL, *PEERS}
     assert {run.sampler for run in runs if run.start == "gaussian"} == set(CONTROLLED)
     assert all(run.repeats == 0 and run.device == "" for run in runs)
     for method in ("ddnm", "weighted"):

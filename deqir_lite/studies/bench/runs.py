@@ -11,6 +11,7 @@ from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.bench.samplers import (
     COMPILED,
     CONTROLLED,
+    FORGETFUL,
     GRAPHS,
     NETWORKS,
     OURS,
@@ -83,7 +84,7 @@ def count_runs(
     *,
     chains: Sequence[tuple[float, str | float]] = CHAINS,
     problems: Sequence[tuple[str, str]] = PROBLEMS,
-    samplers: Sequence[str] = (OURS, *PEERS),
+    samplers: Sequence[str] = (OURS, FORGETFUL, *PEERS),
     batches: Sequence[int] = (1,),
 ) -> list[BenchRun]:
     """Cost to equality: all combinations, short chains and small photos first.
@@ -134,7 +135,8 @@ def timed_runs(
     others, calls = [], []
     for run in timed:
         if run.sampler == OURS and run.start == "own":
-            beside = [name for name in (WALK, *TIMED_ONLY, *SOLVES[1:]) if use(name, run)]
+            names = dict.fromkeys((WALK, *TIMED_ONLY, *SOLVES))
+            beside = [name for name in names if name != OURS and use(name, run)]
             others += [replace(run, sampler=sampler) for sampler in beside]
             lone = replace(run, num_steps=1, eta=0.0, spacing="uniform", task="", photo="")
             lone = replace(lone, method="", seed=0)
@@ -166,4 +168,4 @@ def check_grid(
     for spacing in spacings:
         spacing_power(spacing)
     for sampler in samplers:
-        check_choice("samplers", sampler, (OURS, *PEERS))
+        check_choice("samplers", sampler, (OURS, FORGETFUL, *PEERS))

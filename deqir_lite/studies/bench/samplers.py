@@ -10,8 +10,8 @@ from diffusers import DDIMScheduler
 from deqir_lite.bridges.to_diffusers import PriorUNet
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
-from deqir_lite.engine.graphs import Replay, replay_chain, replay_system, replayed_start
-from deqir_lite.fixedpoint import FixedPointSystem, make_model, make_start
+from deqir_lite.engine.graphs import RecordedSolve, Replay, replay_chain
+from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
 from deqir_lite.studies.bench.peers import (
@@ -29,14 +29,18 @@ Sampler = Callable[[RestorationChain, GaussianPrior, Start], Iterator[Progress]]
 
 WALK, OURS = "sequential", "gaussian form"
 DIFFUSERS, NETWORK = "diffusers DDIM", "one call"
-WALK_GRAPH, OURS_GRAPH, NETWORK_GRAPH = f"{WALK}, graph", f"{OURS}, graph", f"{NETWORK}, graph"
-WALK_COMPILED, OURS_COMPILED = f"{WALK}, compiled", f"{OURS}, compiled"
+FORGETFUL, KEPT = "gaussian form, forgetful", 0.6
+"""Ours with a share of the noise kept in the range of A."""
 
-GRAPHS = (WALK_GRAPH, OURS_GRAPH, NETWORK_GRAPH, WALK_COMPILED, OURS_COMPILED)
-"""Those that replay CUDA graphs: of the whole walk; of our network and recursion; of one call."""
+WALK_GRAPH, NETWORK_GRAPH = f"{WALK}, graph", f"{NETWORK}, graph"
+OURS_GRAPH, FORGETFUL_GRAPH = f"{OURS}, graph", f"{FORGETFUL}, graph"
+WALK_COMPILED, FORGETFUL_COMPILED = f"{WALK}, compiled", f"{FORGETFUL}, compiled"
 
-COMPILED = (WALK_COMPILED, OURS_COMPILED)
-"""Those whose network is compiled besides."""
+COMPILED = (WALK_COMPILED, FORGETFUL_COMPILED)
+"""Those whose network is compiled, too."""
+
+GRAPHS = (WALK_GRAPH, OURS_GRAPH, FORGETFUL_GRAPH, NETWORK_GRAPH, *COMPILED)
+"""Those that replay CUDA graphs: of the whole walk, of each sweep, of one call."""
 
 TIMED_ONLY = (DIFFUSERS, WALK_GRAPH, WALK_COMPILED)
 """Walks that differ from ``WALK`` in seconds alone; that of diffusers restores nothing."""
@@ -44,8 +48,8 @@ TIMED_ONLY = (DIFFUSERS, WALK_GRAPH, WALK_COMPILED)
 NETWORKS = (NETWORK, NETWORK_GRAPH)
 """One call of the network: time(batch)."""
 
-SOLVES = (OURS, OURS_GRAPH, OURS_COMPILED)
-"""Ours: the second and third differ in seconds, and in what other kernels round."""
+SOLVES = (OURS, FORGETFUL, OURS_GRAPH, FORGETFUL_GRAPH, FORGETFUL_COMPILED)
+"""Ours; by graphs, and compiled, they differ in seconds and in what other kernels round."""
 
 
 def walk(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
@@ -72,9 +76,14 @@ def one_call(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> 
     yield Progress(eps, 1, 1, len(eps))
 
 
-def ours(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
-    """The Gaussian form."""
-    return swept(chain, make_model("gaussian", chain, gaussian=gaussian), Anderson(), start())
+def ours(kept: float) -> Sampler:
+    """The Gaussian form that keeps this share."""
+
+    def solve(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
+        model = GaussianFormModel(chain, gaussian, kept=kept)
+        return swept(chain, model, Anderson(), start())
+
+    return solve
 
 
 def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
@@ -90,17 +99,20 @@ def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start
     yield Progress(x0, T, T, T * len(x0))
 
 
-def ours_by_graphs(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
-    """The Gaussian form as restorations run it on CUDA, recorded once for each chain."""
+def ours_by_graphs(kept: float) -> Sampler:
+    """The same, each sweep a CUDA graph, which is recorded once for each chain."""
 
-    def system() -> FixedPointSystem:
-        fast = replay_chain(chain)
-        model = make_model("gaussian", fast, gaussian=gaussian)
-        return replay_system(FixedPointSystem(fast, model))
+    def solve(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
+        def record() -> RecordedSolve:
+            model = GaussianFormModel(chain, gaussian, kept=kept)
+            return RecordedSolve(FixedPointSystem(chain, model), Anderson(), gaussian)
 
-    made = _kept(chain, "system", system)
-    states = replayed_start(made, gaussian)
-    return swept(made.chain, made.model, Anderson(), start() if states is None else states)
+        before, nfe, (T, batch) = None, 0, (chain.num_steps, len(chain.x_T))
+        for state in _kept(chain, f"solve {kept}", record):
+            yield Progress(state.output[-1], state.sweeps, state.sweeps, nfe, before)
+            before, nfe = state.states[-1], nfe + T * batch
+
+    return solve
 
 
 def _kept(chain: RestorationChain, name: str, make: Callable[[], Any]) -> Any:
@@ -139,9 +151,11 @@ SAMPLERS: dict[str, Sampler] = {
     DIFFUSERS: diffusers_loop,
     NETWORK: one_call,
     NETWORK_GRAPH: lambda chain, gaussian, start: one_call(replay_chain(chain), gaussian, start),
-    OURS: ours,
-    OURS_GRAPH: ours_by_graphs,
-    OURS_COMPILED: ours_by_graphs,
+    OURS: ours(1.0),
+    FORGETFUL: ours(KEPT),
+    OURS_GRAPH: ours_by_graphs(1.0),
+    FORGETFUL_GRAPH: ours_by_graphs(KEPT),
+    FORGETFUL_COMPILED: ours_by_graphs(KEPT),
     **PEERS,
 }
 """Name -> what it yields sweep by sweep on a chain, from a start."""
