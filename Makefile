@@ -60,10 +60,10 @@ test: install
 # eight minutes at most; what is measured is gone on with
 gpu: install
 	$(BIN)/python -m pytest -m gpu
-	$(BIN)/deqir-lite bench --json data/benchmarks/bench-gpu.json --device cuda --dtype float32 \
-		--steps 20,50,100 --sizes 64,128,256 --batches 1,8 --minutes 3
 	$(BIN)/deqir-lite bench --json data/benchmarks/bench-gpu.json --device cuda --dtype bfloat16 \
-		--steps 20,50,100 --sizes 64,128,256 --batches 1,8 --minutes 3
+		--steps 20,50,100 --sizes 64,128 --eta 0.15 --spacing uniform --minutes 3
+	$(BIN)/deqir-lite bench --json data/benchmarks/bench-gpu.json --device cuda --dtype float32 \
+		--steps 20,50 --sizes 64,128 --batches 1,8 --minutes 2
 
 serve: _build/html/index.html
 	@echo "http://localhost:$(PORT) (stop with Ctrl-C)"

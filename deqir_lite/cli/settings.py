@@ -58,13 +58,17 @@ class Settings:
             ("preset", o.PRESETS),
         ):
             if (value := getattr(self, name)) is not None:
-                value = value.partition(":")[0] if name == "method" else value
+                value = value.partition(":")[0] if name in ("method", "form") else value
                 check_choice(name, value, o.names(known))
         if ":" in self.method:  # parameters, for which torch is needed
             from deqir_lite.methods import check_returns, find_method
 
             own = find_method(self.method)
             check_returns(self.method, self.timesteps or own.num_steps)
+        if ":" in self.form:
+            from deqir_lite.fixedpoint.forms import read_form
+
+            read_form(self.form)
         check_device(self.device)
         if self.spacing is not None:
             read_spacing(self.spacing)
@@ -135,7 +139,7 @@ class Settings:
                 available=available,
                 ranks=ranks.size,
             )
-        by_picture = self.tolerance is None and self.form == "gaussian"
+        by_picture = self.tolerance is None and self.form.partition(":")[0] == "gaussian"
         report = restore_problem(
             problem,
             plan.prior,

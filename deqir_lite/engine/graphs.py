@@ -7,7 +7,7 @@ same numbers follow one another at once.
 
 import copy
 import functools
-import math
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -30,9 +30,6 @@ _LARGEST = 2**25
 """Values of a batch up to which the host is what the GPU waits for; and a bound on the memory that
 recordings keep."""
 
-_BUCKETS = 4
-"""Parts of a chain that a recursion may begin at; a shorter one begins with zeros."""
-
 
 class Recording:
     """``function()``, which runs CUDA kernels on tensors that stay where they are.
@@ -43,14 +40,20 @@ class Recording:
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function  # and with it the constants that the kernels read
         beside = torch.cuda.Stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # makes the constants, and chooses the kernels
             function()
         torch.cuda.current_stream().wait_stream(beside)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self.result = function()
+        self._graph, collects = torch.cuda.CUDAGraph(), gc.isenabled()
+        gc.disable()  # what it frees on CUDA would break the recording
+        try:
+            with torch.cuda.graph(self._graph):
+                self.result = function()
+        finally:
+            if collects:
+                gc.enable()
 
     def replay(self) -> Any:
         """Run the kernels; the result."""
@@ -81,15 +84,6 @@ def replay_chain(chain: RestorationChain) -> RestorationChain:
     consistency: Any = copy.copy(chain.consistency)
     consistency.prior = prior
     return replace(chain, prior=prior, consistency=consistency)
-
-
-def replay_system(system: FixedPointSystem) -> FixedPointSystem:
-    """The same system, whose linear model is :func:`replay_model` of its own in the Gaussian form
-    on CUDA."""
-    model = system.model
-    if not system.chain.x_T.is_cuda or not isinstance(model, GaussianFormModel):
-        return system
-    return FixedPointSystem(system.chain, replay_model(model))
 
 
 def replay_prior(prior: Prior) -> Prior:
@@ -132,29 +126,6 @@ def _worth_recording(x: Tensor) -> bool:
 def _filled(x: Tensor, count: int) -> Tensor:
     """``x`` (n, ...) with its last entry once more until there are so many."""
     return x if len(x) == count else torch.cat([x, x[-1:].expand(count - len(x), *x.shape[1:])])
-
-
-def replay_model(model: GaussianFormModel) -> GaussianFormModel:
-    """The same linear model, whose recursion is replayed on CUDA where no gradient is wanted.
-
-    One that begins later in the chain begins at the quarter of the steps before it, with zeros.
-    """
-    kind, steps, held = type(model), model.chain.num_steps, {}
-    each = math.ceil(steps / _BUCKETS)
-
-    def correction(self: Any, residual: Tensor, first: int = 0) -> Tensor:
-        if not _worth_recording(residual) or first + len(residual) < steps:
-            return kind.correction(self, residual, first)
-        begin = first - first % each
-        zeros = residual.new_zeros(first - begin, *residual.shape[1:])
-        padded = torch.cat([zeros, residual])
-        if begin not in held:
-            held[begin] = Replay(lambda r: kind.correction(self, r, begin), padded)
-        return held[begin](padded)[first - begin :]
-
-    replayed: Any = copy.copy(model)
-    replayed.__class__ = type(kind.__name__, (kind,), {"correction": correction})
-    return replayed
 
 
 class RecordedSolve:

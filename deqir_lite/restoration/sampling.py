@@ -12,7 +12,7 @@ from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
-from deqir_lite.engine.graphs import replay_chain, replay_system
+from deqir_lite.engine.graphs import replay_chain
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -24,7 +24,8 @@ class SolveOptions:
     """How all states of a chain are solved for: the arguments of :func:`restore_parallel`.
 
     * ``form``: the linear model of a sweep: ``noise`` (Proposition 1), ``data``, ``gaussian``,
-      ``jacobi``, ``increment``, or a linear denoiser W,
+      ``jacobi``, ``increment``, or a linear denoiser W; ``gaussian:kept=0.6`` keeps a share of
+      the noise, see :class:`deqir_lite.fixedpoint.models.GaussianFormModel`,
     * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
     * ``start``: ``gaussian``, ``measurement``, ``x_T`` (the paper's), or states (T+1, B, 3, H, W)
       of an earlier solve,
@@ -50,7 +51,8 @@ class SolveOptions:
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
-        if self.gaussian is None and "gaussian" in (self.form, self._start_name):
+        form = self.form.partition(":")[0] if isinstance(self.form, str) else ""
+        if self.gaussian is None and "gaussian" in (form, self._start_name):
             return replace(self, gaussian=gaussian_of(chain.prior))
         return self
 
@@ -142,9 +144,8 @@ def solve_chain(
         return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)
     chain = replay_chain(replace(chain, watch=PredictionWatch(chain.prior)))
-    system = replay_system(options.system(chain))
     return solve(
-        system,
+        options.system(chain),
         make_solver(solver) if isinstance(solver, str) else solver,
         options.first_states(chain),
         max_sweeps=options.max_sweeps,

@@ -9,6 +9,7 @@ from deqir_lite.chain import make_chain
 from deqir_lite.fixedpoint import (
     FORMS,
     FixedPointSystem,
+    GaussianFormModel,
     JacobiModel,
     LinearModel,
     NoiseFormModel,
@@ -167,6 +168,48 @@ def test_t_sweeps_end_at_the_sequential_chain_from_any_start(
         states = system(states)
         error = (states[: j + 1] - sequential[: j + 1]).abs().max()
         assert error <= 1e-11 * sequential.abs().max()
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("kept", [0.0, 0.6, 1.0])
+def test_what_is_kept_of_the_noise(chain_for, gaussian_prior, eta, kept):
+    """a N W + c2 (N + kept R) (I - sqrt(abar) W) / sqrt(1 - abar)."""
+    chain = chain_for("sr2", eta=eta)
+    model, null = GaussianFormModel(chain, gaussian_prior, kept=kept), chain.measurement.null
+    v, c = random_states(chain)[1], chain.coefficients
+    for k in range(chain.num_steps):
+        source = float(c.source[k])
+        guess = gaussian_prior.wiener(v, source)
+        noise = float(c.c2[k]) * (v - source**0.5 * guess) / (1 - source) ** 0.5
+        noise = null(noise) + kept * (noise - null(noise))
+        expected = float(c.weights.a[k]) * null(guess) + noise
+        torch.testing.assert_close(model.apply(v, k), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.6])
+def test_what_is_forgotten_moves_no_fixed_point(chain_for, nonlinear_prior, gaussian_prior, kept):
+    chain = chain_for("inpaint-random", eta=0.15).with_prior(nonlinear_prior)
+    system = FixedPointSystem(chain, GaussianFormModel(chain, gaussian_prior, kept=kept))
+    sequential, states = chain.sequential(), random_states(chain)
+    for _ in range(chain.num_steps):
+        states = system(states)
+    assert (states - sequential).abs().max() <= 1e-11 * sequential.abs().max()
+
+
+def test_a_form_brings_its_share(chain_for, gaussian_prior):
+    chain = chain_for("sr2")
+    for text, kept in (("gaussian", 1.0), ("gaussian:kept=0.6", 0.6), ("gaussian:kept=0", 0.0)):
+        assert make_model(text, chain, gaussian=gaussian_prior).kept == kept
+    for text in ("noise:kept=.5", "gaussian:kept=2", "gaussian:kept=", "gaussian:memory=3"):
+        with pytest.raises(ValueError, match=f"form: got '{text}'; one form has a parameter"):
+            make_model(text, chain, gaussian=gaussian_prior)
+    with pytest.raises(ValueError, match="form: unknown value 'cubic'"):
+        make_model("cubic:kept=1", chain, gaussian=gaussian_prior)
+
+
+def test_a_share_that_is_none(chain_for, gaussian_prior):
+    with pytest.raises(ValueError, match="kept: got 1.5"):
+        GaussianFormModel(chain_for("sr2"), gaussian_prior, kept=1.5)
 
 
 @pytest.mark.parametrize("form", FORMS)

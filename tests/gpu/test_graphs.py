@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from deqir_lite.chain import make_chain
-from deqir_lite.engine.graphs import RecordedSolve, replay_model, replay_prior
-from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
+from deqir_lite.engine.graphs import RecordedSolve, replay_prior
+from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_start
 from deqir_lite.operators import make_task
 from deqir_lite.priors import GaussianPrior, power_law_spectrum
 from deqir_lite.priors.network import NetworkPrior
@@ -50,7 +50,14 @@ def prior():
 def chain_of(prior, task="sr2", num_steps=12, method="ddnm"):
     operator = make_task(task, SIZE)
     y = operator.A(randn(2, 3, *SIZE, seed=1).clamp(-1, 1))
-    return make_chain(prior, operator, y, num_steps=num_steps, method=method, eta=0.85)
+    return make_chain(
+        prior,
+        operator,
+        y,
+        num_steps=num_steps,
+        method=method,
+        eta=0.85 if method == "ddnm" else None,
+    )
 
 
 def assert_close(got, expected, tolerance=1e-5):
@@ -103,21 +110,6 @@ def test_gradients_pass_the_network_itself(prior):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("task", ["sr2", "inpaint-random", "deblur-gaussian", "colorization"])
-@pytest.mark.parametrize("method", ["ddnm", "weighted", "ddrm"])
-def test_recursion_from_any_step(prior, task, method):
-    chain = chain_of(prior, task, method=method)
-    model = make_model("gaussian", chain, gaussian=prior.gaussian)
-    replayed = replay_model(model)
-    residual = randn(12, 2, 3, *SIZE, seed=2)
-    for first in (0, 1, 5, 11, 0):
-        expected = model.correction(residual[first:], first)
-        assert_close(replayed.correction(residual[first:], first), expected)
-    inside = residual[2:5]  # a window that ends before the chain does
-    assert_close(replayed.correction(inside, 2), model.correction(inside, 2))
-
-
-@torch.no_grad()
 @pytest.mark.parametrize("kept", [1.0, 0.6])
 def test_recorded_sweeps_are_those_of_the_solver(prior, kept):
     chain = chain_of(prior)
@@ -139,8 +131,7 @@ def test_restorations_are_those_of_a_prior_that_is_not_replayed(prior, method, m
     chain, found = chain_of(prior, method=method), []
     for replayed in (True, False):
         if not replayed:
-            for name in ("replay_chain", "replay_system"):
-                monkeypatch.setattr(f"deqir_lite.restoration.sampling.{name}", lambda x: x)
+            monkeypatch.setattr("deqir_lite.restoration.sampling.replay_chain", lambda x: x)
         walked = restore_sequential(chain).states
         solved = restore_parallel(chain, tolerance=0.0)
         found.append((walked, solved.states))
