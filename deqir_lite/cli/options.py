@@ -95,7 +95,7 @@ Form = Annotated[
     str,
     option(
         CHAIN,
-        f"{FORMS}. Default {defaults.FORM}; gaussian:kept=0.6 needs fewer sweeps where eta is small.",
+        f"{FORMS}. Default {defaults.FORM}; gaussian:kept=0.6 is quicker where eta is small.",
         metavar="NAME",
         names=names(FORMS),
     ),

@@ -1,1 +1,2 @@
-"""The same system on several devices: its network shared out among processes."""
+"""The same system on other machines: its network shared out among processes, or its sweeps recorded
+as CUDA graphs."""

@@ -12,7 +12,6 @@ from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
-from deqir_lite.engine.graphs import replay_chain
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -83,7 +82,7 @@ def restore_sequential(
     check_kinds(restore_sequential, locals())
     watch = PredictionWatch(chain.prior)
     with torch.no_grad():
-        walk = replay_chain(replace(chain, watch=watch)).walk(show_progress=show_progress)
+        walk = replace(chain, watch=watch).walk(show_progress=show_progress)
         states = torch.stack(list(walk)) if keep_states else _last(walk)[None]
     watch.check()
     if not bool(torch.isfinite(states).all()):
@@ -143,7 +142,7 @@ def solve_chain(
     if options.window is not None and options.window < chain.num_steps:
         return _solve_in_windows(chain, options, record, show_progress)
     solver, options = options.solver, options.loaded(chain)
-    chain = replay_chain(replace(chain, watch=PredictionWatch(chain.prior)))
+    chain = replace(chain, watch=PredictionWatch(chain.prior))
     return solve(
         options.system(chain),
         make_solver(solver) if isinstance(solver, str) else solver,

@@ -5,7 +5,7 @@ import torch
 
 from deqir_lite.chain import make_chain
 from deqir_lite.engine import graphs
-from deqir_lite.engine.graphs import RecordedSolve, replay_chain, replay_prior
+from deqir_lite.engine.graphs import RecordedSolve
 from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_start
 from deqir_lite.operators import make_task
 from deqir_lite.solvers import Anderson
@@ -14,18 +14,19 @@ from deqir_lite.solvers import Anderson
 class Called:
     """A recording that runs its function each time."""
 
-    def __init__(self, function):
+    def __init__(self, function, device):
         self._function = function
 
     def replay(self):
         return self._function()
 
 
-def system_of(prior, gaussian, *, kept=1.0, num_steps=9, batch=2):
+def system_of(prior, gaussian, *, kept=1.0, num_steps=9, batch=2, method="ddnm", **options):
     operator = make_task("sr2", (16, 16))
     generator = torch.Generator().manual_seed(0)
     y = operator.A(torch.rand(batch, 3, 16, 16, generator=generator).double() * 2 - 1)
-    chain = make_chain(prior, operator, y, num_steps=num_steps, eta=0.3)
+    rule = {"eta": 0.3} if method == "ddnm" else {}
+    chain = make_chain(prior, operator, y, method=method, num_steps=num_steps, **rule, **options)
     return FixedPointSystem(chain, GaussianFormModel(chain, gaussian, kept=kept))
 
 
@@ -48,7 +49,15 @@ def test_sweeps_are_those_of_the_solver(nonlinear_prior, gaussian_prior, monkeyp
         assert (found.output - chain.sequential()).norm() <= 1e-9 * found.output.norm()
 
 
-def test_elsewhere_than_on_cuda_everything_stays_as_it_is(nonlinear_prior, gaussian_prior):
+@pytest.mark.parametrize("mixing", ["joint", "per-timestep"])
+def test_other_mixings_are_refused(nonlinear_prior, gaussian_prior, mixing):
     system = system_of(nonlinear_prior, gaussian_prior)
-    assert replay_chain(system.chain) is system.chain
-    assert replay_prior(nonlinear_prior) is nonlinear_prior  # a function may do more than kernels
+    with pytest.raises(ValueError, match=f"solver: got the mixing '{mixing}'"):
+        RecordedSolve(system, Anderson(mixing), gaussian_prior)
+
+
+@pytest.mark.parametrize("options", [{"method": "dps"}, {"keep_noise": False}])
+def test_chains_that_cannot_be_recorded_are_refused(nonlinear_prior, gaussian_prior, options):
+    system = system_of(nonlinear_prior, gaussian_prior, **options)
+    with pytest.raises(ValueError, match="system: its method asks the network for a gradient"):
+        RecordedSolve(system, Anderson(), gaussian_prior)

@@ -73,9 +73,9 @@ class BenchCost:
 
     * ``marks``: a number of sweeps, "40" and "50" (dB, from this sweep on), :data:`STOP` or
       :data:`END` -> the :class:`Mark`; one that was not reached is missing,
-    * of timed runs ``network``: the share of the time that its network took, None inside of CUDA
-      graphs; ``peak``: bytes more than before at once, None where the system does not tell;
-      ``load``: processes that wanted to compute, mean of the last minute.
+    * of timed runs ``network``: the share of the time that its network took; ``peak``: bytes more
+      than before at once, None where the system does not tell; both None for CUDA graphs, whose
+      memory was taken before; ``load``: processes that wanted to compute, mean of the last minute.
     """
 
     run: BenchRun
@@ -178,7 +178,9 @@ def _timed(
         name: replace(mark, seconds=_spread([each[places[name]] for each in passes]))
         for name, mark in cost.marks.items()
     }
-    peak = None if before is None or most is None else max(most - before, 0)
+    peak = None
+    if before is not None and most is not None and run.sampler not in GRAPHS:
+        peak = max(most - before, 0)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return BenchCost(run, marks, share, peak, load)
 

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler
 from deqir_lite.bridges.to_diffusers import PriorUNet
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
-from deqir_lite.engine.graphs import RecordedSolve, Replay, replay_chain
+from deqir_lite.engine.graphs import RecordedSolve, Replay
 from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
@@ -73,6 +73,15 @@ def diffusers_loop(chain: RestorationChain, gaussian: GaussianPrior, start: Star
 def one_call(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
     """The network at x_T."""
     eps = chain.predict_noise(chain.x_T[None])[0]
+    yield Progress(eps, 1, 1, len(eps))
+
+
+def one_call_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
+    """The same as a CUDA graph."""
+    replay = _kept(
+        chain, "call", lambda: Replay(lambda x: chain.predict_noise(x[None])[0], chain.x_T)
+    )
+    eps = replay(chain.x_T)
     yield Progress(eps, 1, 1, len(eps))
 
 
@@ -150,7 +159,7 @@ SAMPLERS: dict[str, Sampler] = {
     WALK_COMPILED: walk_by_graph,
     DIFFUSERS: diffusers_loop,
     NETWORK: one_call,
-    NETWORK_GRAPH: lambda chain, gaussian, start: one_call(replay_chain(chain), gaussian, start),
+    NETWORK_GRAPH: one_call_by_graph,
     OURS: ours(1.0),
     FORGETFUL: ours(KEPT),
     OURS_GRAPH: ours_by_graphs(1.0),
