@@ -95,7 +95,7 @@ Form = Annotated[
     str,
     option(
         CHAIN,
-        f"{FORMS}. Default {defaults.FORM}; gaussian:kept=0.6 is quicker where eta is small.",
+        f"{FORMS}. Default {defaults.FORM}; or gaussian:kept=0.6.",
         metavar="NAME",
         names=names(FORMS),
     ),

@@ -80,23 +80,23 @@ class GaussianPrior:
     def filter_twice(self, v: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
         """:meth:`filter` with a ``gain`` that is :func:`twice` what it is there: saves a copy."""
         axes = self.spectrum.eigenbasis("axes", v)
-        a, b, c = (self._rotated(v, axes, norm="backward") * gain).unsqueeze(-4).unbind(-3)
+        a, b, c = (self._rotated(v, axes) * gain).unsqueeze(-4).unbind(-3)
         back = (axes[:, 0] * a).addcmul_(axes[:, 1], b).addcmul_(axes[:, 2], c)
         del a, b, c
         back = torch.view_as_complex(back.unflatten(-1, (-1, 2)))
-        return _by_channel(lambda m: torch.fft.irfft2(m, s=v.shape[-2:]), back)
+        return _by_channel(lambda m: torch.fft.irfft2(m, s=v.shape[-2:], norm="ortho"), back)
 
     def modes(self, v: torch.Tensor) -> torch.Tensor:
         """v (..., 3, H, W) in the eigenbasis of Lam: complex (..., 3, H, W // 2 + 1)."""
         rotated = self._rotated(v, self.spectrum.eigenbasis("axes", v))
         return torch.view_as_complex(rotated.unflatten(-1, (-1, 2)))
 
-    def _rotated(self, v: torch.Tensor, axes: torch.Tensor, *, norm: str = "ortho") -> torch.Tensor:
+    def _rotated(self, v: torch.Tensor, axes: torch.Tensor) -> torch.Tensor:
         """The modes of v with real and imaginary parts side by side, (..., 3, H, 2 (W // 2 + 1)).
 
         So the axes, which are real, meet real numbers: half the work of complex ones.
         """
-        modes = _by_channel(lambda x: torch.fft.rfft2(x, norm=norm), v)
+        modes = _by_channel(lambda x: torch.fft.rfft2(x, norm="ortho"), v)
         spectrum = torch.view_as_real(modes).flatten(-2)
         r, g, b = spectrum.unsqueeze(-4).unbind(-3)
         return (axes[0] * r).addcmul_(axes[1], g).addcmul_(axes[2], b)
