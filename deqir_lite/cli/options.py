@@ -95,7 +95,7 @@ Form = Annotated[
     str,
     option(
         CHAIN,
-        f"{FORMS}. Default {defaults.FORM}; or gaussian:kept=0.6.",
+        FORMS.replace(defaults.FORM, f"{defaults.FORM}[:kept=X] (default)") + ".",
         metavar="NAME",
         names=names(FORMS),
     ),
