@@ -23,7 +23,7 @@ from deqir_lite.studies.bench.runs import (
     quality_runs,
     timed_runs,
 )
-from deqir_lite.studies.bench.samplers import FORGETFUL, OURS, PEERS
+from deqir_lite.studies.bench.samplers import COUNTED
 from deqir_lite.studies.bench.study import on_device, table
 from deqir_lite.studies.study import PRIOR
 
@@ -48,9 +48,7 @@ def run_bench(
     lengths, sides = read_each("steps", steps, int), read_each("sizes", sizes, int)
     images, etas = read_each("batches", batches, int), read_each("eta", eta, float)
     grids = [read_spacing(text) for text in read_each("spacing", spacing, str)]
-    names = (
-        [OURS, FORGETFUL, *PEERS] if samplers is None else [n.strip() for n in samplers.split(";")]
-    )
+    names = COUNTED if samplers is None else [n.strip() for n in samplers.split(";")]
     check_grid(lengths, sides, images, etas, grids, names)
     check_integer("repeats", repeats, 1)
     if minutes is not None:

@@ -113,6 +113,7 @@ class Settings:
     def restore(self, problem: "Problem") -> "tuple[RestorationReport, Plan]":
         """The restoration of a problem, and how the memory that is free let it be computed."""
         from deqir_lite.defaults import TOLERANCE, X0_TOLERANCE
+        from deqir_lite.fixedpoint.forms import read_form
         from deqir_lite.restoration import SolveOptions, choose, plan_restoration, restore_problem
 
         ranks = ranks_here()
@@ -139,7 +140,7 @@ class Settings:
                 available=available,
                 ranks=ranks.size,
             )
-        by_picture = self.tolerance is None and self.form.partition(":")[0] == "gaussian"
+        by_picture = self.tolerance is None and read_form(self.form)[0] == "gaussian"
         report = restore_problem(
             problem,
             plan.prior,

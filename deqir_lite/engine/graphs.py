@@ -29,6 +29,8 @@ class Recording:
     """
 
     def __init__(self, function: Callable[[], Any], device: torch.device) -> None:
+        if device.type != "cuda":
+            raise ValueError(f"device: got {device}; expected one of CUDA, which alone records")
         self._function = function  # and with it the constants that the kernels read
         self._device, collects = device, gc.isenabled()
         with torch.cuda.device(device), torch.inference_mode(False), torch.no_grad():
@@ -74,8 +76,8 @@ class RecordedSolve:
 
     For methods whose linear part is exact and waits for nothing. It is the triangular solver
     without a tolerance: sweep j keeps states[: j + 1], and nothing of it is decided by what the
-    host would have to read. Of what it yields ``states``, ``output``, ``history`` and ``sweeps``
-    count. Raises ValueError for another mixing, a method that asks the network for a gradient, and
+    host would have to read. What it yields has no ``residual`` and no ``nfe``. Raises ValueError
+    elsewhere than on CUDA, for another mixing, a method that asks the network for a gradient, and
     noise that is drawn step by step.
     """
 
@@ -97,11 +99,11 @@ class RecordedSolve:
         """The state at the start, then after each sweep; each holds until the next iteration."""
         state = self._start.replay()
         yield state
-        for first in range(self.system.chain.num_steps):
-            if first == len(self._sweeps):
-                sweep = functools.partial(_sweep, self.system, self.solver, state, first)
+        for j in range(self.system.chain.num_steps):
+            if j == len(self._sweeps):
+                sweep = functools.partial(_sweep, self.system, self.solver, state)
                 self._sweeps.append(Recording(sweep, self._device))
-            state = self._sweeps[first].replay()
+            state = self._sweeps[j].replay()
             yield state
 
 
@@ -112,22 +114,14 @@ def _begin(under: FixedPointSystem) -> AndersonState:
     return AndersonState.begin(under, under(states))
 
 
-def _sweep(
-    system: FixedPointSystem, solver: Anderson, state: AndersonState, first: int
-) -> AndersonState:
-    """One step of the triangular solver where all images have states[: first + 1] frozen.
+def _sweep(system: FixedPointSystem, solver: Anderson, state: AndersonState) -> AndersonState:
+    """One step of ``solver``, all images alike, without reading the residuals.
 
-    These are evaluated, too: so the network sees one size of batch, and is compiled once.
+    What is frozen is evaluated, too: so the network sees one size of batch, and is compiled once.
     """
-    before = state.states
-    output = torch.cat([before[: first + 1], system(before)[first + 1 :]])
-    x = before[first + 2 :]
-    d = output[first + 2 :] - x
-    history = [(past_x[1:], past_d[1:]) for past_x, past_d in state.history]
-    states = output
-    if len(x) > 0 and history:
-        active = torch.ones_like(x[..., :1, :1, :1], dtype=torch.bool)
-        mixed, _ = solver.mix(x, d, history, active)
-        states = torch.cat([output[: first + 2], mixed])
-    kept = [(x, d), *history][: solver.memory]
-    return replace(state, states=states, output=output, history=kept, sweeps=first + 1)
+    done, before = state.first + 1, state.states
+    output = torch.cat([before[:done], system(before)[done:]])
+    frozen = torch.full_like(state.frozen, done)
+    evaluated = replace(state, states=output, output=output, frozen=frozen, sweeps=done)
+    active = torch.ones_like(before[done + 1 :, ..., :1, :1, :1], dtype=torch.bool)
+    return solver.mixed(state, evaluated, active)

@@ -13,6 +13,7 @@ from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
+from deqir_lite.fixedpoint.forms import read_form
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.solvers import Solution, Solver, Trace, make_solver, solve
@@ -50,7 +51,7 @@ class SolveOptions:
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
-        form = self.form.partition(":")[0] if isinstance(self.form, str) else ""
+        form = read_form(self.form)[0] if isinstance(self.form, str) else ""
         if self.gaussian is None and "gaussian" in (form, self._start_name):
             return replace(self, gaussian=gaussian_of(chain.prior))
         return self

@@ -78,6 +78,13 @@ class Anderson:
     ) -> AndersonState:
         """One sweep, then one mix of the active states."""
         evaluated = evaluate(system, state, tolerance, staircase=self._staircase)
+        return self.mixed(state, evaluated, evaluated.active())
+
+    def mixed(
+        self, state: AndersonState, evaluated: AndersonState, active: torch.Tensor
+    ) -> AndersonState:
+        """``evaluated``, a sweep after ``state``, with the next states mixed where ``active``
+        (n, B, 1, ...), as :meth:`deqir_lite.solvers.state.SolverState.active` has it."""
         dropped = evaluated.first - state.first
         x = state.states[evaluated.first + 1 :]
         d = evaluated.output[evaluated.first + 1 :] - x
@@ -85,7 +92,7 @@ class Anderson:
         kept = [(x, d), *history][: self.memory]
         if len(x) == 0 or not history:
             return replace(evaluated, mixing=None, history=kept)
-        mixed, weights = self.mix(x, d, history, evaluated.active())
+        mixed, weights = self._mix(x, d, history, active)
         states = torch.cat([evaluated.output[: evaluated.first + 1], mixed])
         return replace(evaluated, states=states, mixing=weights, history=kept)
 
@@ -93,16 +100,14 @@ class Anderson:
     def _staircase(self) -> bool:
         return self.mixing == "triangular"
 
-    def mix(
+    def _mix(
         self,
         x: torch.Tensor,
         d: torch.Tensor,
         history: list[tuple[torch.Tensor, torch.Tensor]],
         active: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The next states (n, B, ...) and the weights alpha (n, B, m + 1), from the states ``x``,
-        d = F - x, the ``history`` of both, newest first, and which are ``active`` (n, B, 1, ...).
-        """
+        """The next active states (n, B, ...) and the weights alpha (n, B, m + 1)."""
         dx = torch.stack([x - past for past, _ in history])
         dd = torch.stack([d - past for _, past in history]).masked_fill(~active, 0)
         gamma = self._coefficients(d.masked_fill(~active, 0), dd)
@@ -130,17 +135,16 @@ class Anderson:
         precision = torch.finfo(d.dtype)
         ridge = max(self.regularization, precision.eps) * mean_diagonal + precision.tiny
         eye = torch.eye(memory, dtype=d.dtype, device=d.device)
-        return _solve(gram + ridge * eye, right)[..., 0]
+        if d.is_cuda:  # there the library's solver may make the host wait
+            return eliminate(gram + ridge * eye, right)[..., 0]
+        return torch.linalg.solve_ex(gram + ridge * eye, right)[0][..., 0]
 
 
-def _solve(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """matrix^-1 right for positive definite matrices (..., m, m) and right (..., m, 1).
+def eliminate(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """matrix^-1 right (..., m, 1) for positive definite matrices (..., m, m).
 
-    The library's solver makes the host wait for CUDA; elimination, without a choice of pivots,
-    does not.
+    By elimination without a choice of pivots, which waits for nothing.
     """
-    if not matrix.is_cuda:
-        return torch.linalg.solve_ex(matrix, right)[0]
     both = torch.cat([matrix, right], dim=-1)
     for i in range(matrix.shape[-1]):
         row = both[..., i : i + 1, :] / both[..., i : i + 1, i : i + 1]

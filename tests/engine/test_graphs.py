@@ -56,6 +56,11 @@ def test_other_mixings_are_refused(nonlinear_prior, gaussian_prior, mixing):
         RecordedSolve(system, Anderson(mixing), gaussian_prior)
 
 
+def test_elsewhere_than_on_cuda_nothing_is_recorded(nonlinear_prior, gaussian_prior):
+    with pytest.raises(ValueError, match="device: got cpu; expected one of CUDA"):
+        RecordedSolve(system_of(nonlinear_prior, gaussian_prior), Anderson(), gaussian_prior)
+
+
 @pytest.mark.parametrize("options", [{"method": "dps"}, {"keep_noise": False}])
 def test_chains_that_cannot_be_recorded_are_refused(nonlinear_prior, gaussian_prior, options):
     system = system_of(nonlinear_prior, gaussian_prior, **options)

@@ -16,20 +16,12 @@ from deqir_lite.solvers import Anderson, Picard, solve
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    pytest.mark.usefixtures("full_float32"),
 ]
 
 SIZE = (16, 16)
 TOLERANCE = 1e-4
 """Largest accepted difference in float32, relative to the norm of the CPU's result."""
-
-
-@pytest.fixture(autouse=True)
-def _full_float32():
-    """TensorFloat32 keeps ten bits only; the comparisons here are about float32."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    yield
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def randn(*shape, seed=0, dtype=torch.float32):

@@ -17,18 +17,10 @@ from deqir_lite.solvers import Anderson
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+    pytest.mark.usefixtures("full_float32"),
 ]
 
 SIZE = (16, 16)
-
-
-@pytest.fixture(autouse=True)
-def _full_float32():
-    """TensorFloat32 rounds otherwise in every batch size."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    yield
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 def randn(*shape, seed=0):
@@ -45,17 +37,10 @@ def prior():
     return ResidualPrior(gaussian, network, torch.linspace(0.02, 0.6, 1000)).to("cuda")
 
 
-def chain_of(prior, task="sr2", num_steps=12, method="ddnm"):
-    operator = make_task(task, SIZE)
+def chain_of(prior):
+    operator = make_task("sr2", SIZE)
     y = operator.A(randn(2, 3, *SIZE, seed=1).clamp(-1, 1))
-    return make_chain(
-        prior,
-        operator,
-        y,
-        num_steps=num_steps,
-        method=method,
-        eta=0.85 if method == "ddnm" else None,
-    )
+    return make_chain(prior, operator, y, num_steps=12, eta=0.85)
 
 
 def assert_close(got, expected, tolerance=1e-5):

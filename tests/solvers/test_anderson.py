@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, gmres
 
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.solvers import MIXINGS, Anderson, Picard, solve
+from deqir_lite.solvers.anderson import eliminate
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -259,3 +260,11 @@ def test_acceleration_pays(system_for, random_start):
 def test_bad_settings(arguments, message):
     with pytest.raises(ValueError, match=message):
         Anderson(**arguments)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_elimination_solves_positive_definite_systems(size):
+    generator = torch.Generator().manual_seed(size)
+    root = torch.randn(4, 2, size, size + 1, generator=generator, dtype=torch.float64)
+    matrix, right = root @ root.mT + 0.1 * torch.eye(size).double(), root[..., :1]
+    torch.testing.assert_close(eliminate(matrix, right), torch.linalg.solve(matrix, right))

@@ -186,6 +186,7 @@ def test_the_stop_is_where_the_rule_stops(chain_for, gaussian_prior, nonlinear_p
 
 def test_times():
     runs = timed_runs([RUN], repeats=2, device="here", graphs=False)
+    assert FORGETFUL not in {run.sampler for run in runs}  # nobody asked for it
     wanted = [
         run
         for run in runs

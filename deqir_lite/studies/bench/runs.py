@@ -11,11 +11,10 @@ from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.bench.samplers import (
     COMPILED,
     CONTROLLED,
-    FORGETFUL,
+    COUNTED,
     GRAPHS,
     NETWORKS,
     OURS,
-    PEERS,
     SOLVES,
     TIMED_ONLY,
     WALK,
@@ -84,7 +83,7 @@ def count_runs(
     *,
     chains: Sequence[tuple[float, str | float]] = CHAINS,
     problems: Sequence[tuple[str, str]] = PROBLEMS,
-    samplers: Sequence[str] = (OURS, FORGETFUL, *PEERS),
+    samplers: Sequence[str] = COUNTED,
     batches: Sequence[int] = (1,),
 ) -> list[BenchRun]:
     """Cost to equality: all combinations, short chains and small photos first.
@@ -135,8 +134,8 @@ def timed_runs(
     others, calls = [], []
     for run in timed:
         if run.sampler == OURS and run.start == "own":
-            names = dict.fromkeys((WALK, *TIMED_ONLY, *SOLVES))
-            beside = [name for name in names if name != OURS and use(name, run)]
+            recorded = [sampler for sampler in SOLVES if sampler in GRAPHS]
+            beside = [name for name in (WALK, *TIMED_ONLY, *recorded) if use(name, run)]
             others += [replace(run, sampler=sampler) for sampler in beside]
             lone = replace(run, num_steps=1, eta=0.0, spacing="uniform", task="", photo="")
             lone = replace(lone, method="", seed=0)
@@ -168,4 +167,4 @@ def check_grid(
     for spacing in spacings:
         spacing_power(spacing)
     for sampler in samplers:
-        check_choice("samplers", sampler, (OURS, FORGETFUL, *PEERS))
+        check_choice("samplers", sampler, COUNTED)

@@ -78,7 +78,7 @@ def one_call(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> 
 
 def one_call_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
     """The same as a CUDA graph."""
-    replay = _kept(
+    replay = _recorded(
         chain, "call", lambda: Replay(lambda x: chain.predict_noise(x[None])[0], chain.x_T)
     )
     eps = replay(chain.x_T)
@@ -103,7 +103,7 @@ def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start
             x = chain.step(x, k)
         return x
 
-    T, replay = chain.num_steps, _kept(chain, "walk", lambda: Replay(walk_from, chain.x_T))
+    T, replay = chain.num_steps, _recorded(chain, "walk", lambda: Replay(walk_from, chain.x_T))
     x0 = replay(chain.x_T)
     yield Progress(x0, T, T, T * len(x0))
 
@@ -117,14 +117,14 @@ def ours_by_graphs(kept: float) -> Sampler:
             return RecordedSolve(FixedPointSystem(chain, model), Anderson(), gaussian)
 
         before, nfe, (T, batch) = None, 0, (chain.num_steps, len(chain.x_T))
-        for state in _kept(chain, f"solve {kept}", record):
+        for state in _recorded(chain, f"solve {kept}", record):
             yield Progress(state.output[-1], state.sweeps, state.sweeps, nfe, before)
             before, nfe = state.states[-1], nfe + T * batch
 
     return solve
 
 
-def _kept(chain: RestorationChain, name: str, make: Callable[[], Any]) -> Any:
+def _recorded(chain: RestorationChain, name: str, make: Callable[[], Any]) -> Any:
     """What ``make`` made first for this chain."""
     kept = vars(chain).setdefault("_recordings", {})
     if name not in kept:
@@ -149,6 +149,9 @@ PEERS: dict[str, Sampler] = {
     "quasi-DEER": lambda chain, _, start: quasi_deer(chain, start()),
 }
 """As published, see :mod:`deqir_lite.studies.bench.peers`."""
+
+COUNTED = (OURS, FORGETFUL, *PEERS)
+"""Those whose sweeps and evaluations are counted."""
 
 CONTROLLED = tuple(name for name in PEERS if name not in ("SRDS", "ParaDiGMS, window 20"))
 """Those that can begin elsewhere."""
