@@ -59,6 +59,6 @@ def test_lpips_says_which_extra_it_needs(monkeypatch):
         lpips(x, x)
 
 
-@pytest.mark.parametrize("extra", ["features", "lpips", "heic", "networks", "real-esrgan", "viz"])
+@pytest.mark.parametrize("extra", ["features", "lpips", "heic", "networks", "compare", "viz"])
 def test_the_extras_that_messages_name_exist(extra):
     assert extra in PROJECT["optional-dependencies"]

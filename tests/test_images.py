@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deqir_lite.images import (
+    in_rows,
     load_photo,
     save_image,
     side_by_side,
@@ -357,6 +358,21 @@ def test_side_by_side_shows_every_pixel():
     assert (sheet[:8] == 255).all()
 
 
+def test_rows_of_images_are_rows_of_the_sheet():
+    images = list(torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1)
+    labels = list("abcde")
+    sheet = np.asarray(in_rows(images, labels, ncols=2, height=16))
+    rows = [
+        np.asarray(side_by_side(images[k : k + 2], labels[k : k + 2], height=16)) for k in (0, 2)
+    ]
+    last = np.asarray(side_by_side(images[4:], ["e"], height=16))
+    assert np.array_equal(sheet[: -len(last)], np.concatenate(rows))
+    assert np.array_equal(sheet[-len(last) :, : last.shape[1]], last)
+    assert (sheet[-len(last) :, last.shape[1] :] == 255).all()
+    with pytest.raises(ValueError, match="ncols: got 0"):
+        in_rows(images, labels, ncols=0)
+
+
 def test_captions_stay_under_their_images():
     images = [torch.ones(3, 64, 64), torch.ones(3, 64, 64)]
     sheet = np.asarray(side_by_side(images, ["", "word " * 60]))
@@ -366,6 +382,7 @@ def test_captions_stay_under_their_images():
 
 
 @pytest.mark.parametrize(("images", "labels"), [([], []), ([torch.ones(3, 8, 8)], ["a", "b"])])
-def test_side_by_side_refuses(images, labels):
+@pytest.mark.parametrize("sheet", [side_by_side, in_rows])
+def test_sheets_refuse(sheet, images, labels):
     with pytest.raises(ValueError, match="labels: got"):
-        side_by_side(images, labels)
+        sheet(images, labels)

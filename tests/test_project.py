@@ -100,7 +100,7 @@ def test_every_pinned_version_runs_on_debians_python():
 def test_every_install_uses_the_same_constraints_and_extras():
     extras = re.search(r'-c constraints\.txt -e "\.\[([\w,]+)\]"', read("Makefile"))
     assert extras, "the Makefile does not install with constraints.txt"
-    assert set(extras[1].split(",")) == set(PROJECT["optional-dependencies"]) - {"real-esrgan"}
+    assert set(extras[1].split(",")) == set(PROJECT["optional-dependencies"])
     conda = yaml.safe_load(read("environment.yml"))["dependencies"]
     lines = next(entry["pip"] for entry in conda if isinstance(entry, dict))
     assert lines == ["-c constraints.txt", f"-e .[{extras[1]}]"]

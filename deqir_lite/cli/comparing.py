@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 import typer
 
 from deqir_lite import defaults
-from deqir_lite._files import naming
+from deqir_lite._files import naming, write_atomically
 from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite._outputs import check_folder
 from deqir_lite.bundled import data_path
@@ -24,10 +24,11 @@ from deqir_lite.priors.load import load_prior
 from deqir_lite.studies.comparison.measure import features_here, inception_here, lpips_here
 from deqir_lite.studies.comparison.networks import load_network, plan_networks
 from deqir_lite.studies.comparison.report import PAGE, PAGE_START, RESULTS, TABLE, write_report
-from deqir_lite.studies.comparison.rows import rows_file
+from deqir_lite.studies.comparison.rows import Found, rows_file
 from deqir_lite.studies.comparison.run import Comparison, merged, restorations
 from deqir_lite.studies.comparison.settings import plan, possible
-from deqir_lite.studies.evaluation.photos import check_photo_sizes, find_photos
+from deqir_lite.studies.comparison.sheets import sheets
+from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, find_photos
 
 
 def compare(
@@ -49,6 +50,7 @@ def compare(
     device: str,
     dtype: str,
     max_batch: int | None,
+    pictures: bool,
     out: Path,
 ) -> None:
     """The work of the command, with its options."""
@@ -98,6 +100,7 @@ def compare(
         "lpips": lpips_here(),
         "features": features_here(),
         "inception": inception_here(),
+        **({"pictures": True} if pictures else {}),
     }
     with naming("out", out):
         out.mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,8 @@ def compare(
         if rows.rows:
             against = loaded[against].name if against in loaded else against
             text = write_report(out, rows, reference=against, left_out=left_out, command=command)
+            if pictures:
+                _write_sheets(out, rows, found)
             if done == len(keys) or stopped is not None:
                 typer.echo(text)
     if done == len(keys):
@@ -152,12 +157,20 @@ def _check_out(folder: Path, rank: int) -> None:
         raise ValueError(f"out: {str(page)!r} is of another origin; take another folder or move it")
 
 
+def _write_sheets(out: Path, found: Found, photos: Sequence[Photo]) -> None:
+    rows = found.rows.values()
+    for size in dict.fromkeys(row.size for row in rows):
+        originals = {photo.name: photo.load(size) for photo in photos if photo.side >= size}
+        for name, content in sheets([row for row in rows if row.size == size], originals):
+            write_atomically(out / name, content, name="out")
+
+
 def _command(options: dict[str, Any]) -> str:
     """The command again; its defaults are given too, since later versions may have others."""
     words = [
         word
         for name, value in options.items()
-        if value is not None
-        for word in (f"--{name.replace('_', '-')}", str(value))
+        if value is not None and value is not False
+        for word in (f"--{name.replace('_', '-')}", *([] if value is True else [str(value)]))
     ]
     return shlex.join(["deqir-lite", "evaluate", *words])

@@ -82,6 +82,9 @@ def evaluate(
     device: o.Device = defaults.DEVICE,
     dtype: o.Dtype = defaults.DTYPE,
     max_batch: o.MaxBatch = None,
+    pictures: Annotated[
+        bool, option(_HOW, "Keep what is restored, and make sheets of it.", "--pictures")
+    ] = False,
     out: Annotated[
         Path,
         option(

@@ -1,16 +1,18 @@
 """A large file from the web: it goes on where it was cut off, and is known by its SHA-256.
 
-Not pooch, which begins again after a break, keeps no checksum of a first download for the next, and
-does not ask how much room there is.
+pooch puts the file in its place and checks it. What brings it is ours, since pooch's own downloader
+begins again after a break and does not ask how much room there is; so is the checksum of a first
+download, which pooch keeps for no later one.
 """
 
-import hashlib
 import http.client
+import logging
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,30 +41,42 @@ def download(
     Raises OSError where the server does not deliver the file, ValueError for one with another
     SHA-256; both begin with "fetch" and are one line, what the disk does not take with "out".
     """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # it would tell the checksum, as the caller does
     check_output("out", path)
     record = _beside(path, ".sha256")
     with only_process("out", path):
         expected = sha256 or (record.read_text().split()[0] if record.is_file() else None)
+        published = "published is" if sha256 else "at first it was"
         there = path.is_file()
-        if not there:
-            _complete(url, path, show_progress)
-        got = path if there else _beside(path, ".part")
-        with got.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if expected not in (None, found):
-            if not there:
-                _forget(path)
+        found = pooch.file_hash(path) if there else None
+        if there and expected not in (None, found):
             raise ValueError(
-                f"fetch: {str(path)!r} {'has' if there else 'came with'} the SHA-256 {found}, but "
-                f"{'published is' if sha256 else 'at first it was'} {expected}; "
-                + ("remove it and fetch again" if there else "it was not kept")
+                f"fetch: {str(path)!r} has the SHA-256 {found}, but {published} {expected}; "
+                "remove it and fetch again"
             )
+        if not there:
+            bring = partial(_bring, path, show_progress)
+            try:
+                pooch.retrieve(url, expected, path.name, path.parent, downloader=bring)
+            except ValueError as error:
+                _forget(path)
+                raise ValueError(
+                    f"fetch: {str(path)!r} came with another SHA-256 than {published} "
+                    f"{expected}; it was not kept"
+                ) from error
+            found = pooch.file_hash(path)
+            _forget(path)
         if not record.is_file():
             write_atomically(record, f"{found}  {path.name}\n".encode(), name="out")
-        if not there:
-            os.replace(got, path)
-            _forget(path)
-    return found
+    return str(found)
+
+
+def _bring(path: Path, show_progress: bool, url: str, output: str, _: object) -> None:
+    """Put the whole file in the place of pooch's empty ``output``."""
+    _complete(url, path, show_progress)
+    os.replace(_beside(path, ".part"), output)
 
 
 def _complete(url: str, path: Path, show_progress: bool) -> None:

@@ -5,7 +5,7 @@ from deqir_lite.images.files import allow_pixels
 from deqir_lite.images.photo_files import Frame, PhotoFile, write_photo
 from deqir_lite.images.photos import PHOTO_ENDINGS, SMALLEST_SIDE, load_photo, read_photo
 from deqir_lite.images.pictures import save_image, to_picture, to_uint8, to_unit_range
-from deqir_lite.images.sheets import side_by_side
+from deqir_lite.images.sheets import in_rows, side_by_side
 
 __all__ = [
     "PHOTO_ENDINGS",
@@ -14,6 +14,7 @@ __all__ = [
     "Frame",
     "PhotoFile",
     "allow_pixels",
+    "in_rows",
     "load_photo",
     "read_photo",
     "save_image",

@@ -1,4 +1,4 @@
-"""Images in a row over their captions."""
+"""Images in rows over their captions."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from deqir_lite.checks import check_integer
 from deqir_lite.images.pictures import to_picture
 
 
@@ -51,6 +52,26 @@ def side_by_side(
             centre, text, fill="black", font=font, anchor="mm", align="center", spacing=2
         )
         left += picture.width + gap
+    return sheet
+
+
+def in_rows(
+    images: Sequence[torch.Tensor | np.ndarray | Image.Image],
+    labels: Sequence[str],
+    *,
+    ncols: int = 4,
+    height: int = 128,
+) -> Image.Image:
+    """The same in several rows of ``ncols`` images each; the last one may be shorter."""
+    ncols = check_integer("ncols", ncols, 1)
+    rows = [
+        side_by_side(images[k : k + ncols], labels[k : k + ncols], height=height)
+        for k in range(0, max(len(images), len(labels), 1), ncols)
+    ]
+    size = max(row.width for row in rows), sum(row.height for row in rows)
+    sheet = Image.new("RGB", size, "white")
+    for k, row in enumerate(rows):
+        sheet.paste(row, (0, sum(above.height for above in rows[:k])))
     return sheet
 
 

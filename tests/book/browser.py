@@ -91,6 +91,21 @@ SHRUNK = """() => {
   closed.forEach(part => { part.open = false; });
   return small;
 }"""
+# Nearly all elements of a chapter are letters of formulas, which axe does not judge, and words of
+# code, of which a thousand look the same: it would take five times as long to find nothing more.
+THIN = """() => {
+  document.querySelectorAll("mjx-container").forEach(math => math.replaceChildren());
+  const count = new Map();
+  const words = "pre span, code span, .sig :is(span, em), dd :is(em, strong)";
+  for (const word of [...document.querySelectorAll(words)].reverse()) {  // the inner ones first
+    if (word.children.length || [...word.attributes].some(own => own.name !== "class")) continue;
+    const look = [word.className, word.parentElement.className,
+      word.closest("[class*=highlight-]")?.className, Math.min(word.textContent.trim().length, 2),
+    ].join();
+    count.set(look, (count.get(look) ?? 0) + 1);
+    if (count.get(look) > 3) word.replaceWith(...word.childNodes);
+  }
+}"""
 # Contrast is most of axe's work, and hundreds of words of code have the same: of the elements that
 # look the same, within parents that do, three are compared with their background. Letters that
 # stand alone count apart, since axe does not judge them.
@@ -209,14 +224,23 @@ def guarded(browser: Any, **options: Any) -> Iterator[tuple[Any, Visit]]:
 
 
 def look(page: Any, visit: Visit, address: str, own: str) -> None:
-    """Open one page, and look at it in light, in dark, and on a narrow screen.
+    """Open one page, and look at it in light, on a narrow screen, and in dark.
 
     ``own`` selects the parts whose contrast is looked at in dark mode. Afterwards the page is in
-    light mode and wide again.
+    light mode and wide again, without its formulas and with most words of code in one colour.
     """
     page.goto(address, wait_until="load")
     visit.math = page.evaluate(MATH)
     visit.broken_images = page.evaluate(BROKEN_IMAGES)
+    page.set_viewport_size(USUAL)
+    visit.wide_code = page.evaluate(WIDE_CODE)
+    visit.wide_math = page.evaluate(WIDE_MATH)
+    page.set_viewport_size(NARROW)
+    visit.overflow = page.evaluate(OVERFLOW)
+    visit.unmarked = page.evaluate(UNMARKED)
+    visit.shrunk = page.evaluate(SHRUNK)
+    page.evaluate(THIN)
+    page.set_viewport_size(WIDE)
     page.add_script_tag(path=AXE)
     visit.violations = page.evaluate(VIOLATIONS, ["html", {}])
     page.emulate_media(color_scheme="dark")
@@ -225,11 +249,3 @@ def look(page: Any, visit: Visit, address: str, own: str) -> None:
     if page.locator(own).count():
         visit.dark_contrast = page.evaluate(VIOLATIONS, [own, contrast])
     page.emulate_media(color_scheme="light")
-    page.set_viewport_size(USUAL)
-    visit.wide_code = page.evaluate(WIDE_CODE)
-    visit.wide_math = page.evaluate(WIDE_MATH)
-    page.set_viewport_size(NARROW)
-    visit.overflow = page.evaluate(OVERFLOW)
-    visit.unmarked = page.evaluate(UNMARKED)
-    visit.shrunk = page.evaluate(SHRUNK)
-    page.set_viewport_size(WIDE)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+from PIL import Image
 
 from deqir_lite import load_bundled_photo, save_image
 from deqir_lite.cli.evaluate import evaluate as command
@@ -67,6 +68,22 @@ def test_table_and_files(evaluate, folder):
     assert {path.name for path in folder.iterdir()} == {
         *("methods.json", "methods.csv", "methods.md", "rows-0.jsonl"),
     }
+
+
+def test_pictures_are_sheets_of_what_was_restored(evaluate, folder):
+    result = evaluate("--pictures", "--seeds", 2, sigma_y="0,.1")
+    assert result.exit_code == 0, result.output
+    names = ["sr2-16-cat.png", "sr2-16-more-coffee.png"]
+    names += [name.replace("16-", "16-noise0.1-") for name in names]
+    assert sorted(path.name for path in folder.glob("*.png")) == sorted(names)
+    wide, high = Image.open(folder / names[0]).size  # five restorations and the photo
+    assert (wide, high) == (4 * 136 + 8, 2 * 176)
+    rows = json.loads((folder / "methods.json").read_text())["rows"]
+    assert all("picture" not in row for row in rows)
+    assert "--seeds 2 --prior gaussian" in (folder / "methods.md").read_text()
+    assert re.search(r"--pictures --out \S+$", (folder / "methods.md").read_text(), re.MULTILINE)
+    refused = evaluate("--seeds", 2)
+    assert "holds results with another pictures: True there, None now" in refused.stderr
 
 
 def test_goes_on_and_adds_what_is_new(evaluate, folder):

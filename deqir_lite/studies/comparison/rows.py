@@ -1,7 +1,7 @@
 """Every number as soon as it is known: one line a restoration, in a file that only grows."""
 
 import base64
-import csv
+import io
 import json
 import os
 import typing
@@ -13,11 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from PIL import Image
 from pydantic import create_model
 
 from deqir_lite._files import naming
 from deqir_lite._interrupts import postponed_interrupt
-from deqir_lite._json import Number, Schema, Text, of_schema, to_json
+from deqir_lite._json import Number, Schema, Text, of_schema, read_schema, to_json
+from deqir_lite.images import to_picture
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.studies.comparison.settings import Setting
 from deqir_lite.studies.evaluation.results import check_same_settings
@@ -39,6 +41,7 @@ class Row:
     * ``peak_bytes``: see :func:`deqir_lite.memory.watch_peak`,
     * ``features``, ``inception``: the mean features of the restored and the original photo, which
       the table of Fréchet distances and that of FID are made of: float16, in base64,
+    * ``picture``: the restored photo as :func:`pack_picture` has it, where it was asked for,
     * ``failed``: why there are no numbers, where a method diverged for example.
     """
 
@@ -65,6 +68,7 @@ class Row:
     peak_bytes: int | None = None
     features: str | None = None
     inception: str | None = None
+    picture: str | None = None
     failed: str | None = None
 
     @property
@@ -78,8 +82,8 @@ class Row:
         return self.setting, self.photo, self.seed
 
 
-PACKED = ("features", "inception")
-"""Columns that only serve distances of sets."""
+PACKED = ("features", "inception", "picture")
+"""Columns that are no numbers of a restoration: for distances of sets, and for sheets."""
 
 
 def pack_features(features: torch.Tensor) -> str:
@@ -94,6 +98,21 @@ def unpack_features(text: str) -> torch.Tensor:
         return torch.from_numpy(values).reshape(2, -1)
     except (ValueError, RuntimeError) as error:
         raise ValueError("out: the features of a row are damaged: delete its line") from error
+
+
+def pack_picture(x0: torch.Tensor) -> str:
+    """x_0 (1, 3, H, W) in [-1, 1] as an 8-bit picture, lossless WebP in base64."""
+    buffer = io.BytesIO()
+    to_picture(x0).save(buffer, format="WEBP", lossless=True, quality=100, method=6)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def unpack_picture(text: str) -> Image.Image:
+    """The picture of a row; ValueError for another text."""
+    try:
+        return Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB")
+    except (ValueError, OSError) as error:
+        raise ValueError("out: the picture of a row is damaged: delete its line") from error
 
 
 @dataclass(frozen=True)
@@ -125,6 +144,10 @@ _COLUMNS: dict[str, Any] = {
     for each in fields(Row)
 }
 _RowInFile = create_model("Row", __base__=Schema, **_COLUMNS)
+
+
+class _TableInFile(Schema):
+    rows: list[_RowInFile]  # type: ignore[valid-type]
 
 
 @dataclass
@@ -170,30 +193,12 @@ def read_rows(folder: Path, settings: dict[str, Any] | None = None) -> Found:
 
 
 def read_table(path: Path) -> list[Row]:
-    """The rows of a methods.csv, as ``deqir-lite evaluate`` writes them; a column that names no
-    part of the setting may be missing.
+    """The rows of a methods.json, as ``deqir-lite evaluate`` writes them.
 
-    Raises ValueError for other columns, and for a line whose values are of another kind.
+    Raises ValueError for another file, and for a row whose values are of another kind.
     """
-    needed = {each.name for each in fields(Row) if each.default is MISSING}
-    with naming("table", path), path.open(newline="", encoding="utf-8") as file:
-        lines = csv.DictReader(file)
-        if not needed <= set(lines.fieldnames or ()) <= set(_HINTS):
-            raise ValueError(f"table: {path} has other columns than a table of methods")
-        rows = []
-        for number, line in enumerate(lines, start=2):
-            try:
-                values = {name: _value(_HINTS[name], text) for name, text in line.items()}
-            except (ValueError, TypeError):
-                raise ValueError(f"table: {path}: line {number} is damaged") from None
-            rows.append(Row(**values))
-        return rows
-
-
-def _value(kind: Any, text: str) -> Any:
-    """What an entry of a table stands for; nothing is None where that may be."""
-    kinds = typing.get_args(kind) or (kind,)
-    return None if text == "" and type(None) in kinds else kinds[0](text)
+    rows = read_schema(path, _TableInFile, name="table").rows
+    return [Row(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

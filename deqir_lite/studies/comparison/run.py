@@ -66,7 +66,8 @@ class Comparison:
 
     * ``name``: of the prior, for the reader,
     * ``settings``: what all numbers share; the ``dtype`` among them decides the precision of the
-      chain, float64 or float32; ``lpips``, ``features`` and ``inception``: networks of distances,
+      chain, float64 or float32; ``lpips``, ``features`` and ``inception``: networks of distances;
+      ``pictures``: whether rows have what was restored,
     * ``device``: of the chains,
     * ``networks``: those that are compared, by name.
     """
@@ -114,6 +115,7 @@ class Comparison:
                 net=self.settings["lpips"],
                 features=self.settings.get("features"),
                 inception=self.settings.get("inception"),
+                pictures=bool(self.settings.get("pictures")),
                 networks=self.networks,
             )
         journal.add(row)

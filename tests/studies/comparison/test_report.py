@@ -177,7 +177,7 @@ def test_the_papers_fid_stands_below(tmp_path, row):
 
 def test_the_table_comes_back_as_rows(written):
     folder, _ = written
-    table = read_table(folder / "methods.csv")
+    table = read_table(folder / "methods.json")
     assert {row.key: row for row in table} == read_rows(folder).rows
     assert [row.photo for row in table] == ["b.png", "b.png", "a|.png", "a|.png"]
 
@@ -185,13 +185,16 @@ def test_the_table_comes_back_as_rows(written):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("method,form", "methods,form", "has other columns than a table of methods"),
-        ("b.png,0,", "b.png,zero,", "line 2 is damaged"),
+        ('"rows": [', '"lines": [', "rows is missing"),
+        ('"method": ', '"methods": ', "rows.0.method is missing"),
+        ('"seed": 0', '"seed": "zero"', "rows.0.seed: got 'zero'; expected it to be a valid int"),
     ],
 )
 def test_refuses_another_table(written, old, new, message):
-    path = written[0] / "methods.csv"
-    path.write_text(path.read_text().replace(old, new, 1))
+    path = written[0] / "methods.json"
+    text = path.read_text()
+    start = text.index('"rows"')
+    path.write_text(text[:start] + text[start:].replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         read_table(path)
 

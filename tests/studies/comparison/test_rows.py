@@ -2,15 +2,19 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
+from deqir_lite.images import to_uint8
 from deqir_lite.studies.comparison.rows import (
     Journal,
     pack_features,
+    pack_picture,
     read_rows,
     rows_file,
     unpack_features,
+    unpack_picture,
 )
 
 SETTINGS = {"prior": "one", "photos": {"a.png": "1"}, "dtype": "float32"}
@@ -41,6 +45,16 @@ def test_features_come_back_in_half_precision(journal, row, tmp_path):
     for damaged in ("no base64!", "AAA=", "AAAA"):
         with pytest.raises(ValueError, match="^out: the features of a row are damaged"):
             unpack_features(damaged)
+
+
+def test_pictures_come_back_pixel_for_pixel(journal, row, tmp_path):
+    x0 = torch.rand(1, 3, 6, 9, generator=torch.Generator().manual_seed(0)) * 3 - 1.5
+    journal.add(row("ddnm", "a.png", picture=pack_picture(x0)))
+    (found,) = read_rows(tmp_path).rows.values()
+    assert np.array_equal(np.asarray(unpack_picture(found.picture)), to_uint8(x0)[0])
+    for damaged in ("no base64!", "AAAA"):
+        with pytest.raises(ValueError, match="^out: the picture of a row is damaged"):
+            unpack_picture(damaged)
 
 
 def test_at_whatever_byte_a_process_dies_whole_rows_are_kept(journal, row, tmp_path):

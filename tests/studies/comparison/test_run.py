@@ -3,17 +3,24 @@
 import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from deqir_lite import load_bundled_photo, make_chain, psnr
 from deqir_lite.baselines import simple_answer
+from deqir_lite.images import to_uint8
 from deqir_lite.metrics import feature_distance, inception, mean_features
 from deqir_lite.operators import make_task
 from deqir_lite.studies.comparison import measure as measure_module
 from deqir_lite.studies.comparison import run as run_module
 from deqir_lite.studies.comparison.measure import inception_here, lpips_here, measure
-from deqir_lite.studies.comparison.rows import read_rows, rows_file, unpack_features
+from deqir_lite.studies.comparison.rows import (
+    read_rows,
+    rows_file,
+    unpack_features,
+    unpack_picture,
+)
 from deqir_lite.studies.comparison.run import merged, restorations
 from deqir_lite.studies.comparison.settings import plan
 
@@ -227,3 +234,14 @@ def test_distances_are_left_out_without_their_weights(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     inception._load.cache_clear()
     assert (lpips_here(), inception_here()) == (None, None)
+
+
+def test_a_picture_is_what_a_file_would_have(photos):
+    (setting,) = plan(["baseline"], ["sr2"], [16])
+    who = {"photo": "a.png", "seed": 0, "net": None}
+    truth = photos[0].load(16)
+    row = measure(setting, truth, None, pictures=True, **who)
+    operator = make_task("sr2", (16, 16))
+    x0 = simple_answer(operator, operator.A(truth))[1]
+    assert np.array_equal(np.asarray(unpack_picture(row.picture)), to_uint8(x0)[0])
+    assert measure(setting, truth, None, **who).picture is None
