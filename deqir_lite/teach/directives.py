@@ -6,19 +6,28 @@ such as ``:label: ex-name``, and a body.
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from mdit_py_plugins.colon_fence import colon_fence_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.myst_blocks import myst_block_plugin
 from mdit_py_plugins.myst_role import myst_role_plugin
 
-MYST = MarkdownIt("commonmark").enable("table")
-"""What :mod:`myst_parser` understands, as far as the book uses it."""
-
+_MYST = MarkdownIt("commonmark").enable("table")
 for _plugin in (colon_fence_plugin, dollarmath_plugin, myst_block_plugin, myst_role_plugin):
-    MYST.use(_plugin)
+    _MYST.use(_plugin)
+
+
+@cache
+def parsed(text: str) -> tuple[Token, ...]:
+    """The tokens of a text, of what :mod:`myst_parser` understands as far as the book uses it.
+
+    They are kept, since labels, references and outlines are looked for in the same texts.
+    """
+    return tuple(_MYST.parse(text))
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ def pieces(text: str, *, names: Container[str] | None = None) -> Iterator[str | 
     that is not closed.
     """
     lines, at = text.split("\n"), 0
-    for token in MYST.parse(text):
+    for token in parsed(text):
         info = token.info.strip()
         if token.type not in ("fence", "colon_fence") or token.level or not info.startswith("{"):
             continue
@@ -77,7 +86,7 @@ def equations(text: str) -> Iterator[str]:
     """The labels of the equations in a text, those inside of directives too."""
     for piece in pieces(text):
         if isinstance(piece, str):
-            yield from (t.info for t in MYST.parse(piece) if t.type == "math_block_label")
+            yield from (t.info for t in parsed(piece) if t.type == "math_block_label")
         elif piece.name == "math" and piece.label:
             yield piece.label
         else:
@@ -86,7 +95,7 @@ def equations(text: str) -> Iterator[str]:
 
 def headings(text: str, level: int) -> list[str]:
     """The headings of one level in a text."""
-    tokens = MYST.parse(text)
+    tokens = parsed(text)
     return [
         title.content
         for heading, title in pairwise(tokens)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
-from deqir_lite.teach.directives import MYST
+from deqir_lite.teach.directives import parsed
 from deqir_lite.teach.notebooks import Chapter
 from deqir_lite.teach.parts import parts
 from deqir_lite.teach.readable import Reader
@@ -70,7 +70,7 @@ def blocks(text: str) -> Iterator[str]:
 
 def _paragraphs(text: str) -> Iterator[str]:
     lines = text.split("\n")
-    for token in MYST.parse(text):
+    for token in parsed(text):
         if token.map and not token.level:
             yield "\n".join(lines[slice(*token.map)]).rstrip()
 

@@ -13,7 +13,7 @@ from markdown_it.token import Token
 from pybtex.database import parse_file
 
 from deqir_lite.bundled import book_folder
-from deqir_lite.teach.directives import MYST, Directive, equations, pieces
+from deqir_lite.teach.directives import Directive, equations, parsed, pieces
 from deqir_lite.teach.notebooks import Chapter
 
 _NUMBERED = {
@@ -58,7 +58,7 @@ def _labels(text: str, chapter: str, counts: Counter[str]) -> Iterator[tuple[str
 
     ``counts``, of what the chapter has numbered so far, goes on.
     """
-    tokens = MYST.parse(text)
+    tokens = parsed(text)
     for target, heading, title in zip(tokens, tokens[1:], tokens[2:], strict=False):
         if (target.type, heading.type) == ("myst_target", "heading_open"):
             yield target.content, f"“{title.content}”"
@@ -125,7 +125,7 @@ class Reader:
     def _text(self, text: str) -> str:
         """Text between directives; from its end, so that the lines of the parser stay true."""
         lines = text.split("\n")
-        for token in reversed(MYST.parse(text)):
+        for token in reversed(parsed(text)):
             first, end = token.map or (0, 0)
             if token.type == "myst_target":
                 del lines[first:end]
