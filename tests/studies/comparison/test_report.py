@@ -6,7 +6,10 @@ import json
 import pytest
 import torch
 
+from deqir_lite.bundled import data_path
 from deqir_lite.operators import TASKS
+from deqir_lite.priors.identity import prior_digest
+from deqir_lite.priors.load import load_prior
 from deqir_lite.studies.comparison.paper import PAPER
 from deqir_lite.studies.comparison.report import PAGE_START, write_report
 from deqir_lite.studies.comparison.rows import (
@@ -18,6 +21,7 @@ from deqir_lite.studies.comparison.rows import (
 )
 from deqir_lite.studies.comparison.summary import summarise
 from deqir_lite.studies.comparison.tables import tables
+from deqir_lite.studies.evaluation.photos import find_photos
 
 
 def test_the_papers_tables_are_whole():
@@ -197,6 +201,28 @@ def test_refuses_another_table(written, old, new, message):
     path.write_text(text[:start] + text[start:].replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         read_table(path)
+
+
+@pytest.mark.parametrize("name", ["features", "methods", "parallel", "seeds", "trained"])
+def test_stored_tables_are_of_the_prior_and_the_photos_of_now(name):
+    path = data_path("benchmarks") / f"{name}.json"
+    check_settings(json.loads(path.read_text())["settings"])
+    assert {row.photo for row in read_table(path)} <= set(photo_files())
+
+
+@pytest.mark.parametrize("name", ["noisy", "pictures"])
+def test_stored_rows_are_of_the_prior_and_the_photos_of_now(name):
+    for session in read_rows(data_path("benchmarks") / name).sessions:
+        check_settings(session.settings)
+
+
+def photo_files():
+    return {photo.name: photo.digest for photo in find_photos(data_path("photos"))}
+
+
+def check_settings(settings):
+    assert settings["prior"] == prior_digest(load_prior("photo64"), "photo64")
+    assert settings["photos"].items() <= photo_files().items()
 
 
 def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):
