@@ -381,8 +381,11 @@ def test_captions_stay_under_their_images():
     assert columns.max() < sheet.shape[1] - 8
 
 
-@pytest.mark.parametrize(("images", "labels"), [([], []), ([torch.ones(3, 8, 8)], ["a", "b"])])
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [([], []), ([torch.ones(3, 8, 8)], ["a", "b"]), ([torch.ones(3, 8, 8)] * 8, list("abcd"))],
+)
 @pytest.mark.parametrize("sheet", [side_by_side, in_rows])
 def test_sheets_refuse(sheet, images, labels):
-    with pytest.raises(ValueError, match="labels: got"):
+    with pytest.raises(ValueError, match=f"labels: got {len(labels)} for {len(images)} images"):
         sheet(images, labels)

@@ -12,7 +12,7 @@ import typer
 from deqir_lite import defaults
 from deqir_lite._files import naming, write_atomically
 from deqir_lite._interrupts import postponed_interrupt
-from deqir_lite._outputs import check_folder
+from deqir_lite._outputs import check_folder, same_file
 from deqir_lite.bundled import data_path
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.cli.app import check_timesteps, read_each, read_spacing
@@ -23,11 +23,18 @@ from deqir_lite.priors.identity import prior_digest
 from deqir_lite.priors.load import load_prior
 from deqir_lite.studies.comparison.measure import features_here, inception_here, lpips_here
 from deqir_lite.studies.comparison.networks import load_network, plan_networks
-from deqir_lite.studies.comparison.report import PAGE, PAGE_START, RESULTS, TABLE, write_report
+from deqir_lite.studies.comparison.report import (
+    PAGE,
+    PAGE_START,
+    RESULTS,
+    TABLE,
+    in_order,
+    write_report,
+)
 from deqir_lite.studies.comparison.rows import Found, rows_file
 from deqir_lite.studies.comparison.run import Comparison, merged, restorations
 from deqir_lite.studies.comparison.settings import plan, possible
-from deqir_lite.studies.comparison.sheets import sheets
+from deqir_lite.studies.comparison.sheets import FOLDER, sheets
 from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, find_photos
 
 
@@ -78,6 +85,8 @@ def compare(
     rank, processes = numbers_of_process()
     place = _own_device(choose_device(device), processes)
     _check_out(out, rank)
+    if pictures and photos is not None and same_file(photos, out):
+        raise ValueError(f"out: {str(out)!r} has the photos; sheets in it would be taken for some")
     found = find_photos(photos or data_path("photos"), without=out)
     check_photo_sizes(found, (setting.size for setting in wanted))
     model = load_prior(prior, device=place, dtype=dtype, max_batch=max_batch, label=label)
@@ -100,12 +109,11 @@ def compare(
         "lpips": lpips_here(),
         "features": features_here(),
         "inception": inception_here(),
-        **({"pictures": True} if pictures else {}),
     }
     with naming("out", out):
         out.mkdir(parents=True, exist_ok=True)
     by_name = {network.name: network for network in loaded.values()}
-    work = Comparison(model, prior, out, settings, place, rank, by_name)
+    work = Comparison(model, prior, out, settings, place, rank, by_name, pictures)
     stopped: KeyboardInterrupt | None = None
     try:
         work.run(
@@ -120,10 +128,10 @@ def compare(
         if rows.rows:
             against = loaded[against].name if against in loaded else against
             text = write_report(out, rows, reference=against, left_out=left_out, command=command)
-            if pictures:
-                _write_sheets(out, rows, found)
             if done == len(keys) or stopped is not None:
                 typer.echo(text)
+    if pictures:
+        _write_sheets(out, rows, found[rank::processes])
     if done == len(keys):
         typer.echo(f"written to {out}")
     elif processes > 1 and stopped is None:
@@ -158,11 +166,12 @@ def _check_out(folder: Path, rank: int) -> None:
 
 
 def _write_sheets(out: Path, found: Found, photos: Sequence[Photo]) -> None:
-    rows = found.rows.values()
-    for size in dict.fromkeys(row.size for row in rows):
-        originals = {photo.name: photo.load(size) for photo in photos if photo.side >= size}
-        for name, content in sheets([row for row in rows if row.size == size], originals):
-            write_atomically(out / name, content, name="out")
+    """Those of the photos of one process."""
+    for name, content in sheets(in_order(found), photos):
+        path = out / FOLDER / name
+        with naming("out", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content, name="out")
 
 
 def _command(options: dict[str, Any]) -> str:

@@ -83,7 +83,7 @@ def evaluate(
     dtype: o.Dtype = defaults.DTYPE,
     max_batch: o.MaxBatch = None,
     pictures: Annotated[
-        bool, option(_HOW, "Keep what is restored, and make sheets of it.", "--pictures")
+        bool, option(_HOW, "Keep what is restored from now on: OUT/sheets.", "--pictures")
     ] = False,
     out: Annotated[
         Path,

@@ -1,8 +1,9 @@
 """A large file from the web: it goes on where it was cut off, and is known by its SHA-256.
 
-pooch puts the file in its place and checks it. What brings it is ours, since pooch's own downloader
-begins again after a break and does not ask how much room there is; so is the checksum of a first
-download, which pooch keeps for no later one.
+pooch puts the file in its place when it has been checked. What brings it is ours, since pooch's own
+downloader begins again after a break and does not ask how much room there is; so is the checksum of
+a first download, which pooch keeps for no later one. A process that is killed leaves an empty file
+of pooch's, "tmp...", beside what is gone on with.
 """
 
 import http.client
@@ -11,8 +12,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,40 +43,54 @@ def download(
     """
     import pooch
 
-    pooch.get_logger().setLevel(logging.WARNING)  # it would tell the checksum, as the caller does
     check_output("out", path)
     record = _beside(path, ".sha256")
     with only_process("out", path):
         expected = sha256 or (record.read_text().split()[0] if record.is_file() else None)
-        published = "published is" if sha256 else "at first it was"
         there = path.is_file()
-        found = pooch.file_hash(path) if there else None
-        if there and expected not in (None, found):
-            raise ValueError(
-                f"fetch: {str(path)!r} has the SHA-256 {found}, but {published} {expected}; "
-                "remove it and fetch again"
-            )
-        if not there:
-            bring = partial(_bring, path, show_progress)
-            try:
-                pooch.retrieve(url, expected, path.name, path.parent, downloader=bring)
-            except ValueError as error:
+        found = ""
+
+        def bring(url: str, output: str, _: object) -> None:
+            nonlocal found
+            _complete(url, path, show_progress)
+            found = pooch.file_hash(_beside(path, ".part"))
+            if expected in (None, found):
+                os.replace(_beside(path, ".part"), output)
+            else:
                 _forget(path)
-                raise ValueError(
-                    f"fetch: {str(path)!r} came with another SHA-256 than {published} "
-                    f"{expected}; it was not kept"
-                ) from error
+                raise _OtherFile
+
+        if there:
             found = pooch.file_hash(path)
-            _forget(path)
+        else:
+            with _quiet(pooch.get_logger()), suppress(_OtherFile):
+                pooch.retrieve(url, expected, path.name, path.parent, downloader=bring)
+        if expected not in (None, found):
+            raise ValueError(
+                f"fetch: {str(path)!r} {'has' if there else 'came with'} the SHA-256 {found}, but "
+                f"{'published is' if sha256 else 'at first it was'} {expected}; "
+                + ("remove it and fetch again" if there else "it was not kept")
+            )
         if not record.is_file():
             write_atomically(record, f"{found}  {path.name}\n".encode(), name="out")
-    return str(found)
+        if not there:
+            _forget(path)
+    return found
 
 
-def _bring(path: Path, show_progress: bool, url: str, output: str, _: object) -> None:
-    """Put the whole file in the place of pooch's empty ``output``."""
-    _complete(url, path, show_progress)
-    os.replace(_beside(path, ".part"), output)
+class _OtherFile(Exception):
+    """The file came with another checksum."""
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    """Without its lines about the file, which the caller has, too."""
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _complete(url: str, path: Path, show_progress: bool) -> None:

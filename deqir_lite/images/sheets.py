@@ -28,11 +28,8 @@ def side_by_side(
 
     Raises ValueError when there is no image or the numbers differ.
     """
+    _check_labels(len(images), len(labels))
     pictures = [to_picture(image) for image in images]
-    if not pictures or len(pictures) != len(labels):
-        raise ValueError(
-            f"labels: got {len(labels)} for {len(pictures)} images; expected one each, at least one"
-        )
     tallest = max(picture.height for picture in pictures)
     shown = tallest * math.ceil(height / tallest)
     pictures = [
@@ -62,17 +59,28 @@ def in_rows(
     ncols: int = 4,
     height: int = 128,
 ) -> Image.Image:
-    """The same in several rows of ``ncols`` images each; the last one may be shorter."""
+    """Images over their captions, in rows of ``ncols``; the last one may be shorter.
+
+    Arguments and errors as those of :func:`side_by_side`, row by row.
+    """
     ncols = check_integer("ncols", ncols, 1)
+    _check_labels(len(images), len(labels))
     rows = [
         side_by_side(images[k : k + ncols], labels[k : k + ncols], height=height)
-        for k in range(0, max(len(images), len(labels), 1), ncols)
+        for k in range(0, len(images), ncols)
     ]
     size = max(row.width for row in rows), sum(row.height for row in rows)
     sheet = Image.new("RGB", size, "white")
     for k, row in enumerate(rows):
         sheet.paste(row, (0, sum(above.height for above in rows[:k])))
     return sheet
+
+
+def _check_labels(images: int, labels: int) -> None:
+    if not images or images != labels:
+        raise ValueError(
+            f"labels: got {labels} for {images} images; expected one each, at least one"
+        )
 
 
 def _fit(label: str, width: int) -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, str]:

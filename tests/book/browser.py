@@ -95,15 +95,21 @@ SHRUNK = """() => {
 # code, of which a thousand look the same: it would take five times as long to find nothing more.
 THIN = """() => {
   document.querySelectorAll("mjx-container").forEach(math => math.replaceChildren());
-  const count = new Map();
   const words = "pre span, code span, .sig :is(span, em), dd :is(em, strong)";
-  for (const word of [...document.querySelectorAll(words)].reverse()) {  // the inner ones first
-    if (word.children.length || [...word.attributes].some(own => own.name !== "class")) continue;
-    const look = [word.className, word.parentElement.className,
-      word.closest("[class*=highlight-]")?.className, Math.min(word.textContent.trim().length, 2),
-    ].join();
-    count.set(look, (count.get(look) ?? 0) + 1);
-    if (count.get(look) > 3) word.replaceWith(...word.childNodes);
+  for (let round = 0; round < 2; round++) {  // the inner ones first
+    const count = new Map();
+    const twins = [...document.querySelectorAll(words)].filter(word => {
+      if (word.children.length || [...word.attributes].some(own => own.name !== "class"))
+        return false;
+      const ground = word.closest("pre, dt, dd, p");
+      const look = [word.className, word.parentElement.className,
+        word.closest("[class*=highlight-]")?.className, ground?.className,
+        ground && getComputedStyle(ground).backgroundColor, word.checkVisibility(),
+        Math.min(word.textContent.trim().length, 2)].join();
+      count.set(look, (count.get(look) ?? 0) + 1);
+      return count.get(look) > 3;
+    });
+    twins.forEach(word => word.replaceWith(...word.childNodes));
   }
 }"""
 # Contrast is most of axe's work, and hundreds of words of code have the same: of the elements that

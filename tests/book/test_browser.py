@@ -229,6 +229,28 @@ def test_the_guard_sees_requests_to_other_machines(browser, tmp_path):
         assert visit.errors
 
 
+def test_words_of_code_are_compared_where_they_are_seen(browser, tmp_path):
+    """Not only in a closed solution; and however they are nested."""
+    words = "<span class=n>name</span> " * 9
+    code = f"<pre>{words}</pre>"
+    (tmp_path / "page.html").write_text(
+        "<!doctype html><html lang=en><title>t</title><style>.n, em { color: #ccc }</style>"
+        f"<main><h1>t</h1><details><summary>more</summary>{code}</details>{code}"
+        f"<details><summary>more</summary>{code}</details>"
+        "<p class=sig>" + "<em class=p><span>long</span></em> " * 9 + "</p></main></html>"
+    )
+    with chrome.served(tmp_path) as address, chrome.guarded(browser) as (page, _):
+        page.goto(f"{address}/page.html")
+        before = page.locator("span").count()
+        page.evaluate(chrome.THIN)
+        assert page.locator("span").count() < before / 3
+        page.add_script_tag(path=chrome.AXE)
+        violations = page.evaluate(chrome.VIOLATIONS, ["html", {}])
+    found = {found["html"] for found in violations if found["rule"] == "color-contrast"}
+    assert '<span class="n">name</span>' in found
+    assert any("long" in html for html in found)
+
+
 def test_contrast_is_found_wherever_a_look_is_new(browser, tmp_path):
     """Few of those that look the same are compared: one row in a hundred, and words after letters
     that axe does not judge, are not lost among them."""

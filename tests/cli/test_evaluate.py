@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -70,20 +71,53 @@ def test_table_and_files(evaluate, folder):
     }
 
 
-def test_pictures_are_sheets_of_what_was_restored(evaluate, folder):
+def sheets_of(folder):
+    found = (folder / "sheets").rglob("*.png")
+    return {path.relative_to(folder / "sheets").as_posix(): path.read_bytes() for path in found}
+
+
+def test_pictures_are_sheets_of_what_was_restored(evaluate, photos, folder):
+    save_image(photos / "cat.jpg", load_bundled_photo("coffee", size=32))
     result = evaluate("--pictures", "--seeds", 2, sigma_y="0,.1")
     assert result.exit_code == 0, result.output
-    names = ["sr2-16-cat.png", "sr2-16-more-coffee.png"]
-    names += [name.replace("16-", "16-noise0.1-") for name in names]
-    assert sorted(path.name for path in folder.glob("*.png")) == sorted(names)
-    wide, high = Image.open(folder / names[0]).size  # five restorations and the photo
-    assert (wide, high) == (4 * 136 + 8, 2 * 176)
+    assert sheets_of(folder).keys() == {
+        f"{damage}/{photo}"
+        for photo in ("cat.png", "cat.jpg.png", "more/coffee.png")
+        for damage in ("sr2-16", "sr2-16-noise0.1")
+    }
+    wide, high = Image.open(folder / "sheets/sr2-16/cat.png").size
+    assert (wide, high) == (4 * 136 + 8, 2 * 176), "five restorations and the photo"
     rows = json.loads((folder / "methods.json").read_text())["rows"]
     assert all("picture" not in row for row in rows)
-    assert "--seeds 2 --prior gaussian" in (folder / "methods.md").read_text()
     assert re.search(r"--pictures --out \S+$", (folder / "methods.md").read_text(), re.MULTILINE)
-    refused = evaluate("--seeds", 2)
-    assert "holds results with another pictures: True there, None now" in refused.stderr
+
+
+def test_pictures_may_be_asked_for_later(evaluate, folder):
+    evaluate()
+    result = evaluate("--pictures", tasks="sr2,sr4")
+    assert result.exit_code == 0, result.output
+    assert sheets_of(folder).keys() == {"sr4-16/cat.png", "sr4-16/more/coffee.png"}
+    assert evaluate(tasks="sr2,sr4").exit_code == 0, "and left out again"
+
+
+def test_several_processes_make_the_sheets_of_one(evaluate, folder, monkeypatch):
+    evaluate("--pictures")
+    whole = sheets_of(folder)
+    for rank in ("0", "1"):
+        shutil.rmtree(folder / "sheets")
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", rank)
+        evaluate("--pictures")
+        found = sheets_of(folder)
+        assert len(found) == 1
+        assert found.items() <= whole.items()
+
+
+def test_sheets_are_not_put_among_the_photos(run, photos):
+    result = run("evaluate", "--photos", photos, "--out", photos, "--pictures", "--sizes", 16)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: out: ")
+    assert result.stderr.endswith("has the photos; sheets in it would be taken for some\n")
 
 
 def test_goes_on_and_adds_what_is_new(evaluate, folder):

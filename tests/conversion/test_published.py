@@ -130,7 +130,7 @@ def test_a_part_that_is_as_long_as_the_file_begins_again(server, path):
 
 
 def test_a_file_with_another_published_checksum_is_not_kept(server, path):
-    with pytest.raises(ValueError, match="came with another SHA-256 than published is 00"):
+    with pytest.raises(ValueError, match=f"came with the SHA-256 {DIGEST}, but published is 00"):
         download(server.url, path, sha256="00" * 32)
     assert names(path) == []
 
@@ -145,6 +145,18 @@ def test_the_checksum_of_the_first_download_holds_for_later_ones(server, path):
     with pytest.raises(ValueError, match="it was not kept"):
         download(server.url, path)
     assert names(path) == ["file.pt.sha256"]
+
+
+def test_what_is_wrong_with_an_answer_is_not_taken_for_another_checksum(server, path, monkeypatch):
+    cut_off(server, path)
+
+    def answer(*arguments):
+        raise ValueError("a malformed length")
+
+    monkeypatch.setattr(download_module, "_answer", answer)
+    with pytest.raises(ValueError, match="^a malformed length$"):
+        download(server.url, path)
+    assert names(path) == ["file.pt.part", "file.pt.part.tag"]
 
 
 def test_a_web_page_is_no_file(server, path):

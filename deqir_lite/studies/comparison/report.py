@@ -33,8 +33,7 @@ def write_report(
     ``reference``: the method that the others are compared with; ``left_out``: lines on what could
     not be done; ``command``: that computes it again.
     """
-    photos = list(found.settings["photos"])
-    rows = sorted(found.rows.values(), key=lambda row: _order(row, photos))
+    rows = in_order(found)
     cells = summarise(rows, reference=reference)
     shown = list(tables(cells))
     context = {
@@ -82,11 +81,16 @@ def write_report(
     return "\n\n".join(parts + failed)
 
 
+def in_order(found: Found) -> list[Row]:
+    """The rows, in the same order however many processes there were."""
+    photos = list(found.settings["photos"])
+    return sorted(found.rows.values(), key=lambda row: _order(row, photos))
+
+
 _METHODS, _FORMS, _TASKS = [*SIMPLE, *METHODS], [SEQUENTIAL, *FORMS], list(TASKS)
 
 
 def _order(row: Row, photos: list[str]) -> tuple[Any, ...]:
-    """The same, however many processes there were."""
     own = row.setting
     eta = -1.0 if own.eta is None else own.eta
     chain = (own.timesteps, own.spacing, eta, _FORMS.index(own.form))

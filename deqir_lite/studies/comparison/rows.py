@@ -103,7 +103,7 @@ def unpack_features(text: str) -> torch.Tensor:
 def pack_picture(x0: torch.Tensor) -> str:
     """x_0 (1, 3, H, W) in [-1, 1] as an 8-bit picture, lossless WebP in base64."""
     buffer = io.BytesIO()
-    to_picture(x0).save(buffer, format="WEBP", lossless=True, quality=100, method=6)
+    to_picture(x0).save(buffer, format="WEBP", lossless=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -147,6 +147,7 @@ _RowInFile = create_model("Row", __base__=Schema, **_COLUMNS)
 
 
 class _TableInFile(Schema):
+    format: Literal[1]
     rows: list[_RowInFile]  # type: ignore[valid-type]
 
 
@@ -195,9 +196,13 @@ def read_rows(folder: Path, settings: dict[str, Any] | None = None) -> Found:
 def read_table(path: Path) -> list[Row]:
     """The rows of a methods.json, as ``deqir-lite evaluate`` writes them.
 
-    Raises ValueError for another file, and for a row whose values are of another kind.
+    Raises FileNotFoundError, and ValueError for another file and for a row with other entries, or
+    with values of another kind.
     """
-    rows = read_schema(path, _TableInFile, name="table").rows
+    rows: list[Any] = read_schema(path, _TableInFile, name="table").rows
+    for k, row in enumerate(rows):
+        for name in row.model_extra:
+            raise ValueError(f"table: {path}: rows.{k}: no row of methods has an entry {name!r}")
     return [Row(**{name: getattr(row, name) for name in _COLUMNS}) for row in rows]
 
 

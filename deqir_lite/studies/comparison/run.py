@@ -66,10 +66,10 @@ class Comparison:
 
     * ``name``: of the prior, for the reader,
     * ``settings``: what all numbers share; the ``dtype`` among them decides the precision of the
-      chain, float64 or float32; ``lpips``, ``features`` and ``inception``: networks of distances;
-      ``pictures``: whether rows have what was restored,
+      chain, float64 or float32; ``lpips``, ``features`` and ``inception``: networks of distances,
     * ``device``: of the chains,
-    * ``networks``: those that are compared, by name.
+    * ``networks``: those that are compared, by name,
+    * ``pictures``: rows have what was restored, too.
     """
 
     prior: Prior
@@ -79,6 +79,7 @@ class Comparison:
     device: torch.device
     rank: int = 0
     networks: Mapping[str, Network] = field(default_factory=dict)
+    pictures: bool = False
 
     def run(self, wanted: Iterable[Restoration], *, show_progress: bool = False) -> None:
         """Do what is ``wanted`` and no process has done.
@@ -88,7 +89,7 @@ class Comparison:
         """
         path = rows_file(self.folder, self.rank)
         with only_process("out", path):
-            done = read_rows(self.folder, self.settings).rows
+            done = set(read_rows(self.folder, self.settings).rows)
             missing = [each for each in wanted if each.key not in done]
             journal = Journal(path)
             if missing:
@@ -115,7 +116,7 @@ class Comparison:
                 net=self.settings["lpips"],
                 features=self.settings.get("features"),
                 inception=self.settings.get("inception"),
-                pictures=bool(self.settings.get("pictures")),
+                pictures=self.pictures,
                 networks=self.networks,
             )
         journal.add(row)

@@ -1,7 +1,7 @@
 """What was restored, to look at: a sheet for each photo and damage."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from PIL import Image
@@ -9,32 +9,31 @@ from PIL import Image
 from deqir_lite.images import in_rows
 from deqir_lite.studies.comparison.rows import Row, unpack_picture
 from deqir_lite.studies.comparison.tables import chain_of, name_of
+from deqir_lite.studies.evaluation.photos import Photo
+
+FOLDER = "sheets"
+"""In that of a comparison: in it a folder for each damage, with files named like the photos."""
 
 
-def sheets(
-    rows: Iterable[Row], photos: Mapping[str, torch.Tensor | Image.Image]
-) -> Iterator[tuple[str, bytes]]:
-    """Names of files, and PNG: of each photo and damage all restorations that have a picture, in
-    the order of ``rows``, with their method, chain and PSNR, and then the photo itself.
-
-    ``photos``: by name; ``rows`` of others are left out.
+def sheets(rows: Iterable[Row], photos: Iterable[Photo]) -> Iterator[tuple[str, bytes]]:
+    """Paths of files in :data:`FOLDER`, and PNG: of each of ``photos`` and each damage all
+    restorations that have a picture, in the order of ``rows``, with their method and PSNR, and then
+    the photo itself.
     """
-    found: dict[tuple[str, int, float, str], list[Row]] = {}
+    files = {photo.name: photo for photo in photos}
+    found: dict[tuple[str, str, int, float], list[Row]] = {}
     for row in rows:
-        if row.picture is not None and row.photo in photos:
-            found.setdefault((row.task, row.size, row.sigma_y, row.photo), []).append(row)
-    for (task, size, sigma_y, photo), group in found.items():
+        if row.picture is not None and row.photo in files:
+            found.setdefault((row.photo, row.task, row.size, row.sigma_y), []).append(row)
+    for (name, task, size, sigma_y), group in found.items():
         images: list[torch.Tensor | Image.Image] = []
-        for row in group:
-            assert row.picture is not None
-            images.append(unpack_picture(row.picture))
+        images += [unpack_picture(row.picture) for row in group if row.picture is not None]
         labels = [*(_label(row, group) for row in group), "photo"]
         buffer = io.BytesIO()
-        sheet = in_rows([*images, photos[photo]], labels)
-        sheet.save(buffer, format="PNG")
+        in_rows([*images, files[name].load(size)], labels).save(buffer, format="PNG")
         noise = f"-noise{sigma_y:g}" if sigma_y else ""
-        name = photo.replace("/", "-").rpartition(".")[0]
-        yield f"{task}-{size}{noise}-{name}.png", buffer.getvalue()
+        ending = "" if name.endswith(".png") else ".png"
+        yield f"{task}-{size}{noise}/{name}{ending}", buffer.getvalue()
 
 
 def _label(row: Row, group: Sequence[Row]) -> str:

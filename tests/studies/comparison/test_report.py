@@ -190,6 +190,7 @@ def test_the_table_comes_back_as_rows(written):
     ("old", "new", "message"),
     [
         ('"rows": [', '"lines": [', "rows is missing"),
+        ('"psnr": ', '"psnr_db": ', "rows.0: no row of methods has an entry 'psnr_db'"),
         ('"method": ', '"methods": ', "rows.0.method is missing"),
         ('"seed": 0', '"seed": "zero"', "rows.0.seed: got 'zero'; expected it to be a valid int"),
     ],
@@ -223,6 +224,13 @@ def photo_files():
 def check_settings(settings):
     assert settings["prior"] == prior_digest(load_prior("photo64"), "photo64")
     assert settings["photos"].items() <= photo_files().items()
+
+
+def test_refuses_another_format(written):
+    path = written[0] / "methods.json"
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2', 1))
+    with pytest.raises(ValueError, match="table: .*methods.json: format: got 2"):
+        read_table(path)
 
 
 def test_without_the_papers_tasks_nothing_is_said_of_it(tmp_path, row):
