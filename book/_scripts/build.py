@@ -31,22 +31,27 @@ TIMEOUT = os.environ.get("NB_TIMEOUT", "300")  # seconds for one cell
 PROCESSES = min(os.cpu_count() or 1, 4)
 ALLOWED = 60
 """Seconds that a chapter may take; said, and no failure, since machines differ."""
-SIDE_BY_SIDE = (
-    "11-every-method.ipynb",
-    "09-initialisation-optimisation.ipynb",
-    "06-anderson-acceleration.ipynb",
-    "03-ddim-restoration.ipynb",
-    "12-ablations.ipynb",
-    "02-diffusion-priors.ipynb",
-    "13-noisy-measurements.ipynb",
-    "15-checkpoints.ipynb",
-    "mutant-lab.ipynb",
-    "01-degradations.ipynb",
-    "reading-notes.ipynb",
+ALONE = (
+    "00-index.ipynb",
+    "14-what-parallel-sampling-costs.ipynb",
+    "your-own-photo.ipynb",
 )
-"""Chapters that show no measured time, the longest first: they are executed several at once, each
-with one thread. The others have the machine to themselves, one after another, since their seconds
-are printed."""
+"""Chapters about seconds, which have the machine to themselves, one after another. The others are
+executed as many at once as there are cores, each with one thread, and where one of them looks at a
+clock it says so."""
+LONGEST_FIRST = (
+    "07-better-proposition.ipynb",
+    "06-anderson-acceleration.ipynb",
+    "09-initialisation-optimisation.ipynb",
+    "08-implicit-gradients.ipynb",
+    "03-ddim-restoration.ipynb",
+    "11-every-method.ipynb",
+    "04-proposition-1.ipynb",
+    "10-what-the-measurement-knows.ipynb",
+    "12-ablations.ipynb",
+    "05-fixed-point-system.ipynb",
+)
+"""They begin; the shorter ones fill what is left at the end."""
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -121,8 +126,9 @@ def execute() -> int:
         return 0
     for name in stale:
         shutil.copy(ROOT / "book" / name, EXECUTED / name)
-    beside = [name for name in SIDE_BY_SIDE if name in stale]
-    alone = [name for name in stale if name not in SIDE_BY_SIDE]
+    alone = [name for name in ALONE if name in stale]
+    first = [name for name in LONGEST_FIRST if name in stale]
+    beside = [*first, *(name for name in stale if name not in (*first, *alone))]
     code = 0
     for names, processes in ((beside, PROCESSES), (alone, 1)):
         if names:

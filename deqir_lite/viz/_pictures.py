@@ -6,11 +6,12 @@ import io
 from PIL import Image
 
 
-def webp_address(picture: Image.Image, *, lossless: bool = True) -> str:
-    """A picture as WebP in a ``data:`` address: to the last bit, or nearly."""
+def webp_address(picture: Image.Image, *, quality: int | None = None) -> str:
+    """A picture as WebP in a ``data:`` address: to the last bit, or with a ``quality`` to 100."""
     buffer = io.BytesIO()
-    quality = 100 if lossless else 90  # of what is lossless, the effort
-    picture.save(buffer, format="WEBP", lossless=lossless, quality=quality, method=4)
+    exact = quality is None
+    effort = 100 if quality is None else quality  # what it means where nothing is lost
+    picture.save(buffer, format="WEBP", lossless=exact, quality=effort, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 

@@ -44,7 +44,7 @@ class PhotoFigure(BookFigure):
             '<div{row}><img class="dark-light" alt="{alt}" src="{source}" style="width:100%;'
             'height:auto;margin:0;image-rendering:pixelated">{title}</div>'.format(
                 alt=html.escape(f"{title or 'photo'} (picture {k} of {len(self._pictures)})"),
-                source=webp_address(picture, lossless=min(picture.size) < _LARGE),
+                source=webp_address(picture, quality=None if min(picture.size) < _LARGE else 90),
                 title=f"<div>{html.escape(title)}</div>" if title else "",
                 row=_FIRST if (k - 1) % self._ncols == 0 else "",
             )

@@ -16,6 +16,9 @@ from deqir_lite.viz._values import to_array
 from deqir_lite.viz.curve import WIDTH, curve_svg
 from deqir_lite.viz.player import player
 
+_LARGE = 300_000
+"""Pixels of a frame, of many pictures, from which on it is stored nearly, not to the last bit."""
+
 
 class IterationSlider:
     """Pictures of a restoration after each sweep, chosen with a slider.
@@ -105,9 +108,11 @@ class IterationSlider:
         pictures = []
         for k, (frame, alt) in enumerate(zip(self.frames, self.alts, strict=True)):
             hidden = "display:none;" if k else ""
+            small = frame.width * frame.height < _LARGE
+            quality = None if self.drawn or small else 85
             pictures.append(
                 f'<img class="{kind}" alt="{html.escape(alt)}" '
-                f'data-frame="{k}" src="{webp_address(frame)}" '
+                f'data-frame="{k}" src="{webp_address(frame, quality=quality)}" '
                 f'style="{hidden}width:{width}px;max-width:100%;height:auto;margin:0;'
                 'image-rendering:pixelated">'
             )

@@ -10,6 +10,7 @@ import pytest
 from deqir_lite.certificate import FOLDER_VARIABLE, Certificate
 
 from .conftest import EXECUTED, ROOT, notebooks, parse
+from .conftest import executed as executed_notebook
 
 sys.path.insert(0, str(ROOT / "book" / "_scripts"))
 import executed
@@ -147,7 +148,7 @@ def test_chapters_side_by_side_have_one_thread_each(build, monkeypatch):
         look += f"Path({str(build.ROOT)!r}, {name!r}).write_text("
         look += "f\"{os.environ['OMP_NUM_THREADS']} {os.environ.get('PYTEST_XDIST_WORKER')}\")\n"
         build.write(name, look + certified(f"{k}. {name}", build.ROOT))
-    monkeypatch.setattr(build, "SIDE_BY_SIDE", tuple(f"{name}.ipynb" for name in names[1:]))
+    monkeypatch.setattr(build, "ALONE", (f"{names[0]}.ipynb",))
     monkeypatch.setattr(build, "PROCESSES", 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
@@ -163,20 +164,27 @@ TIMED = re.compile(r"\bperf_counter\b|\.seconds\b|\btimeit\b|%time")
 SECONDS = re.compile(r"\b\d[\d.]* ?(s|ms|seconds?|minutes?)\b")
 
 
-def test_chapters_side_by_side_measure_no_time(build):
-    assert set(build.SIDE_BY_SIDE) <= {path.name for path in (ROOT / "book").glob("*.ipynb")}
-    for name in build.SIDE_BY_SIDE:
-        for cell in nbformat.read(ROOT / "book" / name, as_version=4).cells:
-            assert cell.cell_type != "code" or not TIMED.search(cell.source), name
+def test_the_order_of_the_chapters_names_chapters_of_the_book(build):
+    there = {path.name for path in (ROOT / "book").glob("*.ipynb")}
+    assert {*build.ALONE, *build.LONGEST_FIRST} <= there
+    assert not {*build.ALONE} & {*build.LONGEST_FIRST}
 
 
 @pytest.mark.skipif(not EXECUTED.exists(), reason="no chapter was executed; run `make book`")
-def test_chapters_side_by_side_print_no_seconds(build):
-    for name in build.SIDE_BY_SIDE:
-        for cell in nbformat.read(EXECUTED / name, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                text = output.get("text", "") + output.get("data", {}).get("text/plain", "")
-                assert not SECONDS.search(text), f"{name}: {text}"
+@pytest.mark.parametrize("name", notebooks())
+def test_chapters_side_by_side_say_with_how_many_threads_they_measure(build, name):
+    if f"{name}.ipynb".removeprefix("book/") in build.ALONE:
+        pytest.skip("has the machine to itself")
+    cells = executed_notebook(name).cells
+    texts = [
+        output.get("text", "") + output.get("data", {}).get("text/plain", "")
+        for cell in cells
+        for output in cell.get("outputs", [])
+    ]
+    if any(TIMED.search(cell.source) for cell in cells if cell.cell_type == "code"):
+        assert any("threads: 1" in text or "1 thread(s)" in text for text in texts)
+    else:
+        assert not [text for text in texts if SECONDS.search(text)]
 
 
 def test_times_of_a_notebook_that_was_not_executed(build):
