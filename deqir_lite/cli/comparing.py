@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 import typer
 
 from deqir_lite import defaults
-from deqir_lite._files import naming, write_atomically
+from deqir_lite._files import naming
 from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite._outputs import check_folder, same_file
 from deqir_lite.bundled import data_path
@@ -31,11 +31,11 @@ from deqir_lite.studies.comparison.report import (
     in_order,
     write_report,
 )
-from deqir_lite.studies.comparison.rows import Found, rows_file
+from deqir_lite.studies.comparison.rows import rows_file
 from deqir_lite.studies.comparison.run import Comparison, merged, restorations
 from deqir_lite.studies.comparison.settings import plan, possible
-from deqir_lite.studies.comparison.sheets import FOLDER, sheets
-from deqir_lite.studies.evaluation.photos import Photo, check_photo_sizes, find_photos
+from deqir_lite.studies.comparison.sheets import write_sheets
+from deqir_lite.studies.evaluation.photos import check_photo_sizes, find_photos
 
 
 def compare(
@@ -131,7 +131,7 @@ def compare(
             if done == len(keys) or stopped is not None:
                 typer.echo(text)
     if pictures:
-        _write_sheets(out, rows, found[rank::processes])
+        write_sheets(out, in_order(rows), found[rank::processes])
     if done == len(keys):
         typer.echo(f"written to {out}")
     elif processes > 1 and stopped is None:
@@ -163,15 +163,6 @@ def _check_out(folder: Path, rank: int) -> None:
     page = folder / PAGE
     if page.exists() and page.read_bytes()[: len(PAGE_START)] != PAGE_START.encode():
         raise ValueError(f"out: {str(page)!r} is of another origin; take another folder or move it")
-
-
-def _write_sheets(out: Path, found: Found, photos: Sequence[Photo]) -> None:
-    """Those of the photos of one process."""
-    for name, content in sheets(in_order(found), photos):
-        path = out / FOLDER / name
-        with naming("out", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content, name="out")
 
 
 def _command(options: dict[str, Any]) -> str:

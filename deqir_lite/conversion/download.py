@@ -12,7 +12,7 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,39 +47,38 @@ def download(
     record = _beside(path, ".sha256")
     with only_process("out", path):
         expected = sha256 or (record.read_text().split()[0] if record.is_file() else None)
-        there = path.is_file()
         found = ""
 
-        def bring(url: str, output: str, _: object) -> None:
+        def check(file: Path, what: str, then: str) -> None:
             nonlocal found
-            _complete(url, path, show_progress)
-            found = pooch.file_hash(_beside(path, ".part"))
-            if expected in (None, found):
-                os.replace(_beside(path, ".part"), output)
-            else:
-                _forget(path)
-                raise _OtherFile
+            found = pooch.file_hash(file)
+            if expected not in (None, found):
+                raise ValueError(
+                    f"fetch: {str(path)!r} {what} the SHA-256 {found}, but "
+                    f"{'published is' if sha256 else 'at first it was'} {expected}; {then}"
+                )
 
+        def bring(url: str, output: str, _: object) -> None:
+            _complete(url, path, show_progress)
+            part = _beside(path, ".part")
+            try:
+                check(part, "came with", "it was not kept")
+            except ValueError:
+                _forget(path)
+                raise
+            os.replace(part, output)
+
+        there = path.is_file()
         if there:
-            found = pooch.file_hash(path)
+            check(path, "has", "remove it and fetch again")
         else:
-            with _quiet(pooch.get_logger()), suppress(_OtherFile):
+            with _quiet(pooch.get_logger()):
                 pooch.retrieve(url, expected, path.name, path.parent, downloader=bring)
-        if expected not in (None, found):
-            raise ValueError(
-                f"fetch: {str(path)!r} {'has' if there else 'came with'} the SHA-256 {found}, but "
-                f"{'published is' if sha256 else 'at first it was'} {expected}; "
-                + ("remove it and fetch again" if there else "it was not kept")
-            )
         if not record.is_file():
             write_atomically(record, f"{found}  {path.name}\n".encode(), name="out")
         if not there:
             _forget(path)
     return found
-
-
-class _OtherFile(Exception):
-    """The file came with another checksum."""
 
 
 @contextmanager

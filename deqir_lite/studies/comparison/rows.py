@@ -19,7 +19,8 @@ from pydantic import create_model
 from deqir_lite._files import naming
 from deqir_lite._interrupts import postponed_interrupt
 from deqir_lite._json import Number, Schema, Text, of_schema, read_schema, to_json
-from deqir_lite.images import to_picture
+from deqir_lite.images import to_uint8
+from deqir_lite.images.encoding import encode
 from deqir_lite.machine import describe_device, versions
 from deqir_lite.studies.comparison.settings import Setting
 from deqir_lite.studies.evaluation.results import check_same_settings
@@ -102,9 +103,7 @@ def unpack_features(text: str) -> torch.Tensor:
 
 def pack_picture(x0: torch.Tensor) -> str:
     """x_0 (1, 3, H, W) in [-1, 1] as an 8-bit picture, lossless WebP in base64."""
-    buffer = io.BytesIO()
-    to_picture(x0).save(buffer, format="WEBP", lossless=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    return base64.b64encode(encode(to_uint8(x0)[0], ".webp")).decode()
 
 
 def unpack_picture(text: str) -> Image.Image:

@@ -1,12 +1,13 @@
 """What was restored, to look at: a sheet for each photo and damage."""
 
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 from PIL import Image
 
-from deqir_lite.images import in_rows
+from deqir_lite._files import naming
+from deqir_lite.images import in_rows, save_image
 from deqir_lite.studies.comparison.rows import Row, unpack_picture
 from deqir_lite.studies.comparison.tables import chain_of, name_of
 from deqir_lite.studies.evaluation.photos import Photo
@@ -15,25 +16,27 @@ FOLDER = "sheets"
 """In that of a comparison: in it a folder for each damage, with files named like the photos."""
 
 
-def sheets(rows: Iterable[Row], photos: Iterable[Photo]) -> Iterator[tuple[str, bytes]]:
-    """Paths of files in :data:`FOLDER`, and PNG: of each of ``photos`` and each damage all
+def write_sheets(folder: Path, rows: Iterable[Row], photos: Iterable[Photo]) -> None:
+    """Write into the :data:`FOLDER` of a comparison, for each of ``photos`` and each damage, all
     restorations that have a picture, in the order of ``rows``, with their method and PSNR, and then
     the photo itself.
     """
     files = {photo.name: photo for photo in photos}
-    found: dict[tuple[str, str, int, float], list[Row]] = {}
+    found: dict[tuple[str, str, int, float], list[tuple[Row, str]]] = {}
     for row in rows:
         if row.picture is not None and row.photo in files:
-            found.setdefault((row.photo, row.task, row.size, row.sigma_y), []).append(row)
+            key = row.photo, row.task, row.size, row.sigma_y
+            found.setdefault(key, []).append((row, row.picture))
     for (name, task, size, sigma_y), group in found.items():
-        images: list[torch.Tensor | Image.Image] = []
-        images += [unpack_picture(row.picture) for row in group if row.picture is not None]
-        labels = [*(_label(row, group) for row in group), "photo"]
-        buffer = io.BytesIO()
-        in_rows([*images, files[name].load(size)], labels).save(buffer, format="PNG")
+        own = [row for row, _ in group]
+        images: list[torch.Tensor | Image.Image] = [unpack_picture(text) for _, text in group]
+        images.append(files[name].load(size))
         noise = f"-noise{sigma_y:g}" if sigma_y else ""
         ending = "" if name.endswith(".png") else ".png"
-        yield f"{task}-{size}{noise}/{name}{ending}", buffer.getvalue()
+        path = folder / FOLDER / f"{task}-{size}{noise}" / f"{name}{ending}"
+        with naming("out", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, in_rows(images, [*(_label(row, own) for row in own), "photo"]))
 
 
 def _label(row: Row, group: Sequence[Row]) -> str:
