@@ -177,3 +177,30 @@ def test_a_window_of_steps_gives_the_sequential_sample(nonlinear_prior, gaussian
     assert len(solved.solution.states) == 4
     assert solved.solution.trace.residual_table().shape == (solved.solution.sweeps, 7)
     assert len(walked.solution.states) == 1
+
+
+def test_the_interpolated_sampler(nonlinear_prior, gaussian_prior):
+    """A few images at once through the network, and of the options of a solve only its own."""
+    prior = load_prior("photo64")
+    how = {"method": "ddnm", "num_steps": 100, "available": 8 * GB}
+    few, all_steps = (
+        plan_restoration(problem(64, 64), prior, sampler=sampler, **how)
+        for sampler in ("interpolated", "parallel")
+    )
+    assert (few.sampler, few.window, few.prior.max_batch) == ("interpolated", None, 14)
+    assert all_steps.prior.max_batch == 100
+    assert few.needed < all_steps.needed
+    photo = gaussian_prior.sample((2, 8, 8), torch.Generator().manual_seed(7)).clamp(-1, 1)
+    posed = pose_problem(photo, "sr2")
+    settings = {"num_steps": 20, "eta": 0.15, "spacing": "uniform"}
+    chain = {"method": "ddnm", "settings": settings, "sampler": "interpolated"}
+    own = SolveOptions(gaussian=gaussian_prior, x0_tolerance=1e-3)
+    report = restore_problem(posed, gaussian_prior, solve=own, **chain)
+    assert (report.solution.sweeps, report.solution.nfe) == (1, 14)
+    for options, message in (
+        ({"form": "noise"}, "form: got 'noise'; it is of the parallel sampler"),
+        ({"window": 3}, "window: got 3"),
+        ({"start": torch.zeros(21, 2, 3, 8, 8)}, "start: got .*; it is of the parallel sampler"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            restore_problem(posed, gaussian_prior, solve=SolveOptions(**options), **chain)

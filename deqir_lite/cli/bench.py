@@ -41,6 +41,10 @@ def bench(
         str | None,
         option(_WHAT, "Names as the file has them. Default all, and pictures.", metavar="NAME;..."),
     ] = None,
+    problems: Annotated[
+        str | None,
+        option(_WHAT, "Tasks of photos; all: eight of two. Default two.", metavar="TASK:PHOTO,..."),
+    ] = None,
     repeats: Annotated[
         int, option(_HOW, "How many times each is timed. Default 5.", metavar="N")
     ] = defaults.BENCH_REPEATS,

@@ -26,6 +26,7 @@ from deqir_lite.studies.bench.runs import (
 from deqir_lite.studies.bench.samplers import COUNTED
 from deqir_lite.studies.bench.study import on_device, table
 from deqir_lite.studies.study import PRIOR
+from deqir_lite.studies.sweeps import DEFAULT_PHOTOS, DEFAULT_TASKS
 
 
 def run_bench(
@@ -39,6 +40,7 @@ def run_bench(
     eta: str,
     spacing: str,
     samplers: str | None,
+    problems: str | None,
     repeats: int,
     minutes: float | None,
     device: str,
@@ -49,7 +51,8 @@ def run_bench(
     images, etas = read_each("batches", batches, int), read_each("eta", eta, float)
     grids = [read_spacing(text) for text in read_each("spacing", spacing, str)]
     names = COUNTED if samplers is None else [n.strip() for n in samplers.split(";")]
-    check_grid(lengths, sides, images, etas, grids, names)
+    posed = _read_problems(problems)
+    check_grid(lengths, sides, images, etas, grids, names, posed)
     check_integer("repeats", repeats, 1)
     if minutes is not None:
         check_interval("minutes", minutes, 0.0, float("inf"))
@@ -60,13 +63,10 @@ def run_bench(
     for length in lengths:
         check_timesteps(length, prior.schedule.num_train_timesteps)
     chains = list(itertools.product(etas, grids))
-    problems: Sequence[tuple[str, str]] = PROBLEMS
     if quick:
         lengths, sides, images, repeats = [20], [32], [1], min(repeats, 2)
-        chains, problems = [PAPER_CHAIN, PICTURE_CHAIN], PROBLEMS[:1]
-    runs = count_runs(
-        lengths, sides, chains=chains, problems=problems, samplers=names, batches=images
-    )
+        chains, posed = [PAPER_CHAIN, PICTURE_CHAIN], posed[:1]
+    runs = count_runs(lengths, sides, chains=chains, problems=posed, samplers=names, batches=images)
     judged = quality_runs() if samplers is None and not quick else []
     if not counts_only:
         where, own = describe_device(place), [run for run in runs if run.start == "own"]
@@ -82,3 +82,13 @@ def run_bench(
     left = len(wanted) - len(done)
     more = f"; {left} runs are left: the same command goes on" if left else ""
     typer.echo(f"written to {json}{more}")
+
+
+def _read_problems(text: str | None) -> Sequence[tuple[str, str]]:
+    """(task, photo) of each problem; "all" of them are those of the study of sweeps."""
+    if text is None:
+        return PROBLEMS
+    if text == "all":
+        return list(itertools.product(DEFAULT_TASKS, DEFAULT_PHOTOS))
+    parts = [part.strip().partition(":") for part in text.split(",")]
+    return [(task, photo) for task, _, photo in parts]

@@ -27,7 +27,7 @@ DTYPES = "float32, bfloat16, float64"
 DEVICES = "auto, cpu, cuda, mps"
 PRIORS = "photo64, gaussian"
 PRESETS = "picture, paper"
-SAMPLERS = "auto, parallel, sequential"
+SAMPLERS = "auto, parallel, sequential, interpolated"
 METHODS = "auto, ddnm, ddnm+, ddrm, diffpir, dps, ilvr, mmps, pigdm, repaint, weighted"
 SPACINGS = "uniform, quadratic, cubic"
 FORMS = "noise, data, gaussian, jacobi, increment"
@@ -86,7 +86,7 @@ Sampler = Annotated[
     str,
     option(
         CHAIN,
-        "parallel (all steps at once), sequential; auto: what suits.",
+        "parallel (all steps at once), sequential, interpolated (a few); auto: what suits.",
         metavar="NAME",
         names=names(SAMPLERS),
     ),

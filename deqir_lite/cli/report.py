@@ -73,7 +73,7 @@ def print_work(numbers: dict[str, Any], files: Iterable[Path]) -> None:
         f"{numbers['method']}, T = {numbers['timesteps']}, {numbers['spacing']}, "
         f"{_parameters(numbers['rule'])}, sigma_y = {numbers['sigma_y']:.3g}"
     )
-    done = "sweeps" if numbers["sampler"] == "parallel" else "steps"
+    done = "steps" if numbers["sampler"] == "sequential" else "sweeps"
     typer.echo(
         f"{numbers['sweeps']} {done if numbers['sweeps'] != 1 else done[:-1]}, "
         f"{numbers['nfe']} network evaluations (nfe), {numbers['seconds']:.2f} s, "

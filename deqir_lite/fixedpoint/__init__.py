@@ -2,6 +2,7 @@
 
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.fixedpoint.forms import FORMS, make_model
+from deqir_lite.fixedpoint.interpolation import InterpolatedPrior, interpolated_chains
 from deqir_lite.fixedpoint.models import (
     DataFormModel,
     DenoiserModel,
@@ -28,6 +29,7 @@ __all__ = [
     "FixedPointSystem",
     "GaussianFormModel",
     "IncrementModel",
+    "InterpolatedPrior",
     "JacobiModel",
     "LinearDenoiser",
     "LinearModel",
@@ -35,6 +37,7 @@ __all__ = [
     "Sweep",
     "data_held",
     "gaussian_start",
+    "interpolated_chains",
     "make_model",
     "make_start",
     "measurement_start",

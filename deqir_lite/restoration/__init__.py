@@ -12,6 +12,7 @@ from deqir_lite.restoration.report import (
 )
 from deqir_lite.restoration.sampling import (
     SolveOptions,
+    restore_interpolated,
     restore_parallel,
     restore_sequential,
     solve_chain,
@@ -32,6 +33,7 @@ __all__ = [
     "plan_restoration",
     "pose_damaged",
     "pose_problem",
+    "restore_interpolated",
     "restore_parallel",
     "restore_problem",
     "restore_sequential",

@@ -25,8 +25,8 @@ _SCATTERED: tuple[type[LinearOperator], ...] = (
 )
 
 
-SAMPLERS = ("parallel", "sequential")
-"""All timesteps at once, or one after the other."""
+SAMPLERS = ("parallel", "sequential", "interpolated")
+"""All timesteps at once, one after the other, or a few at once and interpolated in between."""
 
 
 class Choice(NamedTuple):

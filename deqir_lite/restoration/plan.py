@@ -14,6 +14,7 @@ import torch
 
 from deqir_lite.checks import check_choice, check_integer
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES
+from deqir_lite.fixedpoint.interpolation import count_nodes
 from deqir_lite.memory import available_memory, in_gigabytes
 from deqir_lite.methods import Method, base_name, find_method
 from deqir_lite.priors.base import Prior
@@ -105,9 +106,10 @@ def plan_restoration(
     """The fastest way of :func:`restore_problem` that fits into ``available`` bytes, by default
     what is free on the device of y.
 
-    ``sampler``: parallel, sequential, or auto: parallel, but sequential on a CPU, where a batch is
-    hardly faster than its images one by one, and where nothing else fits. ``max_batch``: as many
-    images, or tiles, through the network at once, and no fewer. ``ranks``: how many share a batch,
+    ``sampler``: parallel, sequential, interpolated, or auto: parallel, but sequential on a CPU,
+    where a batch is hardly faster than its images one by one, and where nothing else fits.
+    ``max_batch``: as many images, or tiles, through the network at once, and no fewer. ``ranks``:
+    how many share a batch,
     see :func:`deqir_lite.engine.sharding.shard_prior`; with several, auto is parallel on a CPU too.
     ``advice``: the words for the options, in the error. The others as in :func:`restore_problem`.
     Raises ValueError, with the numbers and the ``advice``, where not even the smallest way fits.
@@ -126,7 +128,8 @@ def plan_restoration(
     name = base_name(chosen.method)
     steps = len(find_method(chosen.method).path(torch.arange(chosen.settings["num_steps"])))
     slow = device.type == "cpu" and ranks == 1
-    samplers: list[int] = []  # how many steps at once; 0 walks
+    interpolates = sampler == "interpolated"
+    samplers = [steps] * interpolates  # how many steps at once; 0 walks
     if sampler == "parallel" or (sampler == SAMPLER and not slow):
         samplers += [n for n in range(steps, 1, -1) if n == steps or n & (n - 1) == 0] or [1]
     if sampler == "sequential" or sampler == SAMPLER:
@@ -134,7 +137,8 @@ def plan_restoration(
     least: tuple[int, int] | None = None
     for together in samplers:
         fixed = _fixed_bytes(problem, (height, width), batch, together, name)
-        images = math.ceil(max(together, 1) * batch / ranks)
+        asked = min(count_nodes(steps) + 1, steps) if interpolates else max(together, 1)
+        images = math.ceil(asked * batch / ranks)
         if name in _SPECTRAL:
             fixed += steps * _DIAGONALS * 3 * height * width * problem.y.element_size()
         if name in _GUIDED:
@@ -148,7 +152,7 @@ def plan_restoration(
                 tiles = None if side is None else Tiles(side)
                 return Plan(
                     _prepared(prior, tiles, max_batch or count),
-                    "parallel" if together else "sequential",
+                    sampler if interpolates else "parallel" if together else "sequential",
                     together if 0 < together < steps else None,
                     tiles,
                     count if hasattr(prior, "max_batch") else None,
@@ -162,7 +166,7 @@ def plan_restoration(
     helps = [advice.smaller]
     helps += ["fewer samples (--samples)"] if samples > 1 else []
     helps += [f"--max-batch below {max_batch}"] if max_batch and max_batch > 1 else []
-    helps += [advice.walked] if sampler == "parallel" else []
+    helps += [advice.walked] if together else []
     at_once = f", {least[1]} at once through the network," if hasattr(prior, "max_batch") else ""
     raise ValueError(
         f"memory: {batch} image{'' if batch == 1 else 's'} of {width}x{height} pixels"

@@ -13,7 +13,7 @@ from torch import Tensor
 from deqir_lite._repr import short
 from deqir_lite.baselines import baseline_of, simple_answer
 from deqir_lite.chain import ChainSettings, RestorationChain, make_chain
-from deqir_lite.checks import check_choice, check_kinds
+from deqir_lite.checks import check_choice, check_kinds, shown
 from deqir_lite.defaults import METHOD, SAMPLER, SAMPLES, SEED, X0_TOLERANCE
 from deqir_lite.methods import Method, NoiseRule, find_method
 from deqir_lite.metrics import SSIM_WINDOW, measurement_consistency, psnr, ssim
@@ -21,7 +21,12 @@ from deqir_lite.priors.base import Prior
 from deqir_lite.restoration.choice import SAMPLERS, Choice, choose
 from deqir_lite.restoration.plan import plan_restoration
 from deqir_lite.restoration.problem import Problem
-from deqir_lite.restoration.sampling import SolveOptions, restore_sequential, solve_chain
+from deqir_lite.restoration.sampling import (
+    SolveOptions,
+    restore_interpolated,
+    restore_sequential,
+    solve_chain,
+)
 from deqir_lite.solvers import Solution
 
 MISFIT = 5.0
@@ -183,8 +188,11 @@ def restore_problem(
     of the method has a share of fresh noise. ``sampler``: ``parallel`` solves for all states at
     once, as ``solve`` says, and without it until the estimated error of x_0 is
     :data:`~deqir_lite.defaults.X0_TOLERANCE`; ``sequential`` walks step by step, and of its
-    states only x_0 is kept; ``auto`` is parallel where ``solve`` is given, and else what
-    :func:`plan_restoration` plans. Raises ValueError as :func:`make_chain` does.
+    states only x_0 is kept; ``interpolated`` asks the network at a few steps, see
+    :func:`~deqir_lite.restoration.sampling.restore_interpolated`, and of ``solve`` takes
+    ``gaussian``, ``max_sweeps`` and ``x0_tolerance``; ``auto`` is parallel where ``solve`` is
+    given, and else what :func:`plan_restoration` plans. Raises ValueError as :func:`make_chain`
+    does.
     """
     check_kinds(restore_problem, locals())
     check_choice("sampler", sampler, [SAMPLER, *SAMPLERS])
@@ -208,18 +216,37 @@ def restore_problem(
         settings=choice.settings,
         seed=seed,
         samples=samples,
-        keep_noise=sampler == "parallel" and (solve is None or solve.window is None),
+        keep_noise=sampler != "sequential" and (solve is None or solve.window is None),
     )
     start = time.perf_counter()
-    if sampler == "parallel":
-        solution = solve_chain(chain, solve or _stopped_at_x0(), show_progress=show_progress)
-    else:
+    if sampler == "sequential":
         solution = restore_sequential(chain, keep_states=False, show_progress=show_progress)
+    else:
+        way = _interpolate if sampler == "interpolated" else solve_chain
+        solution = way(chain, solve or _stopped_at_x0(), show_progress=show_progress)
     if solution.x0.device.type == "cuda":
         torch.cuda.synchronize(solution.x0.device)
     seconds = time.perf_counter() - start
     _check_fit(problem, solution.x0, samples)
     return RestorationReport(problem, choice, chain.coefficients.rule, solution, seconds)
+
+
+def _interpolate(chain: RestorationChain, solve: SolveOptions, *, show_progress: bool) -> Solution:
+    """:func:`restore_interpolated` with those of the options that it has; ValueError for others."""
+    for name in ("form", "solver", "start", "tolerance", "window"):
+        given = getattr(solve, name)
+        if given is not getattr(SolveOptions, name) and given != getattr(SolveOptions, name):
+            raise ValueError(
+                f"{name}: got {shown(given)}; it is of the parallel sampler, the interpolated one "
+                "has none"
+            )
+    return restore_interpolated(
+        chain,
+        gaussian=solve.gaussian,
+        max_sweeps=solve.max_sweeps,
+        x0_tolerance=X0_TOLERANCE if solve.x0_tolerance is None else solve.x0_tolerance,
+        show_progress=show_progress,
+    )
 
 
 def _check_fit(problem: Problem, x0: Tensor, samples: int) -> None:

@@ -1,6 +1,7 @@
 """Solvers for the fixed-point system: Picard and Anderson acceleration."""
 
 from deqir_lite.solvers.anderson import MIXINGS, Anderson, AndersonState
+from deqir_lite.solvers.interpolated import solve_interpolated
 from deqir_lite.solvers.picard import Picard, PicardState
 from deqir_lite.solvers.registry import SOLVERS, make_solver
 from deqir_lite.solvers.released import ReleasedAnderson
@@ -22,4 +23,5 @@ __all__ = [
     "Trace",
     "make_solver",
     "solve",
+    "solve_interpolated",
 ]

@@ -49,6 +49,8 @@ def test_quick_is_timed_on_this_machine(run, asked, folder):
         (("--eta", "2"), "eta: got 2"),
         (("--spacing", "cubical"), "spacing: unknown value 'cubical'"),
         (("--samplers", "DDIM"), "samplers: unknown value 'DDIM'"),
+        (("--problems", "sr2"), "problems: unknown value ''"),
+        (("--problems", "sr3:cat"), "problems: unknown value 'sr3'"),
         (("--repeats", "0"), "repeats: got 0"),
         (("--minutes", "-1"), "minutes: got -1"),
         (("--dtype", "float8"), "dtype: unknown value 'float8'"),

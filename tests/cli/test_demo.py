@@ -184,6 +184,17 @@ def test_defaults_and_what_overrides_them(run, folder, photo, monkeypatch, optio
     assert made[0].coefficients.rule.eta == chain["eta"]
 
 
+def test_few_steps_asked(demo, refuses):
+    chain = ("--sampler", "interpolated", "--method", "ddnm", "--timesteps", "30")
+    chain += ("--spacing", "uniform")
+    refuses(*chain, "--eta", "1", message="eta: the chain renews its noise too fast")
+    message = "form: got 'noise'; it is of the parallel sampler"
+    refuses(*chain, "--eta", "0.1", "--form", "noise", message=message)
+    result = demo("--task", "sr2", *chain, "--eta", "0.1")
+    assert "interpolated; about" in result.output
+    assert "1 sweep, 8 network evaluations" in result.output  # under the Gaussian prior
+
+
 @pytest.mark.parametrize("task", ["pool4", "inpaint-random"])
 @pytest.mark.parametrize("sampler", ["parallel", "sequential"])
 def test_samples_are_the_runs_with_their_seeds(demo, folder, sampler, task):

@@ -9,7 +9,7 @@ import torch
 from deqir_lite.fixedpoint import FixedPointSystem, LinearModel, make_model, make_start, x_T_start
 from deqir_lite.priors import GaussianPrior, PhotoSpectrum, power_law_spectrum
 from deqir_lite.solvers import Picard
-from deqir_lite.studies.bench.measure import END, STOP, measure, measure_all
+from deqir_lite.studies.bench.measure import END, STOP, make_run_chain, measure, measure_all
 from deqir_lite.studies.bench.peers import (
     BandedModel,
     UnprojectedModel,
@@ -20,9 +20,12 @@ from deqir_lite.studies.bench.peers import (
 )
 from deqir_lite.studies.bench.runs import BenchRun, count_runs, quality_runs, timed_runs
 from deqir_lite.studies.bench.samplers import (
+    CHECKED,
     CONTROLLED,
     DIFFUSERS,
     FORGETFUL,
+    INTERPOLATED,
+    INTERPOLATES,
     NETWORK,
     OURS,
     PEERS,
@@ -184,6 +187,25 @@ def test_the_stop_is_where_the_rule_stops(chain_for, gaussian_prior, nonlinear_p
         assert "40" not in marks  # it is compared with something else
 
 
+def test_interpolated_runs(chain_for, gaussian_prior):
+    from deqir_lite.restoration import restore_interpolated
+
+    few = replace(RUN, sampler=INTERPOLATED, num_steps=20)
+    cost = costs_of(few)[few]
+    chain = make_run_chain(few, PRIOR, torch.device("cpu"))
+    solution = restore_interpolated(chain)
+    assert cost.marks[STOP].sweeps == cost.marks[STOP].calls == solution.sweeps
+    assert cost.marks[STOP].nfe == solution.nfe
+    whole = replace(few, sampler=CHECKED)
+    marks = costs_of(whole)[whole].marks
+    assert marks[STOP].nfe == solution.nfe + 20
+    assert marks[STOP].decibel >= 40
+    noisy = count_runs((20,), (64,), chains=((1.0, "cubic"),))
+    assert not {run.sampler for run in noisy} & set(INTERPOLATES)
+    beside = {run.sampler for run in timed_runs([few], repeats=1, device="", graphs=False)}
+    assert {WALK, NETWORK, INTERPOLATED} <= beside
+
+
 def test_times():
     runs = timed_runs([RUN], repeats=2, device="here", graphs=False)
     assert FORGETFUL not in {run.sampler for run in runs}  # nobody asked for it
@@ -227,7 +249,7 @@ def test_the_file_holds_what_was_measured(tmp_path):
 
 def test_the_grid():
     runs = count_runs((20,), (64,), chains=((0.15, "uniform"),), problems=(("sr4", "cat"),))
-    assert {run.sampler for run in runs} == {OURS, FORGETFUL, *PEERS}
+    assert {run.sampler for run in runs} == {OURS, FORGETFUL, *INTERPOLATES, *PEERS}
     assert {run.sampler for run in runs if run.start == "gaussian"} == set(CONTROLLED)
     assert all(run.repeats == 0 and run.device == "" for run in runs)
     for method in ("ddnm", "weighted"):

@@ -28,6 +28,8 @@ from deqir_lite.studies.bench.samplers import (
     COMPILED,
     DIFFUSERS,
     GRAPHS,
+    INTERPOLATED,
+    INTERPOLATES,
     NETWORKS,
     SOLVES,
     sampling,
@@ -105,30 +107,32 @@ def measure(
 ) -> BenchCost:
     """Run the sampler once to find its marks, and ``repeats`` times more to time them.
 
-    It ends at the last of its marks, or after T sweeps, when the walk would have arrived.
-    """
+    It ends at the last of its marks, or after T sweeps, when the walk would have arrived."""
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
     curve: list[float] = []
-    estimate, stopped = ErrorEstimate(), None
+    estimate, stopped = ErrorEstimate(first_tells=run.sampler in SOLVES), None
+    ruled, moved = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
         if not bool(torch.isfinite(now.x0).all()):
             break
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
         curve.append(near)
-        if run.sampler in SOLVES and now.before is not None and stopped is None:
+        if ruled and now.before is not None and stopped is None:
             estimate = estimate.after(now.before, now.x0)
-            if bool((estimate.error <= X0_TOLERANCE).all()):
-                stopped = now.sweeps
+            moved = torch.minimum(moved, estimate.corrections[-1])
+            error = moved if run.sampler == INTERPOLATED else estimate.error
+            if bool((error <= X0_TOLERANCE).all()):
+                stopped = len(progress) - 1
         ours_done = stopped is not None and now.sweeps >= SWEEPS[-1]
-        arrived = near >= TARGETS[-1] and (run.sampler not in SOLVES or ours_done)
+        arrived = near >= TARGETS[-1] and (not ruled or ours_done)
         if arrived or now.sweeps >= run.num_steps:
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
-    if run.sampler in SOLVES:
-        found |= {str(n): n if n < len(progress) else None for n in SWEEPS}
+    found |= {str(n): n if n < len(progress) else None for n in SWEEPS if run.sampler in SOLVES}
+    if ruled:
         found[STOP] = len(progress) - 1 if stopped is None else stopped  # or all is solved
     places = {name: j for name, j in found.items() if j is not None}
     marks = {

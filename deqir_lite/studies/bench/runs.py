@@ -4,15 +4,18 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from deqir_lite.bundled import photo_names
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.defaults import BENCH_STEPS
-from deqir_lite.operators import check_side
+from deqir_lite.operators import TASKS, check_side
 from deqir_lite.schedule import spacing_power
 from deqir_lite.studies.bench.samplers import (
     COMPILED,
     CONTROLLED,
     COUNTED,
     GRAPHS,
+    INTERPOLATED,
+    INTERPOLATES,
     NETWORKS,
     OURS,
     SOLVES,
@@ -88,12 +91,15 @@ def count_runs(
 ) -> list[BenchRun]:
     """Cost to equality: all combinations, short chains and small photos first.
 
-    Those in ``CONTROLLED`` also begin at the Gaussian start, on the first two chains.
+    Those in ``CONTROLLED`` also begin at the Gaussian start, on the first two chains; those in
+    ``INTERPOLATES`` are for chains with no more fresh noise than the paper's.
     """
     runs = []
     for T, size, batch, (eta, spacing), (task, photo), sampler in itertools.product(
         steps, sizes, batches, chains, problems, samplers
     ):
+        if sampler in INTERPOLATES and eta > PAPER_CHAIN[0]:
+            continue
         run = BenchRun(sampler, "ddnm", task, photo, size, batch, T, eta, spacing)
         runs.append(run)
         if sampler in CONTROLLED and (eta, spacing) in chains[:2] and batch == 1:
@@ -133,8 +139,8 @@ def timed_runs(
     timed = [replace(run, repeats=repeats, device=device) for run in runs]
     others, calls = [], []
     for run in timed:
-        if run.sampler == OURS and run.start == "own":
-            recorded = [sampler for sampler in SOLVES if sampler in GRAPHS]
+        if run.sampler in (OURS, INTERPOLATED) and run.start == "own":
+            recorded = [name for name in SOLVES if name in GRAPHS and run.sampler == OURS]
             beside = [name for name in (WALK, *TIMED_ONLY, *recorded) if use(name, run)]
             others += [replace(run, sampler=sampler) for sampler in beside]
             lone = replace(run, num_steps=1, eta=0.0, spacing="uniform", task="", photo="")
@@ -155,12 +161,16 @@ def check_grid(
     etas: Iterable[float],
     spacings: Iterable[str | float],
     samplers: Iterable[str],
+    problems: Iterable[tuple[str, str]] = PROBLEMS,
 ) -> None:
     """ValueError in one line for what no chain takes."""
+    for task, photo in problems:
+        check_choice("problems", task, TASKS)
+        check_choice("problems", photo, photo_names())
     for name, values in (("steps", steps), ("sizes", sizes), ("batches", batches)):
         for value in values:
             check_integer(name, value, 1)
-    for size, (task, _) in itertools.product(sizes, PROBLEMS):
+    for size, (task, _) in itertools.product(sizes, problems):
         check_side("sizes", size, task)
     for eta in etas:
         check_interval("eta", eta, 0.0, 1.0)

@@ -14,6 +14,8 @@ from deqir_lite.engine.graphs import RecordedSolve, Replay
 from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
+from deqir_lite.solvers.interpolated import KEPT
+from deqir_lite.studies.bench.interpolating import checked, interpolated
 from deqir_lite.studies.bench.peers import (
     BandedModel,
     Progress,
@@ -29,8 +31,11 @@ Sampler = Callable[[RestorationChain, GaussianPrior, Start], Iterator[Progress]]
 
 WALK, OURS = "sequential", "gaussian form"
 DIFFUSERS, NETWORK = "diffusers DDIM", "one call"
-FORGETFUL, KEPT = "gaussian form, forgetful", 0.6
+FORGETFUL = "gaussian form, forgetful"
 """Ours with a share of the noise kept in the range of A."""
+
+INTERPOLATED, CHECKED = "interpolated", "interpolated, then all steps"
+"""The network asked at a few steps; and the whole chain solved for from there."""
 
 WALK_GRAPH, NETWORK_GRAPH = f"{WALK}, graph", f"{NETWORK}, graph"
 OURS_GRAPH, FORGETFUL_GRAPH = f"{OURS}, graph", f"{FORGETFUL}, graph"
@@ -150,8 +155,11 @@ PEERS: dict[str, Sampler] = {
 }
 """As published, see :mod:`deqir_lite.studies.bench.peers`."""
 
-COUNTED = (OURS, FORGETFUL, *PEERS)
+COUNTED = (OURS, FORGETFUL, INTERPOLATED, CHECKED, *PEERS)
 """Those whose sweeps and evaluations are counted."""
+
+INTERPOLATES = (INTERPOLATED, CHECKED)
+"""Those for chains that keep their noise."""
 
 CONTROLLED = tuple(name for name in PEERS if name not in ("SRDS", "ParaDiGMS, window 20"))
 """Those that can begin elsewhere."""
@@ -165,6 +173,8 @@ SAMPLERS: dict[str, Sampler] = {
     NETWORK_GRAPH: one_call_by_graph,
     OURS: ours(1.0),
     FORGETFUL: ours(KEPT),
+    INTERPOLATED: interpolated,
+    CHECKED: checked,
     OURS_GRAPH: ours_by_graphs(1.0),
     FORGETFUL_GRAPH: ours_by_graphs(KEPT),
     FORGETFUL_COMPILED: ours_by_graphs(KEPT),
@@ -182,6 +192,7 @@ def sampling(
     """
     check_choice("sampler", name, SAMPLERS)
     check_choice("start", start, ("own", "gaussian"))
-    where = "gaussian" if name in SOLVES or start == "gaussian" else "x_T"
+    own = (*SOLVES, *INTERPOLATES)
+    where = "gaussian" if name in own or start == "gaussian" else "x_T"
     begin = functools.partial(make_start, where, chain, gaussian=gaussian)
     yield from SAMPLERS[name](chain, gaussian, begin)
