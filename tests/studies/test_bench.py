@@ -206,6 +206,13 @@ def test_interpolated_runs(chain_for, gaussian_prior):
     assert {WALK, NETWORK, INTERPOLATED} <= beside
 
 
+@pytest.mark.parametrize("sampler", [OURS, INTERPOLATED, WALK])
+def test_a_walk_without_bounds_has_no_marks(gaussian_prior, chain_for, sampler):
+    chain = chain_for("sr2", num_steps=6)
+    nowhere = chain.x_T * torch.inf
+    assert measure(replace(RUN, sampler=sampler), chain, nowhere, gaussian_prior).marks == {}
+
+
 def test_times():
     runs = timed_runs([RUN], repeats=2, device="here", graphs=False)
     assert FORGETFUL not in {run.sampler for run in runs}  # nobody asked for it

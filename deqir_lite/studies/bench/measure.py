@@ -107,7 +107,8 @@ def measure(
 ) -> BenchCost:
     """Run the sampler once to find its marks, and ``repeats`` times more to time them.
 
-    It ends at the last of its marks, or after T sweeps, when the walk would have arrived."""
+    It ends at the last of its marks, or after T sweeps, when the walk would have arrived; it has
+    none where it, or the walk, is not finite."""
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
@@ -115,7 +116,7 @@ def measure(
     estimate, stopped = ErrorEstimate(first_tells=run.sampler in SOLVES), None
     ruled, moved = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
-        if not bool(torch.isfinite(now.x0).all()):
+        if not bool(torch.isfinite(now.x0).all() & torch.isfinite(sequential).all()):
             break
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
@@ -132,7 +133,7 @@ def measure(
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
     found |= {str(n): n if n < len(progress) else None for n in SWEEPS if run.sampler in SOLVES}
-    if ruled:
+    if ruled and progress:
         found[STOP] = len(progress) - 1 if stopped is None else stopped  # or all is solved
     places = {name: j for name, j in found.items() if j is not None}
     marks = {
