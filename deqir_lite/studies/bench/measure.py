@@ -107,8 +107,7 @@ def measure(
 ) -> BenchCost:
     """Run the sampler once to find its marks, and ``repeats`` times more to time them.
 
-    It ends at the last of its marks, or after T sweeps, when the walk would have arrived; it has
-    none where it, or the walk, is not finite."""
+    It ends at the last of them, or after T sweeps; where it or the walk is not finite are none."""
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
