@@ -49,7 +49,7 @@ def solve_interpolated(
     may name "x0"; there are no residuals in the trace, since those of the interpolated chains
     would say nothing of this one. Every image of a batch is solved as it would be alone. Where
     ``max_sweeps`` do not suffice the result is, for every image, the sweep that moved x_0 least,
-    and a :class:`~deqir_lite.solvers.ConvergenceWarning` is given. Raises ValueError as
+    and a :class:`~deqir_lite.solvers.solve.ConvergenceWarning` is given. Raises ValueError as
     :func:`~deqir_lite.fixedpoint.interpolation.interpolated_chains` does, and for predictions with
     NaN, where the chain has a watch.
     """
