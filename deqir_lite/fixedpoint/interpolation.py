@@ -6,8 +6,10 @@ every step: the Gaussian part answers at all of them, at no network's cost, and 
 be linear between the nodes, in the position u(t) = t^(2/5). In u the nodes are evenly spaced: they
 are close where little noise is left, and most of the picture is decided.
 
-The chain with these answers is another one, near the first. Two sets of nodes, the second half a
-space further, tell how near (:func:`deqir_lite.solvers.interpolated.solve_interpolated`).
+With these answers it is no chain any more: one between two nodes depends on a later state, too. It
+is a system of equations near the chain's, which no number of sweeps is sure to solve. Two sets of
+nodes, the second half a space further, tell how near
+(:func:`deqir_lite.solvers.interpolated.solve_interpolated`).
 """
 
 import math
@@ -46,7 +48,12 @@ class InterpolatedPrior:
     ) -> None:
         check_kinds(InterpolatedPrior.__init__, locals())
         last = len(positions) - 1
-        if len(nodes) < min(2, last + 1) or nodes[0] != 0 or nodes[-1] != last:
+        if (
+            len(nodes) < min(2, last + 1)
+            or nodes[0] != 0
+            or nodes[-1] != last
+            or bool((nodes.diff() < 1).any())
+        ):
             raise ValueError(f"nodes: got {nodes.tolist()}; expected rising from 0 to {last}")
         self.prior, self.between, self.schedule = prior, gaussian, prior.schedule
         self.gaussian = gaussian_of(prior)  # what methods take of it, which stay what they are
@@ -90,8 +97,8 @@ def interpolated_chains(
     further, which are one more: both begin and end with the chain.
 
     Raises ValueError where the rest of the network cannot be interpolated: where the chain goes
-    back to more noise, and where it renews so much of its noise that from one node to the next
-    less than .7 of it stays.
+    back to more noise, and where it renews so much of its noise that on average less than .7 of it
+    stays from one node to the next. At least 2 nodes are taken, and at most T.
     """
     check_kinds(interpolated_chains, locals())
     steps, c = chain.num_steps, chain.coefficients
@@ -106,8 +113,8 @@ def interpolated_chains(
     if stays < _STAYS and count < steps:
         raise ValueError(
             f"eta: the chain renews its noise too fast to be interpolated: from one of {count} "
-            f"nodes to the next {stays:.2f} of it stays, and {_STAYS} is needed; take a smaller "
-            "eta where the method has one, or the parallel or the sequential sampler"
+            f"nodes to the next {stays:.2f} of it stays on average, and {_STAYS} is needed; take a "
+            "smaller eta where the method has one, or the parallel or the sequential sampler"
         )
     positions = (c.timesteps.double() / max(int(c.timesteps[0]), 1)).pow(_POWER)
     even = torch.linspace(float(positions[0]), float(positions[-1]), count).double()

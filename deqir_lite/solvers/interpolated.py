@@ -40,10 +40,10 @@ def solve_interpolated(
     chain of ``gaussian``, in the Gaussian form.
 
     An image is done at the sweep that moves its x_0 by at most ``x0_tolerance`` (RMS, in units of
-    [-1, 1]) from where a sweep on the other nodes left it: then neither the iteration nor the
-    interpolation moves it further. That is a guess of both errors and no bound: what the two sets
-    have in common it does not see. A solve of the chain itself that starts at the resulting states
-    says in its first sweep how far they are from a chain.
+    [-1, 1]) from where a sweep on the other nodes, or the start, left it: then neither the
+    iteration nor the interpolation moves it much. That is a guess of both errors and no bound: what
+    the two sets have in common it does not see. A solve of the chain itself that starts at the
+    resulting states says in its first sweep how far they are from a chain.
 
     ``nfe`` counts what the network was asked: ``nodes`` images, or one more, in a sweep. ``record``
     may name "x0"; there are no residuals in the trace, since those of the interpolated chains
@@ -62,10 +62,10 @@ def solve_interpolated(
     moves = interpolated_sweeps(chain, gaussian, nodes=nodes)
     states, _ = next(moves)
     best, least = states, states.new_full(states.shape[1:2], math.inf)
-    done = least <= x0_tolerance
+    done = failed = torch.zeros_like(least, dtype=torch.bool)
     bar = SweepBar(chain.prior, max_sweeps, show=show_progress)
     with closing(bar):
-        while sweeps < max_sweeps and not bool(done.all()):
+        while sweeps < max_sweeps and not bool((done | failed).all()):
             before = states
             with bar.sweep(states[1:].numel()):
                 states, asked = next(moves)
@@ -75,13 +75,12 @@ def solve_interpolated(
             sweeps, nfe = sweeps + 1, nfe + asked * len(done)
             if "x0" in record:
                 trace.x0.append(best[-1])
-            if not bool(moved[~done].isfinite().all()):
-                if chain.watch is not None:
-                    chain.watch.check()
-                break
+            failed = failed | (~done & ~moved.isfinite())
             done = least <= x0_tolerance
         converged = bool(done.all())
         bar.end(converged=converged)
+    if bool(failed.any()) and chain.watch is not None:
+        chain.watch.check()
     if not converged:
         warnings.warn(
             f"not converged after {sweeps} sweeps: from nodes to nodes x_0 moves by "

@@ -95,3 +95,5 @@ def test_what_cannot_be_interpolated_is_refused(chain_for, gaussian_prior):
         prior(torch.zeros(3, 3, 8, 8), torch.zeros(3, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"nodes: got \[1, 4\]; expected rising from 0 to 4"):
         InterpolatedPrior(chain.prior, gaussian_prior, torch.tensor([1, 4]), torch.ones(5))
+    with pytest.raises(ValueError, match="nodes: got .* expected rising"):
+        InterpolatedPrior(chain.prior, gaussian_prior, torch.tensor([0, 2, 2, 4]), torch.ones(5))

@@ -111,3 +111,20 @@ def test_bad_input(chain_for, gaussian_prior, nonlinear_prior):
     chain = chain_for("sr2", prior=ModelPrior(broken, gaussian_prior.schedule), num_steps=20)
     with pytest.raises(ValueError, match="predicts NaN or infinity"):
         restore_interpolated(chain, gaussian=gaussian_prior)
+
+
+def test_an_image_that_diverges_does_not_end_the_others(chain_for, gaussian_prior):
+    def model(x_t, t):
+        blow_up = (x_t.flatten(1).mean(1) > 0) & (t < 500)
+        return gaussian_prior(x_t, t) * torch.where(blow_up, torch.inf, 1.0)[:, None, None, None]
+
+    prior = ModelPrior(model, gaussian_prior.schedule)
+    chain = chain_for("sr2", prior=prior, num_steps=20, batch=4, seed=2)
+    with pytest.warns(ConvergenceWarning, match="not converged"):
+        solution = solve_interpolated(chain, gaussian_prior, x0_tolerance=1e-9)
+    exact = chain.sequential()[-1]
+    fine = exact.flatten(1).isfinite().all(1)
+    assert 0 < int(fine.sum()) < 4
+    torch.testing.assert_close(solution.x0[fine], exact[fine], rtol=0, atol=1e-9)
+    with pytest.raises(ValueError, match="predicts NaN or infinity"):
+        restore_interpolated(chain, gaussian=gaussian_prior)
