@@ -308,7 +308,7 @@ def test_a_method_keeps_its_own_rule_in_a_report(gaussian_prior):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_photos_in_a_batch_are_reported_as_alone(gaussian_prior, sampler):
     photos = gaussian_prior.sample((2, 16, 16), torch.Generator().manual_seed(7)).clamp(-1, 1)
-    how = {"seed": 3, "samples": 2, "sampler": sampler}
+    how = {"seed": 3, "samples": 2, "sampler": sampler, "settings": PAPER}
     both = restore_problem(pose_problem(photos, "sr2"), gaussian_prior, **how)
     alone = [
         restore_problem(pose_problem(photo[None], "sr2"), gaussian_prior, **how) for photo in photos
