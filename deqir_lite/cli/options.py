@@ -86,7 +86,7 @@ Sampler = Annotated[
     str,
     option(
         CHAIN,
-        "parallel (all steps at once), sequential, interpolated (a few); auto: what suits.",
+        "parallel, sequential, interpolated (a few steps); or auto.",
         metavar="NAME",
         names=names(SAMPLERS),
     ),
