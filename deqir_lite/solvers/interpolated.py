@@ -18,7 +18,7 @@ from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers.progress import SweepBar
 from deqir_lite.solvers.solve import ConvergenceWarning
-from deqir_lite.solvers.state import Solution, Trace
+from deqir_lite.solvers.state import Solution, Trace, where_images
 
 KEPT = 0.6
 """Share of the noise that a sweep's Gaussian form keeps in the range of A."""
@@ -71,7 +71,7 @@ def solve_interpolated(
                 states, asked = next(moves)
             moved = (states[-1] - before[-1]).flatten(1).square().mean(1).sqrt()
             better = ~done & (moved < least)
-            best, least = _where(better, states, best), torch.where(better, moved, least)
+            best, least = where_images(better, states, best), torch.where(better, moved, least)
             sweeps, nfe = sweeps + 1, nfe + asked * len(done)
             if "x0" in record:
                 trace.x0.append(best[-1])
@@ -105,8 +105,3 @@ def interpolated_sweeps(
     for system in itertools.cycle(systems):
         states = system(states)
         yield states, asked_steps(system.chain)
-
-
-def _where(images: torch.Tensor, states: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """``states`` (T+1, B, ...) of the ``images`` (B,) that are True, else ``others``."""
-    return torch.where(images.reshape(-1, *[1] * (states.ndim - 2)), states, others)

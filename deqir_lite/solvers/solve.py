@@ -13,7 +13,14 @@ from deqir_lite.defaults import TOLERANCE
 from deqir_lite.fixedpoint.models import GaussianFormModel
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.progress import SweepBar
-from deqir_lite.solvers.state import Solution, Solver, SolverState, State, Trace
+from deqir_lite.solvers.state import (
+    Solution,
+    Solver,
+    SolverState,
+    State,
+    Trace,
+    where_images,
+)
 from deqir_lite.solvers.stopping import ErrorEstimate
 
 RECORDS = ("x0", "states")
@@ -79,7 +86,7 @@ def solve(
                 if system.chain.watch is not None:
                     system.chain.watch.check()
                 break
-            best = _where(worst <= lowest, state.output, best)
+            best = where_images(worst <= lowest, state.output, best)
             lowest = torch.minimum(worst, lowest)
             if x0_tolerance is not None:
                 estimate = estimate.after(x0, state.output[-1])
@@ -105,13 +112,7 @@ def _check_form(system: FixedPointSystem) -> None:
 def _stop_images(state: State, ready: torch.Tensor) -> State:
     """Freeze all states of the images that are ``ready`` (B,) as the last sweep gave them."""
     frozen = state.frozen.where(~ready, len(state.states) - 1)
-    return replace(state, states=_where(ready, state.output, state.states), frozen=frozen)
-
-
-def _where(images: torch.Tensor, states: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """``states`` (T+1, B, ...) of the ``images`` (B,) that are True, else ``others``."""
-    mask = images.to(states.device).reshape(1, -1, *[1] * (states.ndim - 2))
-    return torch.where(mask, states, others)
+    return replace(state, states=where_images(ready, state.output, state.states), frozen=frozen)
 
 
 def _record(trace: Trace, state: SolverState, record: Collection[str]) -> None:

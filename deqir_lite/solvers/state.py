@@ -156,6 +156,12 @@ def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, stairc
     )
 
 
+def where_images(images: torch.Tensor, states: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """``states`` (T+1, B, ...) of the ``images`` (B,) that are True, else ``others``."""
+    mask = images.to(states.device).reshape(1, -1, *[1] * (states.ndim - 2))
+    return torch.where(mask, states, others)
+
+
 def relative_residual(residual: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
     """||r|| / ||x|| per state and image, (n, B); relative to ||x + r|| where x = 0."""
     size, stepped = (v.flatten(2).norm(dim=2) for v in (states, states + residual))

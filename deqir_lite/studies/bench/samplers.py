@@ -155,11 +155,11 @@ PEERS: dict[str, Sampler] = {
 }
 """As published, see :mod:`deqir_lite.studies.bench.peers`."""
 
-COUNTED = (OURS, FORGETFUL, INTERPOLATED, CHECKED, *PEERS)
-"""Those whose sweeps and evaluations are counted."""
-
 INTERPOLATES = (INTERPOLATED, CHECKED)
 """Those for chains that keep their noise."""
+
+COUNTED = (OURS, FORGETFUL, *INTERPOLATES, *PEERS)
+"""Those whose sweeps and evaluations are counted."""
 
 CONTROLLED = tuple(name for name in PEERS if name not in ("SRDS", "ParaDiGMS, window 20"))
 """Those that can begin elsewhere."""
