@@ -46,6 +46,19 @@ def make_fitted_prior():
 
 
 @pytest.fixture(scope="session")
+def sharpening_prior(gaussian_prior):
+    """The Gaussian's guess of x_0 with a bounded, image-wide bend on top, as a network has it."""
+
+    def model(x_t, t):
+        signal, noise = gaussian_prior.schedule.at(t, x_t)
+        guess = gaussian_prior.denoise(x_t, t)
+        rest = signal**2 * torch.tanh(0.5 * guess.roll((1, 2), dims=(-2, -1)))
+        return gaussian_prior(x_t, t) - rest * signal / noise
+
+    return ModelPrior(model, gaussian_prior.schedule)
+
+
+@pytest.fixture(scope="session")
 def nonlinear_prior(gaussian_prior):
     """The Gaussian prior with a bounded, image-wide bend: no form is exact under it."""
 

@@ -11,7 +11,7 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
 from deqir_lite.defaults import X0_TOLERANCE
-from deqir_lite.fixedpoint.interpolation import asked_steps, interpolated_chains
+from deqir_lite.fixedpoint.interpolation import interpolated_chains, interpolated_prior
 from deqir_lite.fixedpoint.models import GaussianFormModel
 from deqir_lite.fixedpoint.starts import gaussian_start
 from deqir_lite.fixedpoint.system import FixedPointSystem
@@ -37,13 +37,14 @@ def solve_interpolated(
     show_progress: bool = False,
 ) -> Solution:
     """Sweep on two sets of nodes in turn (:mod:`deqir_lite.fixedpoint.interpolation`), from the
-    chain of ``gaussian``, in the Gaussian form.
+    chain of ``gaussian``, in the Gaussian form, with what the network adds cut to [-2, 2].
 
     An image is done at the sweep that moves its x_0 by at most ``x0_tolerance`` (RMS, in units of
-    [-1, 1]) from where a sweep on the other nodes, or the start, left it: then neither the
-    iteration nor the interpolation moves it much. That is a guess of both errors and no bound: what
-    the two sets have in common it does not see. A solve of the chain itself that starts at the
-    resulting states says in its first sweep how far they are from a chain.
+    [-1, 1]) from where a sweep on the other nodes, or the start, left it, and cuts no more than
+    that: then neither the iteration nor the interpolation moves it much. That is a guess of both
+    errors and no bound: what the two sets have in common it does not see. A solve of the chain
+    itself that starts at the resulting states says in its first sweep how far they are from a
+    chain.
 
     ``nfe`` counts what the network was asked: ``nodes`` images, or one more, in a sweep. ``record``
     may name "x0"; there are no residuals in the trace, since those of the interpolated chains
@@ -60,16 +61,14 @@ def solve_interpolated(
         check_choice("record", name, ("x0",))
     trace, sweeps, nfe = Trace(), 0, 0
     moves = interpolated_sweeps(chain, gaussian, nodes=nodes)
-    states, _ = next(moves)
+    states, *_ = next(moves)
     best, least = states, states.new_full(states.shape[1:2], math.inf)
     done = failed = torch.zeros_like(least, dtype=torch.bool)
     bar = SweepBar(chain.prior, max_sweeps, show=show_progress)
     with closing(bar):
         while sweeps < max_sweeps and not bool((done | failed).all()):
-            before = states
             with bar.sweep(states[1:].numel()):
-                states, asked = next(moves)
-            moved = (states[-1] - before[-1]).flatten(1).square().mean(1).sqrt()
+                states, asked, moved = next(moves)
             better = ~done & (moved < least)
             best, least = where_images(better, states, best), torch.where(better, moved, least)
             sweeps, nfe = sweeps + 1, nfe + asked * len(done)
@@ -93,15 +92,18 @@ def solve_interpolated(
 
 def interpolated_sweeps(
     chain: RestorationChain, gaussian: GaussianPrior, *, nodes: int | None = None
-) -> Iterator[tuple[torch.Tensor, int]]:
+) -> Iterator[tuple[torch.Tensor, int, torch.Tensor]]:
     """The chain of ``gaussian``, then without end the states (T+1, B, 3, H, W) after a sweep on one
-    set of nodes, and on the other; and at how many steps each asked the network."""
+    set of nodes, and on the other; at how many steps it asked the network; and how far from rest it
+    was (B,): by how much (RMS) it moved x_0, or cut what the network adds, where that is more."""
     systems = [
         FixedPointSystem(part, GaussianFormModel(part, gaussian, kept=KEPT))
         for part in interpolated_chains(chain, gaussian, nodes=nodes)
     ]
     states = gaussian_start(chain, gaussian)
-    yield states, 0
+    yield states, 0, states.new_full(states.shape[1:2], math.inf)
     for system in itertools.cycle(systems):
-        states = system(states)
-        yield states, asked_steps(system.chain)
+        before, states = states, system(states)
+        moved = (states[-1] - before[-1]).flatten(1).square().mean(1).sqrt()
+        prior = interpolated_prior(system.chain)
+        yield states, len(prior.nodes), torch.maximum(moved, prior.cut)

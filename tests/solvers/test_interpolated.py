@@ -13,22 +13,11 @@ def rms(x):
     return float(x.square().mean().sqrt())
 
 
-@pytest.fixture(scope="module")
-def sharpening_prior(gaussian_prior):
-    """The Gaussian's guess of x_0 with a bounded, image-wide bend on top, as a network has it."""
-
-    def model(x_t, t):
-        signal, noise = gaussian_prior.schedule.at(t, x_t)
-        guess = gaussian_prior.denoise(x_t, t)
-        rest = signal**2 * torch.tanh(0.5 * guess.roll((1, 2), dims=(-2, -1)))
-        return gaussian_prior(x_t, t) - rest * signal / noise
-
-    return ModelPrior(model, gaussian_prior.schedule)
-
-
 @pytest.mark.parametrize("method", ["ddnm", "ddrm", "weighted"])
-def test_with_all_steps_as_nodes_it_ends_at_the_chain(chain_for, gaussian_prior, method):
-    chain = chain_for("inpaint-random", num_steps=6, method=method)
+def test_with_all_steps_as_nodes_it_ends_at_the_chain(
+    chain_for, gaussian_prior, sharpening_prior, method
+):
+    chain = chain_for("inpaint-random", prior=sharpening_prior, num_steps=6, method=method)
     solution = solve_interpolated(chain, gaussian_prior, nodes=6, max_sweeps=7, x0_tolerance=1e-13)
     torch.testing.assert_close(solution.states, chain.sequential(), rtol=0, atol=1e-10)
     assert solution.nfe == 6 * solution.sweeps
@@ -92,6 +81,23 @@ def test_what_did_not_come_to_rest(chain_for, gaussian_prior):
     with pytest.warns(ConvergenceWarning, match="after 2 sweeps: from nodes to nodes x_0 moves"):
         solution = solve_interpolated(chain, gaussian_prior, max_sweeps=2, x0_tolerance=1e-9)
     assert (solution.sweeps, solution.converged, solution.nfe) == (2, False, 15)
+
+
+def test_a_chain_that_is_cut_is_not_at_rest(chain_for, gaussian_prior):
+    """It moves no further, but where the cut holds it, which is not where the chain walks."""
+
+    def adding(size):
+        def model(x_t, t):
+            signal, noise = gaussian_prior.schedule.at(t, x_t)
+            return gaussian_prior(x_t, t) - size * signal / noise
+
+        return ModelPrior(model, gaussian_prior.schedule)
+
+    chain = chain_for("sr2", prior=adding(1.5), num_steps=6)
+    solution = solve_interpolated(chain, gaussian_prior, nodes=6, x0_tolerance=1e-9)
+    torch.testing.assert_close(solution.x0, chain.sequential()[-1], rtol=0, atol=1e-8)
+    with pytest.warns(ConvergenceWarning, match="not converged after 10 sweeps"):
+        solve_interpolated(chain.with_prior(adding(2.5)), gaussian_prior, nodes=6)
 
 
 def test_bad_input(chain_for, gaussian_prior, nonlinear_prior):

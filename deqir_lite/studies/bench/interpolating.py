@@ -19,12 +19,11 @@ def interpolated(
     chain: RestorationChain, gaussian: GaussianPrior, start: Callable[[], torch.Tensor]
 ) -> Iterator[Progress]:
     """A few steps asked, sweep by sweep; its start is its own."""
-    nfe, before = 0, None
+    nfe = 0
     moves = interpolated_sweeps(chain, gaussian)
-    for sweep, (states, asked) in enumerate(itertools.islice(moves, 1 + MOST_SWEEPS)):
+    for sweep, (states, asked, moved) in enumerate(itertools.islice(moves, 1 + MOST_SWEEPS)):
         nfe += asked * states.shape[1]
-        yield Progress(states[-1], sweep, sweep, nfe, before)
-        before = states[-1]
+        yield Progress(states[-1], sweep, sweep, nfe, moved=moved)
 
 
 def checked(

@@ -28,7 +28,6 @@ from deqir_lite.studies.bench.samplers import (
     COMPILED,
     DIFFUSERS,
     GRAPHS,
-    INTERPOLATED,
     INTERPOLATES,
     NETWORKS,
     SOLVES,
@@ -106,24 +105,25 @@ def measure(
     run: BenchRun, chain: RestorationChain, sequential: torch.Tensor, gaussian: GaussianPrior
 ) -> BenchCost:
     """Run the sampler once to find its marks, and ``repeats`` times more to time them.
-
     It ends at the last of them, or after T sweeps; where it or the walk is not finite are none."""
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
     curve: list[float] = []
     estimate, stopped = ErrorEstimate(first_tells=run.sampler in SOLVES), None
-    ruled, moved = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
+    ruled, error = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
         if not bool(torch.isfinite(now.x0).all() & torch.isfinite(sequential).all()):
             break
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
         curve.append(near)
-        if ruled and now.before is not None and stopped is None:
-            estimate = estimate.after(now.before, now.x0)
-            moved = torch.minimum(moved, estimate.corrections[-1])
-            error = moved if run.sampler == INTERPOLATED else estimate.error
+        if ruled and stopped is None:
+            if now.before is not None:
+                estimate = estimate.after(now.before, now.x0)
+                error = estimate.error
+            elif now.moved is not None:
+                error = torch.minimum(error, now.moved)
             if bool((error <= X0_TOLERANCE).all()):
                 stopped = len(progress) - 1
         ours_done = stopped is not None and now.sweeps >= SWEEPS[-1]

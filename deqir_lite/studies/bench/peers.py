@@ -22,13 +22,15 @@ from deqir_lite.solvers import Solver
 class Progress:
     """How far a sampler is: ``x0`` (B, 3, H, W) now, the ``sweeps`` done, network ``calls`` that
     waited for one another, and ``nfe`` evaluations of single images. The first is the start.
-    ``before`` is the x_0 at which a solver evaluated the sweep."""
+    ``before`` is the x_0 at which a solver evaluated the sweep; ``moved`` (B,) how far from rest
+    the interpolated sweeps are."""
 
     x0: torch.Tensor
     sweeps: int
     calls: int
     nfe: int
     before: torch.Tensor | None = None
+    moved: torch.Tensor | None = None
 
 
 def swept(
