@@ -19,15 +19,12 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.methods import StepCoefficients
-from deqir_lite.priors.base import Prior, predict_x0
+from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
 
 _POWER = 0.4
 """Of u(t) = t^0.4, in which the nodes are evenly spaced."""
-
-BOUND = 2.0
-"""What the network adds to a pixel of x_0 is taken to be within it."""
 
 _STAYS = 0.7
 """The least share of the noise that stays from node to node."""
@@ -36,11 +33,6 @@ _STAYS = 0.7
 class InterpolatedPrior:
     """``prior`` at the nodes of a chain of T steps; in between ``gaussian`` and, on top of it,
     what ``prior`` adds to its x_0 at the nodes around, weighed by the distance in ``positions``.
-
-    What ``prior`` adds is cut to [-2, 2], the width of the range of pixels. Far from where chains
-    walk a network says anything, and what it says there drives the next sweep further away; sweeps
-    may come there on their way. ``cut`` (B,) is what the last call took away, the most of the RMS
-    over the nodes.
 
     ``nodes`` (m,): rising indices of steps, 0 and T - 1 among them; ``positions`` (T,), falling.
     It takes the states of all T steps at once, (T B, 3, H, W) and (T B,), the B images of a step
@@ -69,7 +61,6 @@ class InterpolatedPrior:
         right = torch.searchsorted(nodes, torch.arange(last + 1)).clamp(min=min(1, last))
         self.left, self.right = (right - 1).clamp(min=0), right
         begin, end = positions[nodes[self.left]], positions[nodes[right]]
-        self.cut = torch.zeros(0)
         self.weight = torch.where(begin > end, (begin - positions) / (begin - end), 0.0)
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -81,21 +72,14 @@ class InterpolatedPrior:
         if len(x_t) % steps:
             raise ValueError(f"x_t: got {len(x_t)} images; expected those of all {steps} steps")
         nodes, left, right = (index.to(x_t.device) for index in (self.nodes, self.left, self.right))
-        by_step = (steps, -1)
-        signal, noise = (level.unflatten(0, by_step) for level in self.schedule.at(t, x_t))
-        times, rows = t.unflatten(0, by_step), x_t.unflatten(0, by_step)
-        between = self.between(x_t, t).view_as(rows)
-
-        def x0(eps: torch.Tensor) -> torch.Tensor:
-            return predict_x0(rows[nodes], eps, signal[nodes], noise[nodes])
-
-        asked = self.prior(rows[nodes].flatten(0, 1), times[nodes].flatten()).view_as(rows[nodes])
-        added = x0(asked) - x0(between[nodes])
-        within = torch.where(added.isfinite(), added.clamp(-BOUND, BOUND), added)
-        self.cut = (added - within).flatten(2).square().mean(2).sqrt().amax(0)
+        signal, noise = self.schedule.at(t, x_t)
+        level = (noise / signal).unflatten(0, (steps, -1))  # of eps in x_0
+        guess = self.between(x_t, t).unflatten(0, (steps, -1))
+        times, rows = t.unflatten(0, (steps, -1)), x_t.unflatten(0, (steps, -1))
+        answers = self.prior(rows[nodes].flatten(0, 1), times[nodes].flatten())
+        added = level[nodes] * (answers.unflatten(0, (len(nodes), -1)) - guess[nodes])
         share = self.weight.to(x_t).reshape(-1, *[1] * x_t.ndim)
-        added = torch.lerp(within[left], within[right], share)
-        return (between - added * signal / noise).flatten(0, 1)
+        return (guess + torch.lerp(added[left], added[right], share) / level).flatten(0, 1)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.prior!r}, {len(self.nodes)} of {len(self.weight)})"
@@ -143,10 +127,10 @@ def interpolated_chains(
     return asked_at(even), asked_at(shifted if count < steps else even)
 
 
-def interpolated_prior(chain: RestorationChain) -> InterpolatedPrior:
-    """The prior of a chain of :func:`interpolated_chains`."""
+def asked_steps(chain: RestorationChain) -> int:
+    """At how many steps of a chain of :func:`interpolated_chains` the network is asked."""
     assert isinstance(chain.prior, InterpolatedPrior)
-    return chain.prior
+    return len(chain.prior.nodes)
 
 
 def _staying(c: StepCoefficients) -> float:

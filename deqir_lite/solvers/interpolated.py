@@ -11,7 +11,8 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
 from deqir_lite.defaults import X0_TOLERANCE
-from deqir_lite.fixedpoint.interpolation import interpolated_chains, interpolated_prior
+from deqir_lite.fixedpoint.cut import CutPrior
+from deqir_lite.fixedpoint.interpolation import asked_steps, interpolated_chains
 from deqir_lite.fixedpoint.models import GaussianFormModel
 from deqir_lite.fixedpoint.starts import gaussian_start
 from deqir_lite.fixedpoint.system import FixedPointSystem
@@ -37,7 +38,8 @@ def solve_interpolated(
     show_progress: bool = False,
 ) -> Solution:
     """Sweep on two sets of nodes in turn (:mod:`deqir_lite.fixedpoint.interpolation`), from the
-    chain of ``gaussian``, in the Gaussian form, with what the network adds cut to [-2, 2].
+    chain of ``gaussian``, in the Gaussian form, with what the network adds cut
+    (:class:`~deqir_lite.fixedpoint.cut.CutPrior`).
 
     An image is done at the sweep that moves its x_0 by at most ``x0_tolerance`` (RMS, in units of
     [-1, 1]) from where a sweep on the other nodes, or the start, left it, and cuts no more than
@@ -96,14 +98,15 @@ def interpolated_sweeps(
     """The chain of ``gaussian``, then without end the states (T+1, B, 3, H, W) after a sweep on one
     set of nodes, and on the other; at how many steps it asked the network; and how far from rest it
     was (B,): by how much (RMS) it moved x_0, or cut what the network adds, where that is more."""
+    prior = CutPrior(chain.prior, gaussian)
     systems = [
         FixedPointSystem(part, GaussianFormModel(part, gaussian, kept=KEPT))
-        for part in interpolated_chains(chain, gaussian, nodes=nodes)
+        for part in interpolated_chains(chain.with_prior(prior), gaussian, nodes=nodes)
     ]
     states = gaussian_start(chain, gaussian)
     yield states, 0, states.new_full(states.shape[1:2], math.inf)
     for system in itertools.cycle(systems):
         before, states = states, system(states)
         moved = (states[-1] - before[-1]).flatten(1).square().mean(1).sqrt()
-        prior = interpolated_prior(system.chain)
-        yield states, len(prior.nodes), torch.maximum(moved, prior.cut)
+        cut = prior.cut.unflatten(0, (-1, len(moved))).amax(0)
+        yield states, asked_steps(system.chain), torch.maximum(moved, cut)
