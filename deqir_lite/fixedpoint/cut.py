@@ -1,10 +1,10 @@
 """A prior whose difference from a Gaussian one is cut to what pixels can be.
 
-Far from where chains walk a network says anything, and what it says there drives the next sweep
-further away: the states of a long chain then run away from sweep to sweep, although the walk is
-stable. Under the Gaussian prior alone one sweep ends at the chain; so it is the rest,
-x_{0|t} - xG_{0|t}, that is kept within bounds. Cutting x_{0|t} itself (static thresholding, Saharia
-et al. 2022) would do it, too, but changes the chain of a Gaussian prior.
+Far from where chains walk a network may say anything, and what it says there can drive the next
+sweep further away: on long chains there are sweeps whose states run away, although the walk is
+stable. Under the Gaussian prior alone the sweeps of the Gaussian form come to rest, so it is the
+rest, x_{0|t} - xG_{0|t}, that is kept within bounds. Cutting x_{0|t} itself (static thresholding,
+Saharia et al. 2022) helps, too, but changes the chain of a Gaussian prior.
 """
 
 import torch
@@ -22,8 +22,9 @@ class CutPrior:
     """``prior`` with what it adds to the x_0 of ``gaussian``, pixel by pixel, cut to
     [-bound, bound].
 
-    Where the walk of a chain is not cut, and photos' are not by the default, it is the walk of
-    ``prior``. ``cut`` (N,) says how much the last call took away from each image, RMS.
+    Where the walk of a chain is not cut, it is the walk of ``prior``. ``cut`` (N,) says how much
+    the last call took away from each image, RMS, times sqrt(abar_t): of that part of x_t which is
+    the photo. Where nearly all is noise much may be cut and matter little.
     """
 
     def __init__(self, prior: Prior, gaussian: GaussianPrior, *, bound: float = BOUND) -> None:
@@ -39,7 +40,7 @@ class CutPrior:
         guess = self.around(x_t, t)
         added = (guess - self.prior(x_t, t)) * noise / signal
         within = torch.where(added.isfinite(), added.clamp(-self.bound, self.bound), added)
-        self.cut = (added - within).flatten(1).square().mean(1).sqrt()
+        self.cut = (signal * (added - within)).flatten(1).square().mean(1).sqrt()
         return guess - within * signal / noise
 
     def __repr__(self) -> str:

@@ -51,7 +51,7 @@ def solve_interpolated(
     ``nfe`` counts what the network was asked: ``nodes`` images, or one more, in a sweep. ``record``
     may name "x0"; there are no residuals in the trace, since those of the interpolated chains
     would say nothing of this one. Every image of a batch is solved as it would be alone. Where
-    ``max_sweeps`` do not suffice the result is, for every image, the sweep that moved x_0 least,
+    ``max_sweeps`` do not suffice the result is, for every image, the sweep nearest to rest,
     and a :class:`~deqir_lite.solvers.solve.ConvergenceWarning` is given. Raises ValueError as
     :func:`~deqir_lite.fixedpoint.interpolation.interpolated_chains` does, and for predictions with
     NaN, where the chain has a watch.
@@ -84,8 +84,8 @@ def solve_interpolated(
         chain.watch.check()
     if not converged:
         warnings.warn(
-            f"not converged after {sweeps} sweeps: from nodes to nodes x_0 moves by "
-            f"{float(least.max()):.1e} at least (wanted {x0_tolerance:.1e})",
+            f"not converged after {sweeps} sweeps: from nodes to nodes x_0 moves, or what is added "
+            f"to it is cut, by {float(least.max()):.1e} at least (wanted {x0_tolerance:.1e})",
             ConvergenceWarning,
             stacklevel=2,
         )

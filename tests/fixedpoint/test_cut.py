@@ -30,7 +30,7 @@ def test_what_is_added_is_at_most_the_bound(gaussian_prior, size, bound, t):
     added = added - predict_x0(x_t, gaussian_prior(x_t, t), signal, noise)
     expected = min(max(size, -bound), bound)
     torch.testing.assert_close(added, torch.full_like(added, expected), rtol=0, atol=1e-6)
-    cut = torch.full((2,), abs(size - expected)).double()
+    cut = signal[:, 0, 0, 0] * abs(size - expected)
     torch.testing.assert_close(prior.cut, cut, rtol=0, atol=1e-6)
 
 
@@ -40,15 +40,17 @@ def test_every_image_has_its_own_cut(gaussian_prior):
     eps = prior(torch.zeros(3, 3, 8, 8).double(), torch.full((3,), 500))
     assert eps[:2].isfinite().all()
     assert not eps[2].isfinite().any()  # a network that breaks is not mended
-    torch.testing.assert_close(prior.cut[:2], torch.tensor([0.0, 5 - BOUND]).double())
-    assert not prior.cut[2] <= 1
+    signal, _ = gaussian_prior.schedule.at(torch.tensor([500]), eps)
+    cut = torch.tensor([0.0, 5 - BOUND]).double() * signal.flatten()
+    torch.testing.assert_close(prior.cut[:2], cut)
+    assert prior.cut[2].isnan()
 
 
 def test_a_chain_that_is_not_cut_is_the_chain(chain_for, gaussian_prior, sharpening_prior):
     chain = chain_for("sr2", prior=sharpening_prior, num_steps=10)
     walked = chain.with_prior(CutPrior(sharpening_prior, gaussian_prior)).sequential()
     torch.testing.assert_close(walked, chain.sequential(), rtol=0, atol=1e-10)
-    under = CutPrior(gaussian_prior, gaussian_prior, bound=0.0)
+    under = CutPrior(sharpening_prior, gaussian_prior, bound=0.0)
     torch.testing.assert_close(
         chain.with_prior(under).sequential(), chain.with_prior(gaussian_prior).sequential()
     )

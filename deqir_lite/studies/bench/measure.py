@@ -104,8 +104,8 @@ def make_run_chain(run: BenchRun, prior: Prior, device: torch.device) -> Restora
 def measure(
     run: BenchRun, chain: RestorationChain, sequential: torch.Tensor, gaussian: GaussianPrior
 ) -> BenchCost:
-    """Run the sampler once to find its marks, and ``repeats`` times more to time them.
-    It ends at the last of them, or after T sweeps; where it or the walk is not finite are none."""
+    """Run the sampler to find its marks, and ``repeats`` times more to time them. It ends at the
+    last of them, or after T sweeps, or where it or the walk is not finite: then it has no STOP."""
     photo = load_bundled_photo(run.photo or "coffee", size=run.size).to(chain.x_T)
     restores = run.sampler not in (DIFFUSERS, *NETWORKS)
     progress: list[Progress] = []
@@ -113,7 +113,8 @@ def measure(
     estimate, stopped = ErrorEstimate(first_tells=run.sampler in SOLVES), None
     ruled, error = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
-        if not bool(torch.isfinite(now.x0).all() & torch.isfinite(sequential).all()):
+        finite = bool(torch.isfinite(now.x0).all() & torch.isfinite(sequential).all())
+        if not finite:
             break
         near = psnr(now.x0, sequential, data_range=(-1, 1)).min().item()
         progress.append(now)
@@ -132,7 +133,7 @@ def measure(
             break
     found = {f"{t:g}": sweeps_to(curve, target=t) for t in TARGETS} if restores else {END: 0}
     found |= {str(n): n if n < len(progress) else None for n in SWEEPS if run.sampler in SOLVES}
-    if ruled and progress:
+    if ruled and progress and (finite or stopped is not None):
         found[STOP] = len(progress) - 1 if stopped is None else stopped  # or all is solved
     places = {name: j for name, j in found.items() if j is not None}
     marks = {
