@@ -59,6 +59,21 @@ def sharpening_prior(gaussian_prior):
 
 
 @pytest.fixture(scope="session")
+def adding_prior(gaussian_prior):
+    """Makes a prior that adds ``size``, a number or one for each image (N, 1, 1, 1), to every pixel
+    of the Gaussian's guess of x_0."""
+
+    def make(size):
+        def model(x_t, t):
+            signal, noise = gaussian_prior.schedule.at(t, x_t)
+            return gaussian_prior(x_t, t) - size * signal / noise
+
+        return ModelPrior(model, gaussian_prior.schedule)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def nonlinear_prior(gaussian_prior):
     """The Gaussian prior with a bounded, image-wide bend: no form is exact under it."""
 

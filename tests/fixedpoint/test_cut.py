@@ -7,24 +7,13 @@ from hypothesis import strategies as st
 
 from deqir_lite.fixedpoint import CutPrior
 from deqir_lite.fixedpoint.cut import BOUND
-from deqir_lite.priors import ModelPrior
 from deqir_lite.priors.base import predict_x0
 
 
-def adding(gaussian_prior, size):
-    """The Gaussian's x_0 plus ``size`` (N or 1, ...) everywhere."""
-
-    def model(x_t, t):
-        signal, noise = gaussian_prior.schedule.at(t, x_t)
-        return gaussian_prior(x_t, t) - size * signal / noise
-
-    return ModelPrior(model, gaussian_prior.schedule)
-
-
 @given(size=st.floats(-9, 9), bound=st.floats(0, 5), t=st.integers(0, 999))
-def test_what_is_added_is_at_most_the_bound(gaussian_prior, size, bound, t):
+def test_what_is_added_is_at_most_the_bound(gaussian_prior, adding_prior, size, bound, t):
     x_t, t = torch.randn(2, 3, 8, 8).double(), torch.full((2,), t)
-    prior = CutPrior(adding(gaussian_prior, size), gaussian_prior, bound=bound)
+    prior = CutPrior(adding_prior(size), gaussian_prior, bound=bound)
     signal, noise = gaussian_prior.schedule.at(t, x_t)
     added = predict_x0(x_t, prior(x_t, t), signal, noise)
     added = added - predict_x0(x_t, gaussian_prior(x_t, t), signal, noise)
@@ -34,9 +23,9 @@ def test_what_is_added_is_at_most_the_bound(gaussian_prior, size, bound, t):
     torch.testing.assert_close(prior.cut, cut, rtol=0, atol=1e-6)
 
 
-def test_every_image_has_its_own_cut(gaussian_prior):
+def test_every_image_has_its_own_cut(gaussian_prior, adding_prior):
     size = torch.tensor([0.5, 5.0, torch.inf])[:, None, None, None]
-    prior = CutPrior(adding(gaussian_prior, size), gaussian_prior)
+    prior = CutPrior(adding_prior(size), gaussian_prior)
     eps = prior(torch.zeros(3, 3, 8, 8).double(), torch.full((3,), 500))
     assert eps[:2].isfinite().all()
     assert not eps[2].isfinite().any()  # a network that breaks is not mended

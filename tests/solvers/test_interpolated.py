@@ -86,34 +86,23 @@ def test_what_did_not_come_to_rest(chain_for, gaussian_prior):
     assert (solution.sweeps, solution.converged, solution.nfe) == (2, False, 15)
 
 
-def adding(gaussian_prior, size):
-    """The Gaussian's x_0 plus ``size`` (of steps, or numbers) everywhere."""
-
-    def model(x_t, t):
-        signal, noise = gaussian_prior.schedule.at(t, x_t)
-        return gaussian_prior(x_t, t) - size(t) * signal / noise
-
-    return ModelPrior(model, gaussian_prior.schedule)
-
-
-def test_a_chain_that_is_cut_is_not_at_rest(chain_for, gaussian_prior):
+def test_a_chain_that_is_cut_is_not_at_rest(chain_for, gaussian_prior, adding_prior):
     """It moves no further, but where the cut holds it, which is not where the chain walks."""
-    chain = chain_for("sr2", prior=adding(gaussian_prior, lambda t: 1.5), num_steps=6)
+    chain = chain_for("sr2", prior=adding_prior(1.5), num_steps=6)
     solution = solve_interpolated(chain, gaussian_prior, nodes=6, x0_tolerance=1e-9)
     torch.testing.assert_close(solution.x0, chain.sequential()[-1], rtol=0, atol=1e-8)
     with pytest.warns(ConvergenceWarning, match=r"after 10 sweeps: .* is cut, by 5.0e-01 at least"):
-        solve_interpolated(
-            chain.with_prior(adding(gaussian_prior, lambda t: 2.5)), gaussian_prior, nodes=6
-        )
+        solve_interpolated(chain.with_prior(adding_prior(2.5)), gaussian_prior, nodes=6)
 
 
-def test_of_a_batch_only_what_is_cut_is_not_at_rest(chain_for, gaussian_prior):
+def test_of_a_batch_only_what_is_cut_is_not_at_rest(chain_for, gaussian_prior, adding_prior):
     """The images of a step are side by side, and at all nodes the second one is cut."""
-
-    def second(t):
-        return 2.5 * (torch.arange(len(t)) % 2)[:, None, None, None]
-
-    chain = chain_for("sr2", prior=adding(gaussian_prior, second), num_steps=20, batch=2)
+    second = torch.tensor([0.0, 2.5])[:, None, None, None]
+    prior = ModelPrior(
+        lambda x_t, t: adding_prior(second.repeat(len(t) // 2, 1, 1, 1))(x_t, t),
+        gaussian_prior.schedule,
+    )
+    chain = chain_for("sr2", prior=prior, num_steps=20, batch=2)
     sweeps = itertools.islice(interpolated_sweeps(chain, gaussian_prior), 1, 4)
     *_, (_, _, moved) = sweeps
     assert moved[0] <= 1e-9
