@@ -91,13 +91,18 @@ class RestorationChain:
         """a, b, c2, c1 of n steps, where the states are: (n, 1, ...), or diagonals."""
         return Weights(*(weight[steps] for weight in self._weights))
 
+    def levels(self, steps: Steps) -> tuple[torch.Tensor, torch.Tensor]:
+        """sqrt(abar) and sqrt(1 - abar) where n steps begin, each (n, 1, ...)."""
+        signal, noise = (table[steps] for table in self._levels)
+        return signal, noise
+
     def weigh(self, weight: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """``weight`` of n steps times x (n, B, 3, H, W), as :meth:`Measurement.weigh` does it."""
         return self.measurement.weigh(weight, x)
 
     def predict(self, states: torch.Tensor, steps: Steps) -> Prediction:
         """What the network says about the states (n, B, 3, H, W) of ``steps``, in one call."""
-        signal, level = (table[steps] for table in self._levels)
+        signal, level = self.levels(steps)
 
         def denoise(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             t = self._timesteps[steps].repeat_interleave(x.shape[1])
@@ -131,27 +136,46 @@ class RestorationChain:
         holds h(states), which would be their successors if the chain were consistent. Steps that
         only add noise do not ask the network.
         """
-        window = range(first, first + len(states))
-        asking, returning = (self._among(window, asks) for asks in (True, False))
+        return self.stepped(states, self.asked(states, first), first)
+
+    def asked(self, states: torch.Tensor, first: int = 0) -> Prediction | None:
+        """What the network says, in one call, about those of the states (n, B, 3, H, W) whose
+        steps ask it; None where no step does."""
+        asking, returning = self._kinds(states, first)
         if len(returning) == 0:
-            return self.steps_at(states, slice(window.start, window.stop))
+            return self.predict(states, slice(first, first + len(states)))
+        return self.predict(states[asking - first], asking) if len(asking) > 0 else None
+
+    def stepped(
+        self, states: torch.Tensor, asked: Prediction | None, first: int = 0
+    ) -> torch.Tensor:
+        """:meth:`steps` for what the network is taken to have said, as :meth:`asked` has it."""
+        asking, returning = self._kinds(states, first)
+        if asked is not None and len(returning) == 0:
+            return self._answered(asked)
         new = torch.empty_like(states)
         at, w = returning - first, self.weights(returning)
         new[at] = self.weigh(w.b, states[at]) + self.weigh(w.c1, self.noise[returning])
-        if len(asking) > 0:
-            at = asking - first
-            new[at] = self.steps_at(states[at], asking)
+        if asked is not None:
+            new[asking - first] = self._answered(asked)
         return new
 
     def steps_at(self, states: torch.Tensor, steps: Steps) -> torch.Tensor:
         """:meth:`steps` for states (n, B, 3, H, W) where any ``steps`` (n,) begin that ask the
         network, a slice of them or their indices on the device of the states."""
-        prediction = self.predict(states, steps)
-        x0, w = self.consistency(prediction), self.weights(steps)
-        mean = self.weigh(w.a, x0) + self.weigh(w.c2, prediction.eps)
+        return self._answered(self.predict(states, steps))
+
+    def _answered(self, asked: Prediction) -> torch.Tensor:
+        x0, w = self.consistency(asked), self.weights(asked.steps)
+        mean = self.weigh(w.a, x0) + self.weigh(w.c2, asked.eps)
         if self.keeps_state:
-            mean = mean + self.weigh(w.b, states)
-        return mean + self.weigh(w.c1, self.noise[steps])
+            mean = mean + self.weigh(w.b, asked.states)
+        return mean + self.weigh(w.c1, self.noise[asked.steps])
+
+    def _kinds(self, states: torch.Tensor, first: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The steps of the window of states that ask the network, and those that do not."""
+        window = range(first, first + len(states))
+        return self._among(window, True), self._among(window, False)
 
     def asking_steps(self, first: int = 0) -> int:
         """How many of the steps from ``first`` on ask the network."""

@@ -1,6 +1,6 @@
 """The whole chain as one fixed-point system, for any linear model of its steps."""
 
-from deqir_lite.fixedpoint.cut import CutPrior
+from deqir_lite.fixedpoint.cut import Cut, CutPrior
 from deqir_lite.fixedpoint.denoisers import LinearDenoiser, data_held, noise_held, wiener
 from deqir_lite.fixedpoint.forms import FORMS, make_model
 from deqir_lite.fixedpoint.interpolation import InterpolatedPrior, interpolated_chains
@@ -25,6 +25,7 @@ from deqir_lite.fixedpoint.system import FixedPointSystem, Sweep
 __all__ = [
     "FORMS",
     "STARTS",
+    "Cut",
     "CutPrior",
     "DataFormModel",
     "DenoiserModel",

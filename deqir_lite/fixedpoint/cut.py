@@ -1,15 +1,22 @@
-"""A prior whose difference from a Gaussian one is cut to what pixels can be.
+"""What a prior adds to a Gaussian one, cut to what pixels can be.
 
 Far from where chains walk a network may say anything, and what it says there can drive the next
 sweep further away: on long chains there are sweeps whose states run away, although the walk is
 stable. Under the Gaussian prior alone the sweeps of the Gaussian form come to rest, so it is the
 rest, x_{0|t} - xG_{0|t}, that is kept within bounds. Cutting x_{0|t} itself (static thresholding,
 Saharia et al. 2022) helps, too, but changes the chain of a Gaussian prior.
+
+Either the prior is cut, and with it the chain (:class:`CutPrior`), or what the sweeps of a solve
+believe, and the chain stays what it is (:class:`Cut`).
 """
+
+from dataclasses import replace
 
 import torch
 
+from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_interval, check_kinds
+from deqir_lite.methods import Prediction
 from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -39,9 +46,45 @@ class CutPrior:
         signal, noise = self.schedule.at(t, x_t)
         guess = self.around(x_t, t)
         added = (guess - self.prior(x_t, t)) * noise / signal
-        within = torch.where(added.isfinite(), added.clamp(-self.bound, self.bound), added)
-        self.cut = (signal * (added - within)).flatten(1).square().mean(1).sqrt()
-        return guess - within * signal / noise
+        excess = _beyond(added, self.bound)
+        self.cut = (signal * excess).flatten(1).square().mean(1).sqrt()
+        return guess - (added - excess) * signal / noise
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.prior!r}, bound={self.bound:g})"
+
+
+class Cut:
+    """For the sweeps of a solve of ``chain``: what its prior adds to the x_0 of ``gaussian`` is not
+    believed beyond [-bound, bound]."""
+
+    def __init__(
+        self, chain: RestorationChain, gaussian: GaussianPrior, *, bound: float = BOUND
+    ) -> None:
+        check_kinds(Cut.__init__, locals())
+        self.gaussian, self.bound = gaussian, check_interval("bound", bound, 0.0, float("inf"))
+        self._levels = chain.levels
+        self._timesteps = chain.coefficients.timesteps.to(chain.x_T.device)
+
+    def __call__(self, asked: Prediction, where: torch.Tensor) -> tuple[Prediction, torch.Tensor]:
+        """What is believed of the prediction ``asked``, cut in the states ``where`` (n, B, 1, 1,
+        1); ``asked`` itself if nothing was cut. And the most that was taken from a state of each
+        image (B,), as ``CutPrior.cut`` has it. What is not finite stays so.
+        """
+        x, (signal, level) = asked.states, self._levels(asked.steps)
+        t = self._timesteps[asked.steps].repeat_interleave(x.shape[1])
+        guess = self.gaussian.denoise(x.flatten(0, 1), t).view_as(x)
+        excess = torch.where(where, _beyond(asked.x0 - guess, self.bound), 0.0)
+        taken = (signal * excess).flatten(2).square().mean(2).sqrt().amax(0)
+        if not bool(taken.any()):
+            return asked, taken
+        eps = asked.eps + signal / level * excess
+        return replace(asked, x0=asked.x0 - excess, eps=eps), taken
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(bound={self.bound:g})"
+
+
+def _beyond(added: torch.Tensor, bound: float) -> torch.Tensor:
+    """What of it lies outside of [-bound, bound]."""
+    return added - added.clamp(-bound, bound)

@@ -9,6 +9,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_kinds
+from deqir_lite.fixedpoint.cut import Cut
 from deqir_lite.fixedpoint.models import LinearModel
 
 
@@ -18,11 +19,13 @@ class Sweep:
 
     ``output`` (n+1, B, 3, H, W): the window after it, the first state as it was; ``residual`` (n,
     B, 3, H, W): h(x_{s+1}) - x_s of the others before it, which vanishes exactly when the window
-    is a piece of the sequential chain.
+    is a piece of the sequential chain; ``cut`` (B,): how much of what the network said about an
+    image was not believed, as :class:`~deqir_lite.fixedpoint.cut.Cut` has it.
     """
 
     output: torch.Tensor
     residual: torch.Tensor
+    cut: torch.Tensor
 
     __repr__ = short_repr
 
@@ -30,17 +33,22 @@ class Sweep:
 class FixedPointSystem:
     """F for one chain and one linear model of its steps.
 
-    ``states`` (T+1, B, 3, H, W) are x_T, ..., x_0. F never changes x_T.
+    ``states`` (T+1, B, 3, H, W) are x_T, ..., x_0. F never changes x_T. With a ``cut`` the
+    sweeps of a solver do not believe everything of a network; F and its derivatives do.
     """
 
-    def __init__(self, chain: RestorationChain, model: LinearModel) -> None:
+    def __init__(
+        self, chain: RestorationChain, model: LinearModel, *, cut: Cut | None = None
+    ) -> None:
         check_kinds(FixedPointSystem.__init__, locals())
         self.chain = chain
         self.model = model
+        self.cut = cut
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """F(states) of all states (T+1, B, 3, H, W) (Eqs. 8 and 10)."""
-        return self.sweep(states).output
+        correction = self.model.correction(self.residual(states))
+        return torch.cat([states[:1], states[1:] + correction])
 
     def sweep(
         self, window: torch.Tensor, first: int = 0, *, active: torch.Tensor | None = None
@@ -49,14 +57,25 @@ class FixedPointSystem:
         network call.
 
         The first state is taken as solved. Where ``active``, which broadcasts to the n others, is
-        False, the residual counts as zero. Nothing in a sweep waits for the
-        device, but for operators and methods that iterate.
+        False, they count as solved, too, and their residual as zero. What the network says about
+        solved states is never cut, so that the first unsolved state becomes exact. Nothing in a
+        sweep waits for the device, but for operators and methods that iterate, and for the cut.
         """
-        residual = self.residual(window, first)
+        before = window[:-1]
+        asked = self.chain.asked(before, first)
+        residual = believed = self.chain.stepped(before, asked, first) - window[1:]
+        taken = residual.new_zeros(window.shape[1])
+        if self.cut is not None and asked is not None:
+            unsolved = torch.zeros_like(before[..., :1, :1, :1], dtype=torch.bool)
+            unsolved[1:] = True if active is None else active[:-1]
+            rows = slice(None) if isinstance(asked.steps, slice) else asked.steps - first
+            held, taken = self.cut(asked, unsolved[rows])
+            if held is not asked:
+                believed = self.chain.stepped(before, held, first) - window[1:]
         if active is not None:
-            residual = torch.where(active, residual, 0)
-        correction = self.model.correction(residual, first)
-        return Sweep(torch.cat([window[:1], window[1:] + correction]), residual)
+            residual, believed = (torch.where(active, r, 0) for r in (residual, believed))
+        correction = self.model.correction(believed, first)
+        return Sweep(torch.cat([window[:1], window[1:] + correction]), residual, taken)
 
     def residual(self, window: torch.Tensor, first: int = 0) -> torch.Tensor:
         """r = h(x_{s+1}) - x_s for all states of the window but its first, (n, B, 3, H, W)."""

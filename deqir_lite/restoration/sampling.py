@@ -13,7 +13,14 @@ from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
 from deqir_lite.checks import check_integer, check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE, X0_TOLERANCE
-from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser, make_model, make_start
+from deqir_lite.fixedpoint import (
+    Cut,
+    FixedPointSystem,
+    GaussianFormModel,
+    LinearDenoiser,
+    make_model,
+    make_start,
+)
 from deqir_lite.fixedpoint.forms import read_form
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
@@ -67,7 +74,10 @@ class SolveOptions:
     def system(self, chain: RestorationChain) -> FixedPointSystem:
         """The fixed-point system of ``chain`` in this form."""
         gaussian = self.loaded(chain).gaussian
-        return FixedPointSystem(chain, make_model(self.form, chain, gaussian=gaussian))
+        model = make_model(self.form, chain, gaussian=gaussian)
+        if gaussian is not None and isinstance(model, GaussianFormModel):
+            return FixedPointSystem(chain, model, cut=Cut(chain, gaussian))
+        return FixedPointSystem(chain, model)
 
     def first_states(self, chain: RestorationChain) -> torch.Tensor:
         """The states where the solve begins."""

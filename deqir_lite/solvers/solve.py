@@ -90,7 +90,8 @@ def solve(
             lowest = torch.minimum(worst, lowest)
             if x0_tolerance is not None:
                 estimate = estimate.after(x0, state.output[-1])
-                state = _stop_images(state, estimate.error <= x0_tolerance)
+                error = torch.maximum(estimate.error, state.cut)
+                state = _stop_images(state, error <= x0_tolerance)
             converged = state.first == steps
             if converged:
                 break

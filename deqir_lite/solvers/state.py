@@ -45,6 +45,8 @@ class SolverState:
     * ``output`` (T+1, B, ...): F at the last evaluated states,
     * ``residual`` (T, B): relative residuals at the last evaluated states, float64 on the CPU,
     * ``frozen`` (B,): of image b the states[: frozen[b] + 1] are solved and frozen; int64, CPU,
+    * ``cut`` (B,): how much of what the network said in the last sweep was not believed, see
+      :class:`deqir_lite.fixedpoint.cut.Cut`; float64, CPU,
     * ``sweeps``, ``nfe``: sweeps done and single-image network evaluations spent.
     """
 
@@ -52,6 +54,7 @@ class SolverState:
     output: torch.Tensor
     residual: torch.Tensor
     frozen: torch.Tensor
+    cut: torch.Tensor
     sweeps: int = 0
     nfe: int = 0
 
@@ -68,7 +71,8 @@ class SolverState:
         states = torch.cat([x_T[None], states[1:]])
         shape = (len(states) - 1, states.shape[1])
         residual = torch.full(shape, float("inf"), dtype=torch.float64)
-        return cls(states, states, residual, torch.zeros(shape[1], dtype=torch.int64))
+        frozen = torch.zeros(shape[1], dtype=torch.int64)
+        return cls(states, states, residual, frozen, frozen.double())
 
     @property
     def weights(self) -> torch.Tensor | None:
@@ -151,6 +155,7 @@ def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, stairc
         output=output,
         residual=residual,
         frozen=frozen,
+        cut=sweep.cut.cpu().double(),
         sweeps=state.sweeps + 1,
         nfe=state.nfe + system.chain.asking_steps(first) * x.shape[1],
     )
