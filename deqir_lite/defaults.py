@@ -21,7 +21,10 @@ METHOD = "auto"
 SAMPLER = "auto"
 """All timesteps at once where that is faster and fits into memory, else step by step."""
 
-FORM = "gaussian"
+KEPT = 0.6
+"""Share of the noise that the Gaussian form of a sweep keeps where the operator sees."""
+
+FORM = f"gaussian:kept={KEPT}"
 """The linear model of a sweep."""
 
 SOLVER = "anderson-triangular"

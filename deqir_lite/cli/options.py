@@ -95,7 +95,7 @@ Form = Annotated[
     str,
     option(
         CHAIN,
-        FORMS.replace(defaults.FORM, f"{defaults.FORM}[:kept=X] (default)") + ".",
+        FORMS.replace("gaussian", "gaussian[:kept=X]") + f". Default {defaults.FORM}.",
         metavar="NAME",
         names=names(FORMS),
     ),

@@ -40,7 +40,8 @@ class SolveOptions:
 
     * ``form``: the linear model of a sweep: ``noise`` (Proposition 1), ``data``, ``gaussian``,
       ``jacobi``, ``increment``, or a linear denoiser W; ``gaussian:kept=0.6`` keeps a share of
-      the noise, see :class:`deqir_lite.fixedpoint.models.GaussianFormModel`,
+      the noise, see :class:`deqir_lite.fixedpoint.models.GaussianFormModel`. Sweeps in Gaussian
+      form believe of a network what :class:`deqir_lite.fixedpoint.cut.Cut` leaves,
     * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
     * ``start``: ``gaussian``, ``measurement``, ``x_T`` (the paper's), or states (T+1, B, 3, H, W)
       of an earlier solve,

@@ -10,7 +10,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice, check_integer, check_interval, check_kinds
-from deqir_lite.defaults import X0_TOLERANCE
+from deqir_lite.defaults import KEPT, X0_TOLERANCE
 from deqir_lite.fixedpoint.cut import CutPrior
 from deqir_lite.fixedpoint.interpolation import asked_steps, interpolated_chains
 from deqir_lite.fixedpoint.models import GaussianFormModel
@@ -20,9 +20,6 @@ from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers.progress import SweepBar
 from deqir_lite.solvers.solve import ConvergenceWarning
 from deqir_lite.solvers.state import Solution, Trace, where_images
-
-KEPT = 0.6
-"""Share of the noise that a sweep's Gaussian form keeps in the range of A."""
 
 MOST_SWEEPS = 10
 

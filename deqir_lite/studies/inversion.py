@@ -132,7 +132,7 @@ def measure(run: InversionRun, prior: Prior, gaussian: GaussianPrior) -> Inversi
         steps=run.steps,
         lr=run.lr,
         reference=original,
-        solve=SolveOptions(gaussian=gaussian),
+        solve=SolveOptions(form="gaussian", gaussian=gaussian),
     ).rows
     return Inversion(
         run,

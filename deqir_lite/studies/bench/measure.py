@@ -123,6 +123,7 @@ def measure(
             if now.before is not None:
                 estimate = estimate.after(now.before, now.x0)
                 error = estimate.error
+                error = error if now.cut is None else torch.maximum(error, now.cut)
             elif now.moved is not None:
                 error = torch.minimum(error, now.moved)
             if bool((error <= X0_TOLERANCE).all()):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from deqir_lite.chain import RestorationChain
-from deqir_lite.fixedpoint import FixedPointSystem, LinearModel
+from deqir_lite.fixedpoint import Cut, FixedPointSystem, LinearModel
 from deqir_lite.fixedpoint.noise_form import NoiseFormModel
 from deqir_lite.solvers import Solver
 
@@ -22,28 +22,35 @@ from deqir_lite.solvers import Solver
 class Progress:
     """How far a sampler is: ``x0`` (B, 3, H, W) now, the ``sweeps`` done, network ``calls`` that
     waited for one another, and ``nfe`` evaluations of single images. The first is the start.
-    ``before`` is the x_0 at which a solver evaluated the sweep; ``moved`` (B,) how far from rest
-    the interpolated sweeps are."""
+    ``before`` is the x_0 at which a solver evaluated the sweep, ``cut`` (B,) how much it did not
+    believe then; ``moved`` (B,) how far from rest the interpolated sweeps are."""
 
     x0: torch.Tensor
     sweeps: int
     calls: int
     nfe: int
     before: torch.Tensor | None = None
+    cut: torch.Tensor | None = None
     moved: torch.Tensor | None = None
 
 
 def swept(
-    chain: RestorationChain, model: LinearModel, solver: Solver[Any], start: torch.Tensor
+    chain: RestorationChain,
+    model: LinearModel,
+    solver: Solver[Any],
+    start: torch.Tensor,
+    *,
+    cut: Cut | None = None,
 ) -> Iterator[Progress]:
     """With a linear model and a solver, from ``start`` (T+1, B, 3, H, W) on."""
-    system = FixedPointSystem(chain, model)
+    system = FixedPointSystem(chain, model, cut=cut)
     state = solver.init(system, start)
     yield Progress(start[-1], 0, 0, 0)
     while state.first < chain.num_steps:
         before = state.states[-1]
         state = solver.step(system, state)
-        yield Progress(state.output[-1], state.sweeps, state.sweeps, state.nfe, before)
+        x0, sweeps = state.output[-1], state.sweeps
+        yield Progress(x0, sweeps, sweeps, state.nfe, before, state.cut)
 
 
 class UnprojectedModel(LinearModel):

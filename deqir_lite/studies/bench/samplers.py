@@ -10,11 +10,17 @@ from diffusers import DDIMScheduler
 from deqir_lite.bridges.to_diffusers import PriorUNet
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
+from deqir_lite.defaults import KEPT
 from deqir_lite.engine.graphs import RecordedSolve, Replay
-from deqir_lite.fixedpoint import FixedPointSystem, GaussianFormModel, make_model, make_start
+from deqir_lite.fixedpoint import (
+    Cut,
+    FixedPointSystem,
+    GaussianFormModel,
+    make_model,
+    make_start,
+)
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
-from deqir_lite.solvers.interpolated import KEPT
 from deqir_lite.studies.bench.interpolating import checked, interpolated
 from deqir_lite.studies.bench.peers import (
     BandedModel,
@@ -32,7 +38,7 @@ Sampler = Callable[[RestorationChain, GaussianPrior, Start], Iterator[Progress]]
 WALK, OURS = "sequential", "gaussian form"
 DIFFUSERS, NETWORK = "diffusers DDIM", "one call"
 FORGETFUL = "gaussian form, forgetful"
-"""Ours with a share of the noise kept in the range of A."""
+"""The form of the defaults: with a share of the noise kept in the range of A, and with the cut."""
 
 INTERPOLATED, CHECKED = "interpolated", "interpolated, then all steps"
 """The network asked at a few steps; and the whole chain solved for from there."""
@@ -90,12 +96,13 @@ def one_call_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: S
     yield Progress(eps, 1, 1, len(eps))
 
 
-def ours(kept: float) -> Sampler:
+def ours(kept: float, *, cuts: bool = False) -> Sampler:
     """The Gaussian form that keeps this share."""
 
     def solve(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
         model = GaussianFormModel(chain, gaussian, kept=kept)
-        return swept(chain, model, Anderson(), start())
+        cut = Cut(chain, gaussian) if cuts else None
+        return swept(chain, model, Anderson(), start(), cut=cut)
 
     return solve
 
@@ -114,7 +121,8 @@ def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start
 
 
 def ours_by_graphs(kept: float) -> Sampler:
-    """The same, each sweep a CUDA graph, which is recorded once for each chain."""
+    """The same without the cut, for which the host would have to wait, each sweep a CUDA graph,
+    which is recorded once for each chain."""
 
     def solve(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
         def record() -> RecordedSolve:
@@ -172,7 +180,7 @@ SAMPLERS: dict[str, Sampler] = {
     NETWORK: one_call,
     NETWORK_GRAPH: one_call_by_graph,
     OURS: ours(1.0),
-    FORGETFUL: ours(KEPT),
+    FORGETFUL: ours(KEPT, cuts=True),
     INTERPOLATED: interpolated,
     CHECKED: checked,
     OURS_GRAPH: ours_by_graphs(1.0),
