@@ -8,6 +8,7 @@ import torch
 from deqir_lite._repr import short
 from deqir_lite.checks import check_choice, check_kinds
 from deqir_lite.memory import is_out_of_memory
+from deqir_lite.priors.halving import Halving
 from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.schedule import NoiseSchedule
 
@@ -92,6 +93,7 @@ class ModelPrior:
         self.model = model
         self.schedule = schedule
         self.prediction_type = prediction_type
+        self.halving = Halving()
         self.clip_x0 = clip_x0
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -109,7 +111,13 @@ class ModelPrior:
         return eps
 
     def _ask(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        return on_tiles(lambda x, time: ask(self.model, x, time), x_t, t, tiles=self.tiles)
+        return on_tiles(
+            lambda x, time: ask(self.model, x, time),
+            x_t,
+            t,
+            tiles=self.tiles,
+            halving=self.halving,
+        )
 
     def __repr__(self) -> str:
         kind, steps = self.prediction_type, self.schedule.num_train_timesteps

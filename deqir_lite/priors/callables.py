@@ -14,6 +14,7 @@ import torch
 from deqir_lite._repr import short
 from deqir_lite.memory import is_out_of_memory
 from deqir_lite.priors.base import ModelPrior, Prior, ask, model_name
+from deqir_lite.priors.halving import Halving
 from deqir_lite.priors.tiles import Tiles, on_tiles
 from deqir_lite.schedule import NoiseSchedule, linear_schedule
 
@@ -75,12 +76,18 @@ class ForeignPrior:
     def __init__(self, prior: Prior) -> None:
         self.prior, self.schedule = prior, prior.schedule
         self.tiles: Tiles | None = None
+        self.halving = Halving()
 
     def __call__(self, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         """eps_theta(x_t, t) for x_t (B, 3, H, W) and t (B,)."""
         divisor = getattr(self.prior, "size_divisor", 1)
         return on_tiles(
-            lambda x, time: ask(self.prior, x, time), x_t, t, divisor=divisor, tiles=self.tiles
+            lambda x, time: ask(self.prior, x, time),
+            x_t,
+            t,
+            divisor=divisor,
+            tiles=self.tiles,
+            halving=self.halving,
         )
 
     def __getattr__(self, name: str) -> Any:

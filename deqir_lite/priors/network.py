@@ -108,6 +108,7 @@ class NetworkPrior(ModelPrior):
             divisor=self.size_divisor,
             tiles=self.tiles,
             max_batch=self.max_batch,
+            halving=self.halving,
         )
 
     def _forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from deqir_lite.checks import check_choice, check_integer, check_kinds
 from deqir_lite.priors.base import DTYPES, epsilon_from_x0
 from deqir_lite.priors.files import CONFIG_FILE, SPECTRUM_FILE, WEIGHTS_FILE, class_name_of
 from deqir_lite.priors.gaussian import GaussianPrior
+from deqir_lite.priors.halving import Halving
 from deqir_lite.priors.schemas import ResidualConfig
 from deqir_lite.priors.spectrum import PhotoSpectrum
 from deqir_lite.priors.tiles import Tiles, on_tiles
@@ -65,6 +66,7 @@ class ResidualPrior:
         self.scale = scale.float()  # as it is stored
         self.compute_dtype = DTYPES[dtype]
         self.max_batch = max_batch
+        self.halving = Halving()
 
     @property
     def size_divisor(self) -> int:
@@ -103,6 +105,7 @@ class ResidualPrior:
                 divisor=self.size_divisor,
                 tiles=self.tiles,
                 max_batch=self.max_batch,
+                halving=self.halving,
             )
 
     def to(self, device: torch.device | str) -> "ResidualPrior":

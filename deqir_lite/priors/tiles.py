@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from deqir_lite.checks import check_integer
+from deqir_lite.priors.halving import Halving
 
 P = TypeVar("P")
 
@@ -72,13 +73,24 @@ def on_tiles(
     divisor: int = 1,
     tiles: Tiles | None = None,
     max_batch: int | None = None,
+    halving: Halving | None = None,
 ) -> Tensor:
     """model(x, t) for images x (B, 3, H, W) of any size and t (B,), like x.
 
     ``model`` takes images whose sides are multiples of ``divisor``: others are continued by
     reflection, and the result is cropped. ``tiles``: by default one for the whole image. At most
-    ``max_batch`` images, or tiles, go through the model at once.
+    ``max_batch`` images, or tiles, go through the model at once, and fewer where ``halving`` finds
+    that they do not fit into memory.
     """
+    if halving is not None:
+        return on_tiles(
+            lambda part, time: halving(model, part, time),
+            x,
+            t,
+            divisor=divisor,
+            tiles=tiles,
+            max_batch=max_batch,
+        )
     if tiles is None and divisor == 1 and max_batch is None:
         return model(x, t)
     height, width = x.shape[-2:]
