@@ -31,6 +31,7 @@ SAMPLERS = "auto, parallel, sequential, interpolated"
 METHODS = "auto, ddnm, ddnm+, ddrm, diffpir, dps, ilvr, mmps, pigdm, repaint, weighted"
 SPACINGS = "uniform, quadratic, cubic"
 FORMS = "noise, data, gaussian, jacobi, increment"
+_KEPT = f"{defaults.KEPT:g}".removeprefix("0")
 LAYOUTS, BETA_SCHEDULES = "adm, ddpm", "linear, cosine"
 PUBLISHED = "imagenet256, imagenet256-classes, celebahq256, celebahq256-repaint, ffhq256"
 SOLVERS = "picard, anderson-joint, anderson-per-timestep, anderson-triangular"
@@ -95,7 +96,7 @@ Form = Annotated[
     str,
     option(
         CHAIN,
-        FORMS.replace("gaussian", "gaussian[:kept=X]") + f". Default {defaults.FORM}.",
+        FORMS.replace("gaussian", f"gaussian[:kept={_KEPT}] (default)") + ".",
         metavar="NAME",
         names=names(FORMS),
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deqir_lite.checks import check_choice, check_integer, check_interval
 from deqir_lite.cli import options as o
 from deqir_lite.cli.app import check_seed, check_timesteps, read_spacing
+from deqir_lite.defaults import FORM
 from deqir_lite.device import check_device
 from deqir_lite.engine.ranks import ranks_here
 
@@ -65,7 +66,7 @@ class Settings:
 
             own = find_method(self.method)
             check_returns(self.method, self.timesteps or own.num_steps)
-        if ":" in self.form:
+        if ":" in self.form and self.form != FORM:
             from deqir_lite.fixedpoint.forms import read_form
 
             read_form(self.form)
