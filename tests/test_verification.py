@@ -60,7 +60,11 @@ def test_a_chosen_part():
 @pytest.mark.parametrize("offset", [2e-10, 1.0, math.nan, math.inf])
 def test_a_wrong_residual_is_caught(monkeypatch, offset):
     whole = FixedPointSystem.residual
-    monkeypatch.setattr(FixedPointSystem, "residual", lambda *arguments: whole(*arguments) + offset)
+
+    def wrong(*arguments, **options):
+        return whole(*arguments, **options) + offset
+
+    monkeypatch.setattr(FixedPointSystem, "residual", wrong)
     results = verify(["pool2"], etas=(0.15,), num_steps=4, size=8)
     assert not any(r.passed for r in results)
     assert not any(math.isnan(r.error) for r in results)

@@ -11,6 +11,7 @@ from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint.cut import Cut
 from deqir_lite.fixedpoint.models import LinearModel
+from deqir_lite.methods import Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class FixedPointSystem:
         """
         before = window[:-1]
         asked = self.chain.asked(before, first)
-        residual = believed = self.chain.stepped(before, asked, first) - window[1:]
+        residual = believed = self.residual(window, first, asked=asked)
         taken = residual.new_zeros(window.shape[1])
         if self.cut is not None and asked is not None:
             unsolved = torch.zeros_like(before[..., :1, :1, :1], dtype=torch.bool)
@@ -71,15 +72,20 @@ class FixedPointSystem:
             rows = slice(None) if isinstance(asked.steps, slice) else asked.steps - first
             held, taken = self.cut(asked, unsolved[rows])
             if held is not asked:
-                believed = self.chain.stepped(before, held, first) - window[1:]
+                believed = self.residual(window, first, asked=held)
         if active is not None:
             residual, believed = (torch.where(active, r, 0) for r in (residual, believed))
         correction = self.model.correction(believed, first)
         return Sweep(torch.cat([window[:1], window[1:] + correction]), residual, taken)
 
-    def residual(self, window: torch.Tensor, first: int = 0) -> torch.Tensor:
-        """r = h(x_{s+1}) - x_s for all states of the window but its first, (n, B, 3, H, W)."""
-        return self.chain.steps(window[:-1], first) - window[1:]
+    def residual(
+        self, window: torch.Tensor, first: int = 0, *, asked: Prediction | None = None
+    ) -> torch.Tensor:
+        """r = h(x_{s+1}) - x_s for all states of the window but its first, (n, B, 3, H, W); the
+        network is taken to have said what was ``asked``, if that is given."""
+        before = window[:-1]
+        asked = self.chain.asked(before, first) if asked is None else asked
+        return self.chain.stepped(before, asked, first) - window[1:]
 
     def jvp(self, states: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         """J v at ``states``: how F's outputs x_{T-1}, ..., x_0 answer a change v of the same

@@ -46,10 +46,11 @@ def solve(
 
     Stops when every state's relative residual is at most ``tolerance``, or, where
     ``x0_tolerance`` is given, when the estimated RMS error of x_0 is at most that, in units of
-    [-1, 1] (:class:`~deqir_lite.solvers.stopping.ErrorEstimate`, which needs the Gaussian form);
-    0.02 stands for 40 dB to the chain's x_0. It needs a sweep less where ``start`` is the chain of
-    the Gaussian prior (:func:`~deqir_lite.fixedpoint.starts.gaussian_start`) and
-    ``from_gaussian`` says so. A solver that keeps the staircase also ends after T sweeps, exactly.
+    [-1, 1] (:class:`~deqir_lite.solvers.stopping.ErrorEstimate`, which needs the Gaussian form),
+    and the sweep cut no more than that; 0.02 stands for 40 dB to the chain's x_0. It needs a sweep
+    less where ``start`` is the chain of the Gaussian prior
+    (:func:`~deqir_lite.fixedpoint.starts.gaussian_start`) and ``from_gaussian`` says so. A solver
+    that keeps the staircase also ends after T sweeps, exactly.
     ``max_sweeps`` defaults to T. ``record`` may name "x0" and "states", kept in the trace for every
     sweep. ``start[0]`` does not matter: x_T belongs to the chain. Every image of a batch is solved
     and stopped as it would be alone.
