@@ -17,13 +17,13 @@ from deqir_lite.teach.units import load_units
 def _converted(
     names: list[str],
     convert: Callable[[Chapter, Reader], list[NotebookNode]],
-    taught: Callable[[], list[Chapter]] = chapters,
+    taught: Callable[[list[Chapter]], list[Chapter]] = chapters,
     *,
     fold: bool = False,
 ) -> dict[str, bytes]:
-    book = taught()
-    reader = readers(notebooks(), fold=fold)
-    made = {c.path.name: notebook(convert(c, reader[c.name])) for c in chosen(names, book)}
+    book = notebooks()
+    reader = readers(book, fold=fold)
+    made = {c.path.name: notebook(convert(c, reader[c.name])) for c in chosen(names, taught(book))}
     return {name: (nbformat.writes(made[name]) + "\n").encode() for name in made}
 
 
@@ -40,7 +40,7 @@ def instructor_notebooks(names: list[str]) -> dict[str, bytes]:
 
 def reader_notebooks(names: list[str]) -> dict[str, bytes]:
     """File name -> reader's notebook, for the notebooks named (all of the book when none is)."""
-    return _converted(names, reader_cells, notebooks, fold=True)
+    return _converted(names, reader_cells, list, fold=True)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> list[Path]:

@@ -1,5 +1,6 @@
 """The chapters of the book as notebooks: read, chosen, and written."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,9 +67,13 @@ def read_chapter(path: Path) -> Chapter:
         raise ValueError(f"path: {str(path)!r} is no notebook ({error!r})") from error
 
 
-def chapters() -> list[Chapter]:
-    """What is taught: all chapters of the book, in order, then the appendix with exercises."""
-    return [page for page in notebooks() if page.number or page.name in _TAUGHT]
+def chapters(book: Sequence[Chapter] | None = None) -> list[Chapter]:
+    """What is taught: all chapters of the book, in order, then the appendix with exercises.
+
+    ``book``: its notebooks where they are read already.
+    """
+    pages = notebooks() if book is None else book
+    return [page for page in pages if page.number or page.name in _TAUGHT]
 
 
 def notebooks() -> list[Chapter]:

@@ -34,10 +34,10 @@ def slide_files(names: list[str], *, executed: Path | None = None) -> dict[str, 
     outputs. Raises FileNotFoundError where a copy is missing, ValueError where its code is not the
     chapter's.
     """
-    book, root, units = chapters(), book_folder(), load_units()
-    reader = readers(notebooks())
+    book, root, units = notebooks(), book_folder(), load_units()
+    reader = readers(book)
     files: dict[str, bytes] = {}
-    for chapter in chosen(names, book):
+    for chapter in chosen(names, chapters(book)):
         shown = chapter if executed is None else _with_outputs(chapter, executed)
         sections = outline(shown, reader[chapter.name])
         page = slide_page(chapter.heading, sections, _notes(chapter, units))
