@@ -288,7 +288,7 @@ def test_mmps_is_the_weighted_step_under_the_gaussian(noisy_chain, gaussian_prio
     method = Method(partial(MMPSConsistency, iterations=80), METHODS["mmps"].rule)
     chain = noisy_chain(method, task, sigma_y=[0.1, 0.4])
     exact = noisy_chain("weighted", task, sigma_y=[0.1, 0.4])
-    x = chain.sequential()[:-1]
+    x = exact.sequential()[:-1]  # the same, at a tenth of the cost
     torch.testing.assert_close(chain.consistent_x0(x), exact.consistent_x0(x), rtol=0, atol=1e-8)
 
 

@@ -1,6 +1,5 @@
 """The step in the prior's norm: against dense matrices, exact draws, oblique projectors."""
 
-import itertools
 import warnings
 from functools import partial
 
@@ -62,12 +61,13 @@ def exact_step(chain, gaussian, x, k):
     A = dense(operator.A, (3, *SIZE))
     mean = gaussian.mean(x).expand(1, 3, *SIZE).flatten()
     seen = torch.cat([abar**0.5 * eye, A])
-    noise = torch.block_diag(
-        (1 - abar) * eye, chain.measurement.sigma_y[0] ** 2 * torch.eye(len(A)).double()
-    )
+    sigma_y = float(chain.measurement.sigma_y[0])
+    noise = torch.block_diag((1 - abar) * eye, sigma_y**2 * torch.eye(len(A)).double())
     values = torch.cat([x.flatten(1), chain.measurement.y.flatten(1)], dim=1)
     spread = seen @ lam @ seen.T + noise
-    change = torch.linalg.pinv(spread, rtol=1e-13) @ (values - seen @ mean).T
+    # singular where y is exact, and then singular values are nearer to 0 than eigenvalues
+    inverse = torch.linalg.pinv(spread, rtol=1e-13, hermitian=sigma_y > 0)
+    change = inverse @ (values - seen @ mean).T
     return (mean + (lam @ seen.T @ change).T).view_as(x)
 
 
@@ -122,14 +122,19 @@ def test_gradients_are_solves_with_the_transpose(problem, gaussian_prior, task, 
     torch.testing.assert_close(left, right, rtol=1e-7, atol=1e-7)
 
 
-@pytest.mark.parametrize("rule", [DDNMNoise(), DDPMNoise(), ExactNoise(), ExactNoise(0.5)])
+RULES = [DDNMNoise(), DDPMNoise(), ExactNoise(), ExactNoise(0.5)]
+
+
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("sigma_y", [0.0, 0.1])
 @pytest.mark.filterwarnings("ignore:not converged")
 def test_parallel_is_sequential(problem, nonlinear_prior, gaussian_prior, rule, sigma_y):
+    """Each form with each rule and with each level, the forms of a rule half and half."""
+    half = (RULES.index(rule) + (sigma_y > 0)) % 2
     chain = problem("inpaint-random", sigma_y, rule=rule, num_steps=4)
     chain = chain.with_prior(nonlinear_prior)
     expected = chain.sequential()
-    for form in FORMS:
+    for form in FORMS[half::2]:
         got = restore_parallel(chain, form=form, start="x_T", gaussian=gaussian_prior, tolerance=0)
         assert (got.states - expected).abs().max() <= 1e-8 * expected.abs().max()
 
@@ -155,13 +160,18 @@ def posterior_of(chain, gaussian):
     lam = dense(gaussian.covariance, (3, *SIZE))
     A = dense(m.operator.A, (3, *SIZE))
     seen = A @ lam @ A.T + sigma_y**2 * torch.eye(len(A)).double()
-    return mean.flatten(), lam - lam @ A.T @ torch.linalg.pinv(seen, rtol=1e-12) @ A @ lam
+    return mean.flatten(), lam - lam @ A.T @ torch.linalg.pinv(
+        seen, rtol=1e-12, hermitian=True
+    ) @ A @ lam
 
 
 @pytest.mark.parametrize(
     ("num_steps", "sigma_y", "task"),
     [
-        *itertools.product([1, 3], [0.0, 0.1], ["inpaint-random", "deblur-gaussian", "sr2"]),
+        # all pairs of two of them
+        *[(1, 0.0, "inpaint-random"), (3, 0.1, "inpaint-random")],
+        *[(1, 0.1, "deblur-gaussian"), (3, 0.0, "deblur-gaussian")],
+        *[(1, 0.0, "sr2"), (3, 0.1, "sr2")],
         (10, 0.1, "inpaint-random"),
     ],
 )
