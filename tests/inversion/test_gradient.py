@@ -51,7 +51,7 @@ def seeds(chain, loss, on="x0"):
 def test_exact_gradients_are_the_unrolled_one(
     chain_for, gaussian_prior, curved_loss, relative, task
 ):
-    chain = chain_for(task, prior=gaussian_prior, num_steps=20)
+    chain = chain_for(task, prior=gaussian_prior, num_steps=10)
     loss = curved_loss(chain.x_T)
     expected = x_T_gradient(chain, loss, gradient="unrolled")
     for gradient in ("exact", "exact-series"):
@@ -66,13 +66,13 @@ def test_exact_gradients_are_the_unrolled_one(
 def test_t_terms_are_exact_for_every_form(
     chain_for, gaussian_prior, curved_loss, relative, form, on
 ):
-    chain = chain_for("sr2", num_steps=20, batch=2, eta=0.3)
+    chain = chain_for("sr2", num_steps=10, batch=2, eta=0.3)
     states, _ = seeds(chain, lambda x: x.sum())
     loss = curved_loss(states if on == "states" else chain.x_T)
     expected = x_T_gradient(chain, loss, on, gradient="unrolled")
     states, g = seeds(chain, loss, on)
     system = FixedPointSystem(chain, make_model(form, chain, gaussian=gaussian_prior))
-    for name, terms in (("exact", 1), ("neumann", 50)):  # after 20 terms the series ends
+    for name, terms in (("exact", 1), ("neumann", 25)):  # after 10 terms the series ends
         got, _ = implicit_gradient(system, states, g, gradient=name, terms=terms)
         assert relative(got, expected) <= 1e-10
     fewer, _ = implicit_gradient(system, states, g, gradient="neumann", terms=3)
@@ -102,7 +102,7 @@ def test_exact_through_a_network_with_attention(
     chain_for, make_unet, gaussian_prior, curved_loss, relative, gradient
 ):
     prior = NetworkPrior(make_unet(), linear_schedule(), dtype="float64")
-    chain = chain_for("colorization", prior=prior, num_steps=20)
+    chain = chain_for("colorization", prior=prior, num_steps=10)
     loss = curved_loss(chain.x_T)
     states, g = seeds(chain, loss)
     expected = x_T_gradient(chain, loss, gradient="unrolled")

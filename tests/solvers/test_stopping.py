@@ -104,7 +104,6 @@ def test_sweeps_that_progress_slowly(name):
     assert 0.95 < estimate.error.item() / error < 1.05
 
 
-@pytest.mark.parametrize("x0_tolerance", [0.02, 0.005])
 @pytest.mark.parametrize(("eta", "spacing"), [(1.0, "cubic"), (0.15, "uniform"), (0.0, "cubic")])
 @pytest.mark.parametrize(
     ("task", "method"),
@@ -113,7 +112,7 @@ def test_sweeps_that_progress_slowly(name):
         *[(task, "weighted") for task in ("inpaint-random", "inpaint-box")],
     ],
 )
-def test_a_restoration_is_within_what_was_asked(photo64, task, method, eta, spacing, x0_tolerance):
+def test_a_restoration_is_within_what_was_asked(photo64, task, method, eta, spacing):
     """The network of the book, and 40 and 52 dB; at most one sweep after the first that is there,
     and the rule of residuals takes no fewer."""
     settings = {"num_steps": 10, "eta": eta, "spacing": spacing}
@@ -121,12 +120,14 @@ def test_a_restoration_is_within_what_was_asked(photo64, task, method, eta, spac
     chain = make_problem_chain(problem, photo64, method=method, settings=settings, seed=1)
     with torch.no_grad():
         exact = chain.sequential()[-1]
-    stopped = restore_parallel(chain, x0_tolerance=x0_tolerance, record=["x0"])
-    errors = [rms(x0 - exact).item() for x0 in stopped.trace.x0]
-    assert stopped.converged
-    assert errors[-1] <= x0_tolerance
-    assert all(error > x0_tolerance for error in errors[:-2])
-    assert stopped.sweeps <= restore_parallel(chain, tolerance=1e-3).sweeps
+    most = restore_parallel(chain, tolerance=1e-3).sweeps
+    for x0_tolerance in (0.02, 0.005):
+        stopped = restore_parallel(chain, x0_tolerance=x0_tolerance, record=["x0"])
+        errors = [rms(x0 - exact).item() for x0 in stopped.trace.x0]
+        assert stopped.converged
+        assert errors[-1] <= x0_tolerance
+        assert all(error > x0_tolerance for error in errors[:-2])
+        assert stopped.sweeps <= most
 
 
 def test_the_first_of_the_corrections_may_tell_nothing():
