@@ -1,13 +1,15 @@
 """The commands: complete, careful with what is there, one line for an error."""
 
+import importlib
 import json
-import subprocess
+import os
 import sys
 
 import nbformat
 import pytest
 from typer.testing import CliRunner
 
+import deqir_lite
 from deqir_lite.cli.teach import teach
 from deqir_lite.teach.export import write_files
 from deqir_lite.teach.notebooks import chapters, notebooks
@@ -67,16 +69,43 @@ def test_slides(tmp_path):
     assert (tmp_path / "assets" / "mathjax" / "tex-mml-chtml.js").is_file()
 
 
+@pytest.fixture
+def ends_without(capfd):
+    """(library, arguments) -> the exit code of the command without it, and what it wrote to
+    standard error: in a copy of this process, which forgets what has imported the library."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork")
+
+    def end(missing, arguments):
+        copy = os.fork()
+        if copy == 0:
+            code = 70
+            try:
+                for name in list(sys.modules):
+                    if name.startswith((f"{missing}.", "deqir_lite.teach", "deqir_lite.cli")):
+                        del sys.modules[name]
+                sys.modules[missing] = None
+                del deqir_lite.teach, deqir_lite.cli
+                importlib.import_module("deqir_lite.cli").app(arguments)
+            except SystemExit as end:
+                code = end.code
+            finally:
+                sys.stderr.flush()
+                os._exit(code)
+        code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+        return code, capfd.readouterr().err
+
+    return end
+
+
 @pytest.mark.parametrize("missing", ["nbconvert", "markdown_it", "pybtex"])
-def test_without_a_library_it_says_what_to_install(missing, tmp_path):
-    code = f"import sys; sys.modules[{missing!r}] = None; from deqir_lite.cli import app; "
-    code += f"app(['teach', 'student', {str(tmp_path / 'out')!r}, '-c', '15'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert missing in done.stderr
-    assert done.stderr.endswith("; install deqir-lite[book]\n")
-    assert done.stderr.count("\n") == 1
+def test_without_a_library_it_says_what_to_install(ends_without, missing, tmp_path):
+    code, errors = ends_without(missing, ["teach", "student", str(tmp_path / "out"), "-c", "15"])
+    assert code == 2
+    assert errors.startswith("error: ")
+    assert missing in errors
+    assert errors.endswith("; install deqir-lite[book]\n")
+    assert errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
