@@ -46,8 +46,9 @@ def test_no_number_of_ranks_beats_one_image_and_the_overhead():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="processes begin as copies")
-def test_ranks_take_what_the_model_says_at_least(run_on_ranks, tmp_path):
-    """Their network sleeps; what they take beyond the model is that of a busy machine."""
+def test_ranks_take_about_what_the_model_says(run_on_ranks, tmp_path):
+    """Their network sleeps. What they take beyond the model is that of a busy machine, where more
+    ranks than processors wait for one another."""
     call, image, steps = 0.05, 0.03, 8
     times = {n: call + image * n for n in (1, steps)}
     found = {}
@@ -66,7 +67,7 @@ def test_ranks_take_what_the_model_says_at_least(run_on_ranks, tmp_path):
         how = {"times": times, "link": link, "image_bytes": 3 * 8 * 8 * 8, "overhead": overhead}
         model = forecast(alone["images"], size, **how)
         print(f"{size} ranks: {measured:.2f} s measured, {model:.2f} s by the model")
-        assert math.isfinite(model)
+        assert measured <= 3 * model
 
 
 @pytest.mark.parametrize(
