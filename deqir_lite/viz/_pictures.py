@@ -10,7 +10,7 @@ def webp_address(picture: Image.Image, *, quality: int | None = None) -> str:
     """A picture as WebP in a ``data:`` address: to the last bit, or with a ``quality`` to 100."""
     buffer = io.BytesIO()
     exact = quality is None
-    effort = 100 if quality is None else quality  # what it means where nothing is lost
+    effort = 75 if exact else quality  # without loss; 100 takes twice as long, and gains nothing
     picture.save(buffer, format="WEBP", lossless=exact, quality=effort, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
