@@ -105,7 +105,7 @@ class RestorationChain:
         signal, level = self.levels(steps)
 
         def denoise(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            t = self._timesteps[steps].repeat_interleave(x.shape[1])
+            t = self.timesteps[steps].repeat_interleave(x.shape[1])
             eps = self.prior(x.flatten(0, 1), t).view_as(x)
             return predict_x0(x, eps, signal, level), eps
 
@@ -117,7 +117,7 @@ class RestorationChain:
         else:
             x0, eps = denoise(states)
         if self.watch is not None:
-            self.watch.see(states, eps, self._timesteps[steps])
+            self.watch.see(states, eps, self.timesteps[steps])
         return Prediction(states, eps, x0, steps, pullback)
 
     def predict_noise(self, states: torch.Tensor, first: int = 0) -> torch.Tensor:
@@ -235,7 +235,8 @@ class RestorationChain:
         return self.placed(self.coefficients.alpha_bar.sqrt())
 
     @cached_property
-    def _timesteps(self) -> torch.Tensor:
+    def timesteps(self) -> torch.Tensor:
+        """Where each step begins, (T,) int64, on the device of the states."""
         return self.coefficients.timesteps.to(self.x_T.device)
 
     def _among(self, window: range, asks: bool) -> torch.Tensor:

@@ -82,6 +82,10 @@ class RecordedSolve:
     """
 
     def __init__(self, system: FixedPointSystem, solver: Anderson, gaussian: GaussianPrior) -> None:
+        if system.cut is not None:
+            raise ValueError(
+                "system: got one with a cut, which the host decides; expected cut=None"
+            )
         if solver.mixing != "triangular":
             raise ValueError(f"solver: got the mixing {solver.mixing!r}; expected 'triangular'")
         if system.chain.consistency.needs_pullback or not isinstance(system.chain.noise, Tensor):

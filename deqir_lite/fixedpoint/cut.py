@@ -55,34 +55,32 @@ class CutPrior:
 
 
 class Cut:
-    """For the sweeps of a solve of ``chain``: what its prior adds to the x_0 of ``gaussian`` is not
+    """For the sweeps of a solve: what the prior of a chain adds to the x_0 of ``gaussian`` is not
     believed beyond [-bound, bound]."""
 
-    def __init__(
-        self, chain: RestorationChain, gaussian: GaussianPrior, *, bound: float = BOUND
-    ) -> None:
+    def __init__(self, gaussian: GaussianPrior, *, bound: float = BOUND) -> None:
         check_kinds(Cut.__init__, locals())
         self.gaussian, self.bound = gaussian, check_interval("bound", bound, 0.0, float("inf"))
-        self._levels = chain.levels
-        self._timesteps = chain.coefficients.timesteps.to(chain.x_T.device)
 
-    def __call__(self, asked: Prediction, where: torch.Tensor) -> tuple[Prediction, torch.Tensor]:
-        """What is believed of the prediction ``asked``, cut in the states ``where`` (n, B, 1, 1,
-        1); ``asked`` itself if nothing was cut. And the most that was taken from a state of each
-        image (B,), as ``CutPrior.cut`` has it. What is not finite stays so.
+    def __call__(
+        self, chain: RestorationChain, asked: Prediction, where: torch.Tensor
+    ) -> tuple[Prediction, torch.Tensor]:
+        """What is believed of the prediction ``asked`` of ``chain``, cut in the states ``where``
+        (n, B, 1, 1, 1); ``asked`` itself if nothing was cut. And the most that was taken from a
+        state of each image (B,), as ``CutPrior.cut`` has it. What is not finite stays so.
         """
-        x, (signal, level) = asked.states, self._levels(asked.steps)
-        t = self._timesteps[asked.steps].repeat_interleave(x.shape[1])
+        x, (signal, noise) = asked.states, chain.levels(asked.steps)
+        t = chain.timesteps[asked.steps].repeat_interleave(x.shape[1])
         guess = self.gaussian.denoise(x.flatten(0, 1), t).view_as(x)
         excess = torch.where(where, _beyond(asked.x0 - guess, self.bound), 0.0)
         taken = (signal * excess).flatten(2).square().mean(2).sqrt().amax(0)
         if not bool(taken.any()):
             return asked, taken
-        eps = asked.eps + signal / level * excess
+        eps = asked.eps + signal / noise * excess
         return replace(asked, x0=asked.x0 - excess, eps=eps), taken
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(bound={self.bound:g})"
+        return f"{type(self).__name__}({self.gaussian!r}, bound={self.bound:g})"
 
 
 def _beyond(added: torch.Tensor, bound: float) -> torch.Tensor:

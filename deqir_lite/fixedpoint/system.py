@@ -35,13 +35,16 @@ class FixedPointSystem:
     """F for one chain and one linear model of its steps.
 
     ``states`` (T+1, B, 3, H, W) are x_T, ..., x_0. F never changes x_T. With a ``cut`` the
-    sweeps of a solver do not believe everything of a network; F and its derivatives do.
+    sweeps of a solver do not believe everything of a network; F and its derivatives do. Raises
+    ValueError for a cut whose Gaussian prior has another noise schedule than the chain.
     """
 
     def __init__(
         self, chain: RestorationChain, model: LinearModel, *, cut: Cut | None = None
     ) -> None:
         check_kinds(FixedPointSystem.__init__, locals())
+        if cut is not None:
+            chain.with_prior(cut.gaussian)  # or its schedule is another one
         self.chain = chain
         self.model = model
         self.cut = cut
@@ -62,21 +65,33 @@ class FixedPointSystem:
         solved states is never cut, so that the first unsolved state becomes exact. Nothing in a
         sweep waits for the device, but for operators and methods that iterate, and for the cut.
         """
-        before = window[:-1]
-        asked = self.chain.asked(before, first)
-        residual = believed = self.residual(window, first, asked=asked)
-        taken = residual.new_zeros(window.shape[1])
-        if self.cut is not None and asked is not None:
-            unsolved = torch.zeros_like(before[..., :1, :1, :1], dtype=torch.bool)
-            unsolved[1:] = True if active is None else active[:-1]
-            rows = slice(None) if isinstance(asked.steps, slice) else asked.steps - first
-            held, taken = self.cut(asked, unsolved[rows])
-            if held is not asked:
-                believed = self.residual(window, first, asked=held)
+        residual, believed, taken = self._residuals(window, first, active)
         if active is not None:
             residual, believed = (torch.where(active, r, 0) for r in (residual, believed))
         correction = self.model.correction(believed, first)
         return Sweep(torch.cat([window[:1], window[1:] + correction]), residual, taken)
+
+    def _residuals(
+        self, window: torch.Tensor, first: int, active: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Those of the window, those that are believed, and what was cut."""
+        before = window[:-1]
+        asked = self.chain.asked(before, first)
+        residual, uncut = (
+            self.residual(window, first, asked=asked),
+            window.new_zeros(len(window[0])),
+        )
+        if self.cut is None or asked is None:
+            return residual, residual, uncut
+        unsolved = torch.zeros_like(before[..., :1, :1, :1], dtype=torch.bool)
+        unsolved[1:] = (
+            True if active is None else active.expand(len(before), *active.shape[1:])[:-1]
+        )
+        rows = slice(None) if isinstance(asked.steps, slice) else asked.steps - first
+        held, taken = self.cut(self.chain, asked, unsolved[rows])
+        if held is asked:
+            return residual, residual, taken
+        return residual, self.residual(window, first, asked=held), taken
 
     def residual(
         self, window: torch.Tensor, first: int = 0, *, asked: Prediction | None = None
@@ -108,4 +123,5 @@ class FixedPointSystem:
         return lambda x: self(torch.cat([states[:1], x]))[1:]
 
     def __repr__(self) -> str:
-        return f"FixedPointSystem({self.chain!r}, {self.model!r})"
+        cut = "" if self.cut is None else f", cut={self.cut!r}"
+        return f"FixedPointSystem({self.chain!r}, {self.model!r}{cut})"

@@ -9,6 +9,7 @@ import torch
 from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_kinds
 from deqir_lite.fixedpoint import FixedPointSystem, LinearDenoiser
+from deqir_lite.fixedpoint.forms import read_form
 from deqir_lite.inversion.gradient import check_gradient, implicit_gradient
 from deqir_lite.restoration import SolveOptions, solve_chain
 from deqir_lite.solvers import Solution, Trace
@@ -115,7 +116,8 @@ def solve_implicit(
       autograd, the reference that keeps T network graphs, and the only one with second derivatives,
     * ``terms``: how many, for ``neumann``,
     * ``chunk``: steps that are differentiated at a time; memory grows with it, and not with T,
-    * ``gradient_form``: the linear model of the series, by default the form of the solve,
+    * ``gradient_form``: the linear model of the series, by default the form of the solve; the
+      Gaussian one then keeps all of the noise: few terms are nearer to the gradient with it,
     * ``parameters``: as in :func:`attach_gradient`.
 
     In the result, ``states`` and ``x0`` carry the gradient. The gradient holds at a solution: with
@@ -129,7 +131,10 @@ def solve_implicit(
     chain = chain.with_x_T(x_T.detach())
     solve = (solve or SolveOptions()).loaded(chain)
     solution = solve_chain(chain, solve)
-    series = solve if gradient_form is None else replace(solve, form=gradient_form)
+    if gradient_form is None:
+        named = isinstance(solve.form, str) and read_form(solve.form)[0]
+        gradient_form = named or solve.form
+    series = replace(solve, form=gradient_form)
     states = attach_gradient(
         series.system(chain),
         solution.states,

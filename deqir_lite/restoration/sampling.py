@@ -40,8 +40,9 @@ class SolveOptions:
 
     * ``form``: the linear model of a sweep: ``noise`` (Proposition 1), ``data``, ``gaussian``,
       ``jacobi``, ``increment``, or a linear denoiser W; ``gaussian:kept=0.6`` keeps a share of
-      the noise, see :class:`deqir_lite.fixedpoint.models.GaussianFormModel`. Sweeps in Gaussian
-      form believe of a network what :class:`deqir_lite.fixedpoint.cut.Cut` leaves,
+      the noise, see :class:`deqir_lite.fixedpoint.models.GaussianFormModel`. In Gaussian form
+      and from the Gaussian start sweeps believe of a network what
+      :class:`deqir_lite.fixedpoint.cut.Cut` leaves, but for methods that ask for its gradient,
     * ``solver``: a name of ``deqir_lite.solvers.SOLVERS`` or a solver,
     * ``start``: ``gaussian``, ``measurement``, ``x_T`` (the paper's), or states (T+1, B, 3, H, W)
       of an earlier solve,
@@ -76,8 +77,10 @@ class SolveOptions:
         """The fixed-point system of ``chain`` in this form."""
         gaussian = self.loaded(chain).gaussian
         model = make_model(self.form, chain, gaussian=gaussian)
-        if gaussian is not None and isinstance(model, GaussianFormModel):
-            return FixedPointSystem(chain, model, cut=Cut(chain, gaussian))
+        # States of an earlier solve are believed; a guided method would have to pull back twice.
+        cold = self._start_name == "gaussian" and not chain.consistency.needs_pullback
+        if gaussian is not None and cold and isinstance(model, GaussianFormModel):
+            return FixedPointSystem(chain, model, cut=Cut(gaussian))
         return FixedPointSystem(chain, model)
 
     def first_states(self, chain: RestorationChain) -> torch.Tensor:

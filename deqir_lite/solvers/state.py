@@ -143,8 +143,16 @@ def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, stairc
     sweep = system.sweep(x[first:], first, active=state.active())
     relative = relative_residual(sweep.residual, x[first + 1 :])
     residual = torch.cat([torch.zeros_like(state.residual[:first]), relative.cpu().double()])
-    output = torch.cat([x[:first], sweep.output])
+    output, cut = torch.cat([x[:first], sweep.output]), sweep.cut.cpu().double()
     frozen = frozen_prefix(residual, state.frozen, tolerance)
+    if bool(cut.any()):
+        # The residuals say that these states are solved; a sweep that was cut moves them away.
+        # The first unsolved one follows from a solved one, which is not cut.
+        row = torch.arange(len(x))[:, None]
+        rests = (cut > 0) & (row > state.frozen + 1) & (row <= frozen)
+        output = torch.where(
+            rests.reshape(*rests.shape, *[1] * (x.ndim - 2)).to(x.device), x, output
+        )
     if staircase:
         # This state is exact from now on. But it has moved, so the residuals of the later ones,
         # taken before, do not tell: all are zero when the start is the solution for another x_T.
@@ -155,7 +163,7 @@ def evaluate(system: FixedPointSystem, state: State, tolerance: float, *, stairc
         output=output,
         residual=residual,
         frozen=frozen,
-        cut=sweep.cut.cpu().double(),
+        cut=cut,
         sweeps=state.sweeps + 1,
         nfe=state.nfe + system.chain.asking_steps(first) * x.shape[1],
     )

@@ -14,8 +14,10 @@ from deqir_lite.fixedpoint import (
     x_T_start,
 )
 from deqir_lite.fixedpoint.cut import BOUND
+from deqir_lite.priors import GaussianPrior
 from deqir_lite.priors.base import predict_x0
 from deqir_lite.restoration import SolveOptions
+from deqir_lite.schedule import cosine_schedule
 from deqir_lite.solvers import Anderson, Picard, solve
 
 
@@ -66,7 +68,7 @@ def distrusting_for(chain_for, gaussian_prior, sharpening_prior):
     def make(task="sr2", bound=0.01, prior=sharpening_prior, **options):
         chain = chain_for(task, prior=prior, **options)
         model = make_model("gaussian:kept=0.6", chain, gaussian=gaussian_prior)
-        return FixedPointSystem(chain, model, cut=Cut(chain, gaussian_prior, bound=bound))
+        return FixedPointSystem(chain, model, cut=Cut(gaussian_prior, bound=bound))
 
     return make
 
@@ -122,10 +124,11 @@ def test_what_is_within_the_bound_is_not_touched(distrusting_for):
     assert not system.sweep(states).cut.any()
 
 
-def test_steps_that_ask_nothing_are_not_cut(distrusting_for, gaussian_prior):
+def test_steps_that_ask_nothing_are_not_cut(distrusting_for):
     """On a chain that goes back to more noise, the states that are asked about are fewer."""
     system = distrusting_for(num_steps=8, returns=(2, 2))
     assert system.chain.asking_steps() < system.chain.num_steps
+    assert system.sweep(x_T_start(system.chain)).cut.all()
     solution = solve(system, Anderson(), x_T_start(system.chain), tolerance=1e-13)
     walk = system.chain.sequential()
     torch.testing.assert_close(solution.states, walk, rtol=0, atol=1e-10)
@@ -140,8 +143,42 @@ def test_an_image_that_is_cut_is_not_done(distrusting_for, adding_prior, gaussia
         assert solution.sweeps == sweeps
 
 
-def test_restorations_in_gaussian_form_are_cut_and_others_are_not(chain_for):
+@pytest.mark.parametrize("form", ["gaussian", "gaussian:kept=0.6"])
+@pytest.mark.parametrize("options", [{}, {"x0_tolerance": 1e-3}], ids=["residual", "x_0"])
+def test_a_solved_chain_stays_where_it_is(distrusting_for, gaussian_prior, form, options):
+    """However much of its walk is cut; the other image of the batch is still to be solved."""
+    chain = distrusting_for(batch=2).chain
+    model = make_model(form, chain, gaussian=gaussian_prior)
+    system = FixedPointSystem(chain, model, cut=Cut(gaussian_prior, bound=0.01))
+    walk = chain.sequential()
+    both = solve(system, Picard(), walk, tolerance=1e-6, **options)
+    assert both.sweeps == 1
+    torch.testing.assert_close(both.states, walk, rtol=0, atol=1e-10)
+    one = torch.cat([walk[:, :1], x_T_start(chain)[:, 1:]], dim=1)
+    for solver in (Picard(), Anderson()):
+        found = solve(system, solver, one, tolerance=1e-6, **options)
+        torch.testing.assert_close(found.states, walk, rtol=0, atol=1e-4)
+        assert found.sweeps > 1
+
+
+def test_active_broadcasts(distrusting_for):
+    system = distrusting_for(batch=2)
+    states = torch.randn(7, 2, 3, 8, 8, dtype=torch.float64)
+    whole = system.sweep(states, active=torch.ones(1, 1, 1, 1, 1, dtype=torch.bool))
+    assert torch.equal(whole.output, system.sweep(states).output)
+
+
+def test_restorations_in_gaussian_form_are_cut_from_the_gaussian_start(chain_for):
     chain = chain_for(size=(16, 16))
     assert SolveOptions().system(chain).cut is not None
+    assert SolveOptions(start=chain.sequential()).system(chain).cut is None
+    assert SolveOptions().system(chain_for(size=(16, 16), method="dps", eta=None)).cut is None
     for form in ("noise", "data", "jacobi", "increment"):
-        assert SolveOptions(form=form, start="x_T").system(chain).cut is None
+        assert SolveOptions(form=form).system(chain).cut is None
+
+
+def test_another_schedule_is_refused(chain_for, gaussian_prior):
+    chain = chain_for()
+    other = GaussianPrior(gaussian_prior.spectrum, schedule=cosine_schedule())
+    with pytest.raises(ValueError, match="^prior: its noise schedule differs"):
+        FixedPointSystem(chain, make_model("noise", chain), cut=Cut(other))

@@ -9,7 +9,7 @@ import torch
 
 from deqir_lite.chain import RestorationChain
 from deqir_lite.defaults import KEPT
-from deqir_lite.fixedpoint import Cut, GaussianFormModel
+from deqir_lite.fixedpoint import GaussianFormModel
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.solvers import Anderson, ConvergenceWarning, solve_interpolated
 from deqir_lite.solvers.interpolated import MOST_SWEEPS, interpolated_sweeps
@@ -36,6 +36,6 @@ def checked(
         warnings.simplefilter("ignore", ConvergenceWarning)
         near = solve_interpolated(chain, gaussian)
     model = GaussianFormModel(chain, gaussian, kept=KEPT)
-    for now in swept(chain, model, Anderson(), near.states, cut=Cut(chain, gaussian)):
+    for now in swept(chain, model, Anderson(), near.states):
         done = near.sweeps + now.sweeps
         yield replace(now, sweeps=done, calls=done, nfe=near.nfe + now.nfe)

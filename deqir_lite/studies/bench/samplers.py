@@ -60,7 +60,8 @@ NETWORKS = (NETWORK, NETWORK_GRAPH)
 """One call of the network: time(batch)."""
 
 SOLVES = (OURS, FORGETFUL, OURS_GRAPH, FORGETFUL_GRAPH, FORGETFUL_COMPILED)
-"""Ours; by graphs, and compiled, they differ in seconds and in what other kernels round."""
+"""Ours; by graphs, and compiled, they differ in seconds, in what other kernels round, and are not
+cut."""
 
 
 def walk(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
@@ -101,7 +102,7 @@ def ours(kept: float, *, cuts: bool = False) -> Sampler:
 
     def solve(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
         model = GaussianFormModel(chain, gaussian, kept=kept)
-        cut = Cut(chain, gaussian) if cuts else None
+        cut = Cut(gaussian) if cuts else None
         return swept(chain, model, Anderson(), start(), cut=cut)
 
     return solve

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from deqir_lite.baselines import baseline_of
 from deqir_lite.defaults import X0_TOLERANCE
+from deqir_lite.fixedpoint.forms import read_form
 from deqir_lite.images import to_uint8
 from deqir_lite.memory import watch_peak
 from deqir_lite.metrics import (
@@ -143,7 +144,8 @@ def _restore(
         else:
             x0 = baseline_of(operator).restore(operator, y)
         return x0, {"nfe": 0, "sweeps": 0, "seconds": time.perf_counter() - start}
-    walk, by_picture = setting.form == SEQUENTIAL, setting.form == "gaussian"
+    walk = setting.form == SEQUENTIAL
+    by_picture = not walk and read_form(setting.form)[0] == "gaussian"
     planned = plan_restoration(
         problem,
         prior,

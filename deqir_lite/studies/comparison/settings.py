@@ -9,7 +9,7 @@ import torch
 
 from deqir_lite.chain import ChainSettings
 from deqir_lite.checks import check_choice, check_deviation, check_integer, check_interval
-from deqir_lite.fixedpoint.forms import FORMS
+from deqir_lite.fixedpoint.forms import FORMS, read_form
 from deqir_lite.methods import METHODS, base_name, check_returns, find_method
 from deqir_lite.operators import TASKS
 from deqir_lite.priors.base import Prior
@@ -72,11 +72,14 @@ def plan(
     """
     for name, values, known in (
         ("methods", map(base_name, methods), [*SIMPLE, *METHODS]),
-        ("forms", forms, [SEQUENTIAL, *FORMS]),
+        ("forms", [form.partition(":")[0] for form in forms], [SEQUENTIAL, *FORMS]),
         ("tasks", tasks, TASKS),
     ):
         for value in values:
             check_choice(name, value, known)
+    for form in forms:
+        if ":" in form:
+            read_form(form)
     check_sizes(tasks, sizes)
     for level in sigma_y:
         check_deviation("sigma-y", level)
