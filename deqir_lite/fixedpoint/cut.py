@@ -24,6 +24,10 @@ from deqir_lite.priors.load import gaussian_of
 BOUND = 2.0
 """By default: the width of the range of pixels, [-1, 1]."""
 
+CLEAR = 0.1
+"""The least sqrt(abar) of a state that a solve cuts. Where less of it is photo, a network that
+predicts noise may be off by much in x_0, and by little in what follows from it."""
+
 
 class CutPrior:
     """``prior`` with what it adds to the x_0 of ``gaussian``, pixel by pixel, cut to
@@ -56,7 +60,7 @@ class CutPrior:
 
 class Cut:
     """For the sweeps of a solve: what the prior of a chain adds to the x_0 of ``gaussian`` is not
-    believed beyond [-bound, bound]."""
+    believed beyond [-bound, bound], but for the noisiest states (:data:`CLEAR`)."""
 
     def __init__(self, gaussian: GaussianPrior, *, bound: float = BOUND) -> None:
         check_kinds(Cut.__init__, locals())
@@ -72,6 +76,7 @@ class Cut:
         x, (signal, noise) = asked.states, chain.levels(asked.steps)
         t = chain.timesteps[asked.steps].repeat_interleave(x.shape[1])
         guess = self.gaussian.denoise(x.flatten(0, 1), t).view_as(x)
+        where = where & (signal >= CLEAR)
         excess = torch.where(where, _beyond(asked.x0 - guess, self.bound), 0.0)
         taken = (signal * excess).flatten(2).square().mean(2).sqrt().amax(0)
         if not bool(taken.any()):

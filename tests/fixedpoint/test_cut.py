@@ -13,7 +13,7 @@ from deqir_lite.fixedpoint import (
     make_model,
     x_T_start,
 )
-from deqir_lite.fixedpoint.cut import BOUND
+from deqir_lite.fixedpoint.cut import BOUND, CLEAR
 from deqir_lite.priors import GaussianPrior
 from deqir_lite.priors.base import predict_x0
 from deqir_lite.restoration import SolveOptions
@@ -182,3 +182,15 @@ def test_another_schedule_is_refused(chain_for, gaussian_prior):
     other = GaussianPrior(gaussian_prior.spectrum, schedule=cosine_schedule())
     with pytest.raises(ValueError, match="^prior: its noise schedule differs"):
         FixedPointSystem(chain, make_model("noise", chain), cut=Cut(other))
+
+
+def test_the_noisiest_states_are_not_cut(chain_for, gaussian_prior, adding_prior):
+    chain = chain_for(prior=adding_prior(3.0), num_steps=8)
+    asked = chain.asked(x_T_start(chain)[:-1])
+    held, _ = Cut(gaussian_prior)(chain, asked, torch.ones(8, 1, 1, 1, 1, dtype=torch.bool))
+    noisiest = chain.coefficients.source.sqrt() < CLEAR
+    assert noisiest[0]
+    assert not noisiest[-1]
+    changed = (held.x0 - asked.x0).flatten(1).abs()
+    assert not changed[noisiest].any()
+    torch.testing.assert_close(changed[~noisiest], torch.ones_like(changed[~noisiest]))
