@@ -52,7 +52,7 @@ def test_the_table_is_readable_in_80_columns(verify):
     assert all(match.end() in ends for match in list(re.finditer(r"\S+", table[2]))[1:])
 
 
-def residual_with_an_error(self, window, first=0):
+def residual_with_an_error(self, window, first=0, *, asked=None):
     return self.chain.steps(window[:-1], first) - window[1:] + 1e-6
 
 
