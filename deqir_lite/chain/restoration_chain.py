@@ -65,10 +65,14 @@ class RestorationChain:
         Raises ValueError when the priors were made for different noise schedules.
         """
         check_kinds(RestorationChain.with_prior, locals())
-        if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
-            raise ValueError("prior: its noise schedule differs from that of the chain")
+        self.check_schedule(prior)
         consistency = self.method.consistency(self.measurement, self.coefficients, prior)
         return replace(self, prior=prior, consistency=consistency)
+
+    def check_schedule(self, prior: Prior) -> None:
+        """ValueError when ``prior`` was made for another noise schedule."""
+        if not torch.equal(prior.schedule.alpha_bar, self.prior.schedule.alpha_bar):
+            raise ValueError("prior: its noise schedule differs from that of the chain")
 
     def with_x_T(self, x_T: torch.Tensor) -> "RestorationChain":
         """The same chain from another initial noise (B, 3, H, W)."""

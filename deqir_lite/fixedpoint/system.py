@@ -44,7 +44,7 @@ class FixedPointSystem:
     ) -> None:
         check_kinds(FixedPointSystem.__init__, locals())
         if cut is not None:
-            chain.with_prior(cut.gaussian)  # or its schedule is another one
+            chain.check_schedule(cut.gaussian)
         self.chain = chain
         self.model = model
         self.cut = cut

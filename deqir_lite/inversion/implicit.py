@@ -132,8 +132,8 @@ def solve_implicit(
     solve = (solve or SolveOptions()).loaded(chain)
     solution = solve_chain(chain, solve)
     if gradient_form is None:
-        named = isinstance(solve.form, str) and read_form(solve.form)[0]
-        gradient_form = named or solve.form
+        form = solve.form
+        gradient_form = read_form(form)[0] if isinstance(form, str) else form
     series = replace(solve, form=gradient_form)
     states = attach_gradient(
         series.system(chain),

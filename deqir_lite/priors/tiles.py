@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -83,14 +84,7 @@ def on_tiles(
     that they do not fit into memory.
     """
     if halving is not None:
-        return on_tiles(
-            lambda part, time: halving(model, part, time),
-            x,
-            t,
-            divisor=divisor,
-            tiles=tiles,
-            max_batch=max_batch,
-        )
+        model = partial(halving, model)
     if tiles is None and divisor == 1 and max_batch is None:
         return model(x, t)
     height, width = x.shape[-2:]

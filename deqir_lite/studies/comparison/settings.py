@@ -72,7 +72,7 @@ def plan(
     """
     for name, values, known in (
         ("methods", map(base_name, methods), [*SIMPLE, *METHODS]),
-        ("forms", [form.partition(":")[0] for form in forms], [SEQUENTIAL, *FORMS]),
+        ("forms", map(base_name, forms), [SEQUENTIAL, *FORMS]),
         ("tasks", tasks, TASKS),
     ):
         for value in values:
