@@ -172,8 +172,6 @@ def test_a_window_of_steps_gives_the_sequential_sample(nonlinear_prior, gaussian
     solved = restore_problem(posed, nonlinear_prior, solve=solve, **how)
     assert (solved.solution.x0 - walked.solution.x0).abs().max() <= 1e-10
     assert solved.solution.converged
-    assert len(solved.solution.states) == 4
-    assert solved.solution.trace.residual_table().shape == (solved.solution.sweeps, 7)
     assert len(walked.solution.states) == 1
 
 

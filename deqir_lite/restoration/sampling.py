@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
-from deqir_lite.checks import check_integer, check_kinds
+from deqir_lite.checks import check_kinds
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE, X0_TOLERANCE
 from deqir_lite.fixedpoint import (
     Cut,
@@ -31,6 +30,7 @@ from deqir_lite.solvers import (
     make_solver,
     solve,
     solve_interpolated,
+    solve_sliding,
 )
 
 
@@ -49,7 +49,8 @@ class SolveOptions:
     * ``gaussian``: the Gaussian prior of the Gaussian form and start, by default that of the
       chain's prior, or the bundled one,
     * ``max_sweeps``, ``tolerance``, ``x0_tolerance``: as in :func:`deqir_lite.solvers.solve`,
-    * ``window``: how many steps are solved for at once, by default all T; then the next ones.
+    * ``window``: how many steps are solved for at once, by default all T; with fewer, the window
+      slides on, see :func:`deqir_lite.solvers.sliding.solve_sliding`.
     """
 
     form: str | LinearDenoiser = FORM
@@ -195,13 +196,14 @@ def solve_chain(
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
     check_kinds(solve_chain, locals())
-    if options.window is not None and options.window < chain.num_steps:
-        return _solve_in_windows(chain, options, record, show_progress)
-    solver, options = options.solver, options.loaded(chain)
+    options = options.loaded(chain)
+    solver = make_solver(options.solver) if isinstance(options.solver, str) else options.solver
     chain = replace(chain, watch=PredictionWatch(chain.prior))
+    if options.window is not None and options.window < chain.num_steps:
+        return _solve_in_window(chain, options, solver, record, show_progress)
     return solve(
         options.system(chain),
-        make_solver(solver) if isinstance(solver, str) else solver,
+        solver,
         options.first_states(chain),
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
@@ -212,38 +214,30 @@ def solve_chain(
     )
 
 
-def _solve_in_windows(
+def _solve_in_window(
     chain: RestorationChain,
     options: SolveOptions,
+    solver: Solver[Any],
     record: Collection[str],
     show_progress: bool,
 ) -> Solution:
-    """One window of steps after the other, each from where the one before it ended.
+    """In a window that slides on, which every start can fill."""
+    assert options.window is not None
 
-    ``max_sweeps`` counts for each window. The solution has the states where windows begin and end;
-    in its trace the residuals of all other windows are 0.
-    """
-    length, steps, options = options.window, chain.num_steps, options.loaded(chain)
-    check_integer("window", length, 1)
-    assert length is not None
-    states, trace, sweeps, nfe, converged = [chain.x_T], Trace(), 0, 0, True
-    for first in range(0, steps, length):
-        last = min(first + length, steps)
-        x0_tolerance = options.x0_tolerance if last == steps else None
-        start = options.start
-        start = start if isinstance(start, str) else start[first : last + 1]
-        part = solve_chain(
-            part_of_chain(chain, first, last, x_T=states[-1]),
-            replace(options, window=None, start=start, x0_tolerance=x0_tolerance),
-            record=record,
-            show_progress=show_progress,
-        )
-        states.append(part.x0.clone())  # else all states of the window would live on in it
-        sweeps, nfe = sweeps + part.sweeps, nfe + part.nfe
-        converged = converged and part.converged
-        trace.residuals += [F.pad(r, (0, 0, first, steps - last)) for r in part.trace.residuals]
-        trace.first += [first + solved for solved in part.trace.first]
-        trace.weights += part.trace.weights
-        trace.x0 += part.trace.x0
-        trace.states += part.trace.states
-    return Solution(torch.stack(states), sweeps, nfe, converged, trace)
+    def begin(first: int, last: int, x: torch.Tensor) -> torch.Tensor:
+        if isinstance(options.start, torch.Tensor):
+            return torch.cat([x[None], options.start[first + 1 : last + 1]])
+        return options.first_states(part_of_chain(chain, first, last, x_T=x))
+
+    return solve_sliding(
+        chain,
+        options.system,
+        begin,
+        solver,
+        window=options.window,
+        max_sweeps=options.max_sweeps,
+        tolerance=options.tolerance,
+        x0_tolerance=options.x0_tolerance,
+        record=record,
+        show_progress=show_progress,
+    )

@@ -5,6 +5,7 @@ from deqir_lite.solvers.interpolated import solve_interpolated
 from deqir_lite.solvers.picard import Picard, PicardState
 from deqir_lite.solvers.registry import SOLVERS, make_solver
 from deqir_lite.solvers.released import ReleasedAnderson
+from deqir_lite.solvers.sliding import solve_sliding
 from deqir_lite.solvers.solve import ConvergenceWarning, solve
 from deqir_lite.solvers.state import Solution, Solver, SolverState, Trace
 
@@ -24,4 +25,5 @@ __all__ = [
     "make_solver",
     "solve",
     "solve_interpolated",
+    "solve_sliding",
 ]

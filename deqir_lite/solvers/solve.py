@@ -65,9 +65,7 @@ def solve(
     max_sweeps = steps if max_sweeps is None else max_sweeps
     max_sweeps = check_integer("max_sweeps", max_sweeps, 1)
     tolerance = check_interval("tolerance", tolerance, 0.0, math.inf)
-    if x0_tolerance is not None:
-        x0_tolerance = check_interval("x0_tolerance", x0_tolerance, 0.0, math.inf)
-        _check_form(system)
+    x0_tolerance = check_x0_tolerance(x0_tolerance, system)
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)
@@ -103,12 +101,17 @@ def solve(
     return Solution(states, state.sweeps, state.nfe, converged, trace)
 
 
-def _check_form(system: FixedPointSystem) -> None:
+def check_x0_tolerance(x0_tolerance: float | None, system: FixedPointSystem) -> float | None:
+    """``x0_tolerance`` if it is a number >= 0 and ``system`` is in the Gaussian form, or None."""
+    if x0_tolerance is None:
+        return None
+    x0_tolerance = check_interval("x0_tolerance", x0_tolerance, 0.0, math.inf)
     if not isinstance(system.model, GaussianFormModel):
         raise ValueError(
             f"x0_tolerance: got a system in the form {type(system.model).__name__}; only in the "
             "Gaussian form do the corrections of x_0 tell its error; use tolerance"
         )
+    return x0_tolerance
 
 
 def _stop_images(state: State, ready: torch.Tensor) -> State:

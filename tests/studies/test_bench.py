@@ -29,7 +29,9 @@ from deqir_lite.studies.bench.samplers import (
     NETWORK,
     OURS,
     PEERS,
+    SLIDING,
     WALK,
+    WINDOW,
     sampling,
 )
 from deqir_lite.studies.bench.study import STUDY, find, table
@@ -206,7 +208,20 @@ def test_interpolated_runs(chain_for, gaussian_prior):
     assert {WALK, NETWORK, INTERPOLATED} <= beside
 
 
-@pytest.mark.parametrize("sampler", [OURS, INTERPOLATED, WALK])
+def test_runs_in_a_window(chain_for, gaussian_prior):
+    """They end as the package's own solve does."""
+    from deqir_lite.restoration import SolveOptions
+    from deqir_lite.restoration.sampling import solve_chain
+
+    slid = replace(RUN, sampler=SLIDING, num_steps=20, eta=1.0)
+    marks = costs_of(slid)[slid].marks
+    chain = make_run_chain(slid, PRIOR, torch.device("cpu"))
+    solution = solve_chain(chain, SolveOptions(window=WINDOW, x0_tolerance=0.02))
+    assert (marks[STOP].calls, marks[STOP].nfe) == (solution.sweeps, solution.nfe)
+    assert marks[STOP] == marks["40"]
+
+
+@pytest.mark.parametrize("sampler", [OURS, SLIDING, INTERPOLATED, WALK])
 def test_a_walk_without_bounds_has_no_marks(gaussian_prior, chain_for, sampler):
     chain = chain_for("sr2", num_steps=6)
     nowhere = chain.x_T * torch.inf
@@ -256,7 +271,7 @@ def test_the_file_holds_what_was_measured(tmp_path):
 
 def test_the_grid():
     runs = count_runs((20,), (64,), chains=((0.15, "uniform"),), problems=(("sr4", "cat"),))
-    assert {run.sampler for run in runs} == {OURS, FORGETFUL, *INTERPOLATES, *PEERS}
+    assert {run.sampler for run in runs} == {OURS, FORGETFUL, SLIDING, *INTERPOLATES, *PEERS}
     assert {run.sampler for run in runs if run.start == "gaussian"} == set(CONTROLLED)
     assert all(run.repeats == 0 and run.device == "" for run in runs)
     for method in ("ddnm", "weighted"):

@@ -28,8 +28,8 @@ from deqir_lite.studies.bench.samplers import (
     COMPILED,
     DIFFUSERS,
     GRAPHS,
-    INTERPOLATES,
     NETWORKS,
+    RULED,
     SOLVES,
     sampling,
 )
@@ -111,7 +111,7 @@ def measure(
     progress: list[Progress] = []
     curve: list[float] = []
     estimate, stopped = ErrorEstimate(first_tells=run.sampler in SOLVES), None
-    ruled, error = run.sampler in (*SOLVES, *INTERPOLATES), torch.full((run.batch,), math.inf)
+    ruled, error = run.sampler in RULED, torch.full((run.batch,), math.inf)
     for now in sampling(run.sampler, chain, gaussian, start=run.start):
         finite = bool(torch.isfinite(now.x0).all() & torch.isfinite(sequential).all())
         if not finite:

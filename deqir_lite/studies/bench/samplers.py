@@ -1,6 +1,7 @@
 """All samplers of the benchmark by name."""
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,19 +9,26 @@ import torch
 from diffusers import DDIMScheduler
 
 from deqir_lite.bridges.to_diffusers import PriorUNet
-from deqir_lite.chain import RestorationChain
+from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.checks import check_choice
-from deqir_lite.defaults import KEPT
+from deqir_lite.defaults import KEPT, X0_TOLERANCE
 from deqir_lite.engine.graphs import RecordedSolve, Replay
 from deqir_lite.fixedpoint import (
     Cut,
     FixedPointSystem,
     GaussianFormModel,
+    gaussian_start,
     make_model,
     make_start,
 )
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
+from deqir_lite.solvers import (
+    Anderson,
+    ConvergenceWarning,
+    Picard,
+    ReleasedAnderson,
+    solve_sliding,
+)
 from deqir_lite.studies.bench.interpolating import checked, interpolated
 from deqir_lite.studies.bench.peers import (
     BandedModel,
@@ -39,6 +47,10 @@ WALK, OURS = "sequential", "gaussian form"
 DIFFUSERS, NETWORK = "diffusers DDIM", "one call"
 FORGETFUL = "gaussian form, forgetful"
 """The form of the defaults: with a share of the noise kept in the range of A, and with the cut."""
+
+WINDOW = 6
+SLIDING = f"{OURS}, window {WINDOW}"
+"""The same in a window of so many steps, which slides on."""
 
 INTERPOLATED, CHECKED = "interpolated", "interpolated, then all steps"
 """The network asked at a few steps; and the whole chain solved for from there."""
@@ -108,6 +120,24 @@ def ours(kept: float, *, cuts: bool = False) -> Sampler:
     return solve
 
 
+def sliding(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
+    """In a window, where no x_0 is before the end; its start is its own."""
+
+    def make_system(part: RestorationChain) -> FixedPointSystem:
+        model = GaussianFormModel(part, gaussian, kept=KEPT)
+        return FixedPointSystem(part, model, cut=Cut(gaussian))
+
+    def begin(first: int, last: int, x: torch.Tensor) -> torch.Tensor:
+        return gaussian_start(part_of_chain(chain, first, last, x_T=x), gaussian)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = solve_sliding(
+            chain, make_system, begin, Anderson(), window=WINDOW, x0_tolerance=X0_TOLERANCE
+        )
+    yield Progress(found.x0, found.sweeps, found.sweeps, found.nfe)
+
+
 def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
     """The whole walk as one CUDA graph, which is recorded once for each chain."""
 
@@ -167,7 +197,10 @@ PEERS: dict[str, Sampler] = {
 INTERPOLATES = (INTERPOLATED, CHECKED)
 """Those for chains that keep their noise."""
 
-COUNTED = (OURS, FORGETFUL, *INTERPOLATES, *PEERS)
+RULED = (*SOLVES, SLIDING, *INTERPOLATES)
+"""Those that stop by a rule of this package."""
+
+COUNTED = (OURS, FORGETFUL, SLIDING, *INTERPOLATES, *PEERS)
 """Those whose sweeps and evaluations are counted."""
 
 CONTROLLED = tuple(name for name in PEERS if name not in ("SRDS", "ParaDiGMS, window 20"))
@@ -182,6 +215,7 @@ SAMPLERS: dict[str, Sampler] = {
     NETWORK_GRAPH: one_call_by_graph,
     OURS: ours(1.0),
     FORGETFUL: ours(KEPT, cuts=True),
+    SLIDING: sliding,
     INTERPOLATED: interpolated,
     CHECKED: checked,
     OURS_GRAPH: ours_by_graphs(1.0),
@@ -201,7 +235,6 @@ def sampling(
     """
     check_choice("sampler", name, SAMPLERS)
     check_choice("start", start, ("own", "gaussian"))
-    own = (*SOLVES, *INTERPOLATES)
-    where = "gaussian" if name in own or start == "gaussian" else "x_T"
+    where = "gaussian" if name in RULED or start == "gaussian" else "x_T"
     begin = functools.partial(make_start, where, chain, gaussian=gaussian)
     yield from SAMPLERS[name](chain, gaussian, begin)
