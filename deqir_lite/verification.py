@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from deqir_lite.chain import RestorationChain, make_chain
 from deqir_lite.checks import check_deviation, check_interval
 from deqir_lite.defaults import (
+    FORM,
     VERIFIED_METHOD,
     VERIFIED_NOISE,
     VERIFIED_SIZE,
@@ -33,7 +34,7 @@ from deqir_lite.schedule import timestep_grid
 from deqir_lite.solvers import SOLVERS, ConvergenceWarning
 
 ETAS = (0.0, 0.15, 0.85)
-VERIFIED_FORMS = ("noise", "data", "gaussian")
+VERIFIED_FORMS = ("noise", "data", FORM)
 TOLERANCE = 1e-10
 """Largest accepted difference of any pixel of any state, in units of [-1, 1]."""
 

@@ -1,5 +1,7 @@
 """One call from a chain to its restored photo."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -176,6 +178,22 @@ def test_bad_arguments(chain_for, gaussian_prior, options, message):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (compared below)
         restore_parallel(chain_for(), gaussian=gaussian_prior, **options)
     assert message in str(caught.value)
+
+
+def test_tolerances_below_what_a_coarse_network_can_meet(chain_for, gaussian_prior):
+    """Its residuals rest above them."""
+    coarse = ModelPrior(gaussian_prior, gaussian_prior.schedule)
+    coarse.compute_dtype = torch.bfloat16
+    chain = chain_for("sr2", prior=coarse)
+    how = {"gaussian": gaussian_prior}
+    with pytest.warns(UserWarning, match="tolerance: got 0.0001; the residuals of a bfloat16"):
+        restore_parallel(chain, tolerance=1e-4, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        restore_parallel(chain, **how)
+        restore_parallel(chain, tolerance=0, **how)  # all sweeps are wanted
+        restore_parallel(chain, tolerance=1e-6, x0_tolerance=0.02, **how)
+        restore_parallel(chain_for("sr2"), tolerance=1e-6, **how)
 
 
 def test_nothing_is_differentiated(chain_for, gaussian_prior):

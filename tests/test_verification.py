@@ -39,7 +39,7 @@ def test_by_default_everything_is_verified():
     results = verify(num_steps=1, size=16)
     covered = {(r.task, r.eta, r.form) for r in results}
     assert covered >= set(
-        itertools.product(TASKS, [0.0, 0.15, 0.85], ["noise", "data", "gaussian"])
+        itertools.product(TASKS, [0.0, 0.15, 0.85], ["noise", "data", "gaussian:kept=0.6"])
     )
 
 

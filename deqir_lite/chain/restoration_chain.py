@@ -181,9 +181,9 @@ class RestorationChain:
         window = range(first, first + len(states))
         return self._among(window, True), self._among(window, False)
 
-    def asking_steps(self, first: int = 0) -> int:
-        """How many of the steps from ``first`` on ask the network."""
-        return len(self._among(range(first, self.num_steps), True))
+    def asking_steps(self, first: int = 0, last: int | None = None) -> int:
+        """How many of the steps from ``first`` on, and before ``last``, ask the network."""
+        return len(self._among(range(first, self.num_steps if last is None else last), True))
 
     def linear(self, v: torch.Tensor, k: int) -> torch.Tensor:
         """C v (B, 3, H, W): how x0^ of step k answers a change v of x_{0|t}, or near it."""

@@ -100,9 +100,9 @@ def _table(results: Sequence["Comparison"]) -> list[str]:
 
     tasks = list(dict.fromkeys(result.task for result in results))
     width = max(len(name) for name in [*tasks, "task eta"])
-    titles = "   ".join(f"{form + ' form':^{6 * len(ETAS) - 1}}" for form in VERIFIED_FORMS)
+    titles = "   ".join(f"{form:^{6 * len(ETAS) - 1}}" for form in VERIFIED_FORMS)
     etas = "  ".join("".join(f"{eta:5g} " for eta in ETAS) for _ in VERIFIED_FORMS)
-    lines = [f"{'':<{width}}  {titles}", f"{'task':<{width - 3}}eta  {etas}"]
+    lines = [f"{'form':<{width}}  {titles}", f"{'task':<{width - 3}}eta  {etas}"]
     for task in tasks:
         cells = []
         for form in VERIFIED_FORMS:

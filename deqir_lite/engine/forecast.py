@@ -49,8 +49,9 @@ def forecast_seconds(
         sum over sweeps of time(ceil(n / R)) + (R - 1) (latency + ceil(n / R) bytes / bandwidth)
                            + overhead.
 
-    * ``images``: n, the images that each sweep asks the network about; of a solved chain of T steps
-      and B images ``[(T - first) * B for first in solution.trace.first]``,
+    * ``images``: n, the images that each sweep asks the network about; of a chain of T steps and
+      B images that is solved without a window ``[(T - first) * B for first in
+      solution.trace.first]``,
     * ``times``: seconds of the network on one rank by the images at once, as measured: linear in
       between, and beyond the largest; below the smallest as long as that,
     * ``link``: between the ranks, as :func:`measure_link` finds it,

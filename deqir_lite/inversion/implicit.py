@@ -111,7 +111,7 @@ def solve_implicit(
     """Solve for all states without a graph; a loss on them still goes backward (Eqs. 11 and 13).
 
     * ``x_T`` (B, 3, H, W): the initial noise, by default the chain's,
-    * ``solve``: how; it warns when it does not converge,
+    * ``solve``: how, without a window; it warns when it does not converge,
     * ``gradient``: a name of :data:`GRADIENTS`; ``unrolled`` walks the chain step by step under
       autograd, the reference that keeps T network graphs, and the only one with second derivatives,
     * ``terms``: how many, for ``neumann``,
@@ -130,6 +130,11 @@ def solve_implicit(
         return _unrolled(chain.with_x_T(x_T))
     chain = chain.with_x_T(x_T.detach())
     solve = (solve or SolveOptions()).loaded(chain)
+    if solve.window is not None and solve.window < chain.num_steps:
+        raise ValueError(
+            f"window: got {solve.window}; the gradient needs the states of all {chain.num_steps} "
+            "steps, so that they are solved for at once"
+        )
     solution = solve_chain(chain, solve)
     if gradient_form is None:
         form = solve.form

@@ -1,7 +1,8 @@
 """One call from a chain to its restored photo: step by step, all timesteps at once, or a few of
 them."""
 
-from collections.abc import Collection, Iterator
+import warnings
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from deqir_lite._repr import short_repr
 from deqir_lite.chain import RestorationChain, part_of_chain
 from deqir_lite.chain.watch import PredictionWatch
-from deqir_lite.checks import check_kinds
+from deqir_lite.checks import check_integer, check_kinds, check_like, shown
 from deqir_lite.defaults import FORM, SOLVER, TOLERANCE, X0_TOLERANCE
 from deqir_lite.fixedpoint import (
     Cut,
@@ -21,9 +22,11 @@ from deqir_lite.fixedpoint import (
     make_start,
 )
 from deqir_lite.fixedpoint.forms import read_form
+from deqir_lite.priors.base import Prior
 from deqir_lite.priors.gaussian import GaussianPrior
 from deqir_lite.priors.load import gaussian_of
 from deqir_lite.solvers import (
+    Picard,
     Solution,
     Solver,
     Trace,
@@ -32,6 +35,9 @@ from deqir_lite.solvers import (
     solve_interpolated,
     solve_sliding,
 )
+
+_BFLOAT16_FLOOR = 7e-4
+"""Relative residuals at which solves with the bundled prior in bfloat16 stay: see chapter 6."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -50,7 +56,9 @@ class SolveOptions:
       chain's prior, or the bundled one,
     * ``max_sweeps``, ``tolerance``, ``x0_tolerance``: as in :func:`deqir_lite.solvers.solve`,
     * ``window``: how many steps are solved for at once, by default all T; with fewer, the window
-      slides on, see :func:`deqir_lite.solvers.sliding.solve_sliding`.
+      slides on and is swept plainly. There the tolerances hold for the states that it passes,
+      ``max_sweeps`` for all windows together, and only x_T and x_0 are kept; see
+      :func:`deqir_lite.solvers.sliding.solve_sliding`.
     """
 
     form: str | LinearDenoiser = FORM
@@ -66,6 +74,8 @@ class SolveOptions:
 
     def __post_init__(self) -> None:
         check_kinds(SolveOptions.__init__, vars(self))
+        if self.window is not None:
+            check_integer("window", self.window, 1)
 
     def loaded(self, chain: RestorationChain) -> "SolveOptions":
         """The same with a Gaussian prior, where one is needed and none was given."""
@@ -165,12 +175,13 @@ def restore_parallel(
     max_sweeps: int | None = None,
     tolerance: float = TOLERANCE,
     x0_tolerance: float | None = None,
+    window: int | None = None,
     record: Collection[str] = (),
     show_progress: bool = False,
 ) -> Solution:
-    """Solve for all states of the chain at once (Eqs. 8 to 11).
+    """Solve for all states of the chain at once (Eqs. 8 to 11), or a ``window`` of them.
 
-    ``form`` to ``x0_tolerance`` are explained in :class:`SolveOptions`, ``record`` in
+    ``form`` to ``window`` are explained in :class:`SolveOptions`, ``record`` in
     :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
     """
     check_kinds(restore_parallel, locals())
@@ -182,6 +193,7 @@ def restore_parallel(
         max_sweeps=max_sweeps,
         tolerance=tolerance,
         x0_tolerance=x0_tolerance,
+        window=window,
     )
     return solve_chain(chain, options, record=record, show_progress=show_progress)
 
@@ -196,11 +208,17 @@ def solve_chain(
 ) -> Solution:
     """:func:`restore_parallel` for options that were put together before."""
     check_kinds(solve_chain, locals())
+    _check_rounding(chain.prior, options)
     options = options.loaded(chain)
-    solver = make_solver(options.solver) if isinstance(options.solver, str) else options.solver
     chain = replace(chain, watch=PredictionWatch(chain.prior))
+    solver = make_solver(options.solver) if isinstance(options.solver, str) else options.solver
     if options.window is not None and options.window < chain.num_steps:
-        return _solve_in_window(chain, options, solver, record, show_progress)
+        if solver not in (make_solver(SOLVER), Picard()):
+            warnings.warn(
+                f"solver: got {shown(options.solver)}; a window that slides is swept plainly",
+                stacklevel=3,
+            )
+        return _solve_in_window(chain, options, record, show_progress)
     return solve(
         options.system(chain),
         solver,
@@ -214,26 +232,28 @@ def solve_chain(
     )
 
 
+def _check_rounding(prior: Prior, options: SolveOptions) -> None:
+    """Warn where a tolerance is below what a network's rounding leaves of the residuals."""
+    rounded = getattr(prior, "compute_dtype", None) == torch.bfloat16
+    if rounded and 0 < options.tolerance < TOLERANCE and options.x0_tolerance is None:
+        warnings.warn(
+            f"tolerance: got {options.tolerance:g}; the residuals of a bfloat16 network come to "
+            f"rest at about {_BFLOAT16_FLOOR:g}; take {TOLERANCE:g} or more, or float32",
+            stacklevel=4,
+        )
+
+
 def _solve_in_window(
     chain: RestorationChain,
     options: SolveOptions,
-    solver: Solver[Any],
     record: Collection[str],
     show_progress: bool,
 ) -> Solution:
-    """In a window that slides on, which every start can fill."""
+    """In a window that slides on."""
     assert options.window is not None
-
-    def begin(first: int, last: int, x: torch.Tensor) -> torch.Tensor:
-        if isinstance(options.start, torch.Tensor):
-            return torch.cat([x[None], options.start[first + 1 : last + 1]])
-        return options.first_states(part_of_chain(chain, first, last, x_T=x))
-
     return solve_sliding(
-        chain,
-        options.system,
-        begin,
-        solver,
+        options.system(chain),
+        _filling(chain, options),
         window=options.window,
         max_sweeps=options.max_sweeps,
         tolerance=options.tolerance,
@@ -241,3 +261,24 @@ def _solve_in_window(
         record=record,
         show_progress=show_progress,
     )
+
+
+def _filling(
+    chain: RestorationChain, options: SolveOptions
+) -> Callable[[int, int, torch.Tensor], torch.Tensor]:
+    """How the start guesses states[first], ..., states[last] from the first of them."""
+    start = options.start
+    if isinstance(start, torch.Tensor):
+        check_like("start", start, (chain.num_steps + 1, *chain.x_T.shape), chain.x_T)
+        return lambda first, last, x: torch.cat([x[None], start[first + 1 : last + 1]])
+    if start == "gaussian" and options.gaussian is not None:
+        walker = chain.with_prior(options.gaussian)  # once: its consistency step may be dear
+
+        def walk(first: int, last: int, x: torch.Tensor) -> torch.Tensor:
+            states = [x]
+            for k in range(first, last):
+                states.append(walker.step(states[-1], k))
+            return torch.stack(states)
+
+        return walk
+    return lambda first, last, x: options.first_states(part_of_chain(chain, first, last, x_T=x))

@@ -13,6 +13,7 @@ from deqir_lite.defaults import TOLERANCE
 from deqir_lite.fixedpoint.models import GaussianFormModel
 from deqir_lite.fixedpoint.system import FixedPointSystem
 from deqir_lite.solvers.progress import SweepBar
+from deqir_lite.solvers.released import ReleasedAnderson
 from deqir_lite.solvers.state import (
     Solution,
     Solver,
@@ -66,6 +67,11 @@ def solve(
     max_sweeps = check_integer("max_sweeps", max_sweeps, 1)
     tolerance = check_interval("tolerance", tolerance, 0.0, math.inf)
     x0_tolerance = check_x0_tolerance(x0_tolerance, system)
+    if x0_tolerance is not None and isinstance(solver, ReleasedAnderson):
+        raise ValueError(
+            f"x0_tolerance: got {x0_tolerance:g} with {solver!r}; what it returns is a mix and not "
+            "F of it, whose corrections do not tell its error; use tolerance"
+        )
     for name in record:
         check_choice("record", name, RECORDS)
     trace, state = Trace(), solver.init(system, start)

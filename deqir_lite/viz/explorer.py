@@ -12,6 +12,7 @@ import torch
 
 from deqir_lite.chain import PICTURE, ChainSettings
 from deqir_lite.checks import check_images
+from deqir_lite.defaults import FORM, SOLVER
 from deqir_lite.fixedpoint import FORMS
 from deqir_lite.metrics import psnr
 from deqir_lite.operators import TASKS
@@ -56,8 +57,8 @@ def show_restoration(
     task: str = "inpaint-random",
     eta: float = 1.0,
     num_steps: int = 20,
-    form: str = "gaussian",
-    solver: str = "anderson-triangular",
+    form: str = FORM,
+    solver: str = SOLVER,
     seed: int = 0,
 ) -> BookFigure:
     """Degrade a photo, restore it step by step and all at once, and show it beside both.
@@ -88,8 +89,8 @@ def explore_restoration(
     task: str = "inpaint-random",
     eta: float = 1.0,
     num_steps: int = 20,
-    form: str = "gaussian",
-    solver: str = "anderson-triangular",
+    form: str = FORM,
+    solver: str = SOLVER,
     seed: int = 0,
 ) -> "RestorationExplorer":
     """Put :func:`show_restoration` under drop-downs and sliders; the last line of a cell.
@@ -119,6 +120,7 @@ class RestorationExplorer:
         self._shown = _restored(photo, prior, first)
         wide = {"description_width": "5em"}
         steps = sorted({*_STEPS, first.num_steps})
+        forms = list(dict.fromkeys([FORM, *FORMS, first.form]))
         self.controls = {
             "task": ipywidgets.Dropdown(options=list(TASKS), description="Task", style=wide),
             "eta": ipywidgets.FloatSlider(
@@ -127,7 +129,7 @@ class RestorationExplorer:
             "num_steps": ipywidgets.SelectionSlider(
                 options=steps, description="Steps T", continuous_update=False, style=wide
             ),
-            "form": ipywidgets.Dropdown(options=list(FORMS), description="Form", style=wide),
+            "form": ipywidgets.Dropdown(options=forms, description="Form", style=wide),
             "solver": ipywidgets.Dropdown(options=list(SOLVERS), description="Solver", style=wide),
         }
         self.message = ipywidgets.HTML()

@@ -259,6 +259,7 @@ def test_a_solve_that_did_not_converge_warns_with_the_residual(chain_for):
         ({"terms": 0}, "^terms: got 0"),
         ({"chunk": 0}, "^chunk: got 0"),
         ({"gradient_form": "newton"}, "^form: unknown"),
+        ({"solve": SolveOptions(window=2)}, "^window: got 2; the gradient needs the states of all"),
         ({"x_T": torch.zeros(2, 3, 8, 8).double()}, "^x_T: got shape"),
     ],
 )

@@ -250,6 +250,28 @@ def test_times():
     assert (call.marks[END].calls, call.marks[END].nfe) == (1, 6)
 
 
+# Sweeps to 40 dB that the authors' own programs took, on the paper's chain at 64 pixels, with a
+# prior like the bundled one, on three problems: the least and the most.
+PROGRAMS = {
+    ("DeqIR, plain", 20): (13, 14),
+    ("ParaTAA", 20): (12, 15),
+    ("ParaDiGMS", 20): (11, 15),
+    ("ParaDiGMS, window 20", 20): (11, 15),
+    ("ParaTAA", 50): (25, 33),
+}
+
+
+@pytest.mark.parametrize(("sampler", "steps"), PROGRAMS)
+def test_short_versions_count_what_the_authors_programs_count(sampler, steps):
+    """On file, on problems of our own; a sweep more or less is the prior's."""
+    run = {"sampler": sampler, "num_steps": steps, "eta": 0.15, "spacing": "uniform"}
+    found = find(STUDY.load(), **run, size=64, batch=1, start="own")
+    sweeps = [cost.marks["40"].sweeps for cost in found]
+    least, most = PROGRAMS[sampler, steps]
+    assert sweeps
+    assert least - 1 <= min(sweeps) <= max(sweeps) <= most + 1
+
+
 def test_nothing_is_begun_after_the_time():
     assert list(measure_all([RUN], PRIOR, minutes=0.0)) == []
 

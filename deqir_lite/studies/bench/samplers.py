@@ -1,7 +1,7 @@
 """All samplers of the benchmark by name."""
 
+import contextlib
 import functools
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from diffusers import DDIMScheduler
 
 from deqir_lite.bridges.to_diffusers import PriorUNet
-from deqir_lite.chain import RestorationChain, part_of_chain
+from deqir_lite.chain import RestorationChain
 from deqir_lite.checks import check_choice
 from deqir_lite.defaults import KEPT, X0_TOLERANCE
 from deqir_lite.engine.graphs import RecordedSolve, Replay
@@ -17,18 +17,12 @@ from deqir_lite.fixedpoint import (
     Cut,
     FixedPointSystem,
     GaussianFormModel,
-    gaussian_start,
     make_model,
     make_start,
 )
 from deqir_lite.priors.gaussian import GaussianPrior
-from deqir_lite.solvers import (
-    Anderson,
-    ConvergenceWarning,
-    Picard,
-    ReleasedAnderson,
-    solve_sliding,
-)
+from deqir_lite.restoration.sampling import SolveOptions, solve_chain
+from deqir_lite.solvers import Anderson, Picard, ReleasedAnderson
 from deqir_lite.studies.bench.interpolating import checked, interpolated
 from deqir_lite.studies.bench.peers import (
     BandedModel,
@@ -49,7 +43,7 @@ FORGETFUL = "gaussian form, forgetful"
 """The form of the defaults: with a share of the noise kept in the range of A, and with the cut."""
 
 WINDOW = 6
-SLIDING = f"{OURS}, window {WINDOW}"
+SLIDING = f"{FORGETFUL}, window {WINDOW}"
 """The same in a window of so many steps, which slides on."""
 
 INTERPOLATED, CHECKED = "interpolated", "interpolated, then all steps"
@@ -121,21 +115,12 @@ def ours(kept: float, *, cuts: bool = False) -> Sampler:
 
 
 def sliding(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Iterator[Progress]:
-    """In a window, where no x_0 is before the end; its start is its own."""
-
-    def make_system(part: RestorationChain) -> FixedPointSystem:
-        model = GaussianFormModel(part, gaussian, kept=KEPT)
-        return FixedPointSystem(part, model, cut=Cut(gaussian))
-
-    def begin(first: int, last: int, x: torch.Tensor) -> torch.Tensor:
-        return gaussian_start(part_of_chain(chain, first, last, x_T=x), gaussian)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        found = solve_sliding(
-            chain, make_system, begin, Anderson(), window=WINDOW, x0_tolerance=X0_TOLERANCE
-        )
-    yield Progress(found.x0, found.sweeps, found.sweeps, found.nfe)
+    """In a window, where no x_0 is before the end; its start is its own. It is empty where the
+    network answers NaN."""
+    options = SolveOptions(window=WINDOW, x0_tolerance=X0_TOLERANCE, gaussian=gaussian)
+    with contextlib.suppress(ValueError):
+        found = solve_chain(chain, options)
+        yield Progress(found.x0, found.sweeps, found.sweeps, found.nfe)
 
 
 def walk_by_graph(chain: RestorationChain, gaussian: GaussianPrior, start: Start) -> Any:
