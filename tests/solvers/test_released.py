@@ -77,3 +77,14 @@ def test_near_the_chain_it_averages_the_iterates(chain_for):
 def test_bad_arguments(name, bad):
     with pytest.raises(ValueError, match=f"^{name}: got "):
         ReleasedAnderson(**{name: bad})
+
+
+def test_an_estimated_error_is_not_for_it(chain_for, gaussian_prior):
+    """Its output is the mix at which the sweep was evaluated: nothing would seem to move."""
+    with pytest.raises(ValueError, match="x0_tolerance: got 0.02 with ReleasedAnderson"):
+        restore_parallel(
+            chain_for("sr2"),
+            solver=ReleasedAnderson(),
+            gaussian=gaussian_prior,
+            x0_tolerance=0.02,
+        )
