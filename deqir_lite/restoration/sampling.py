@@ -182,7 +182,8 @@ def restore_parallel(
     """Solve for all states of the chain at once (Eqs. 8 to 11), or a ``window`` of them.
 
     ``form`` to ``window`` are explained in :class:`SolveOptions`, ``record`` in
-    :func:`deqir_lite.solvers.solve`. Raises ValueError when the prior predicts NaN or infinity.
+    :func:`deqir_lite.solvers.solve`; a window keeps x_T and x_0 only, and records only "x0".
+    Raises ValueError when the prior predicts NaN or infinity.
     """
     check_kinds(restore_parallel, locals())
     options = SolveOptions(
