@@ -56,9 +56,9 @@ class SolveOptions:
       chain's prior, or the bundled one,
     * ``max_sweeps``, ``tolerance``, ``x0_tolerance``: as in :func:`deqir_lite.solvers.solve`,
     * ``window``: how many steps are solved for at once, by default all T; with fewer, the window
-      slides on and is swept plainly. There the tolerances hold for the states that it passes,
-      ``max_sweeps`` for all windows together, and only x_T and x_0 are kept; see
-      :func:`deqir_lite.solvers.sliding.solve_sliding`.
+      slides on and is swept plainly (Picard), whatever the ``solver``. There the tolerances hold
+      for the states that it passes, ``max_sweeps`` for all windows together, and only x_T and x_0
+      are kept; see :func:`deqir_lite.solvers.sliding.solve_sliding`.
     """
 
     form: str | LinearDenoiser = FORM

@@ -2,8 +2,8 @@
 
 Sweeps over a whole chain ask the network about its cleanest states long before the noisier ones,
 from which they follow, are right. In a window fewer evaluations are wasted so, for more calls that
-wait for one another; and only its states are in memory. ParaDiGMS (Shih et al. 2023) has such a
-window.
+wait for one another; and of the states only its own are in memory, without a history. ParaDiGMS
+(Shih et al. 2023) has such a window.
 """
 
 import math
@@ -41,12 +41,13 @@ def solve_sliding(
     ``begin(first, last, x)`` guesses states[first], ..., states[last] (n+1, B, 3, H, W) from
     x = states[first].
 
-    After every sweep the window slides on over its first new state, which F has made exact, and
-    over those behind it that rest: whose relative residual is at most ``tolerance``, or, where
-    ``x0_tolerance`` is given (in the Gaussian form only), which the sweep moved by at most
-    x0_tolerance min(1, 2 window / T) (RMS, in units of [-1, 1]), without cutting more of the
-    network than that. For what is missing in passed states adds up from window to window, T /
-    window of them. This is no estimate of the error of x_0, and no bound: a chain may make a small
+    After every sweep the window slides on over its first new state, which follows from the one
+    before it by a step of the chain, and over those behind it that rest: whose relative residual is
+    at most ``tolerance``, or, where ``x0_tolerance`` is given (in the Gaussian form only), which
+    the sweep moved by at most x0_tolerance min(1, 2 window / T) (RMS, in units of [-1, 1]). None
+    rests where the sweep cut more of the network than that, or, without ``x0_tolerance``, anything.
+    For what is missing in passed states adds up from window to window, T / window of them. This is
+    no estimate of the error of x_0, and no bound: a chain may make a small
     error of its noisy states a large one of x_0. The images of a batch share the window, which
     waits for all of them.
 
