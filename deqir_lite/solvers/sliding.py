@@ -47,9 +47,8 @@ def solve_sliding(
     the sweep moved by at most x0_tolerance min(1, 2 window / T) (RMS, in units of [-1, 1]). None
     rests where the sweep cut more of the network than that, or, without ``x0_tolerance``, anything.
     For what is missing in passed states adds up from window to window, T / window of them. This is
-    no estimate of the error of x_0, and no bound: a chain may make a small
-    error of its noisy states a large one of x_0. The images of a batch share the window, which
-    waits for all of them.
+    no estimate of the error of x_0, and no bound: a chain may make a small error of its noisy
+    states a large one of x_0. The images of a batch share the window, which waits for all of them.
 
     ``max_sweeps`` defaults to T, which suffice. ``record`` may name "x0", the last state of the
     window after each sweep, which is x_0 in the last windows only. The solution has x_T and x_0 as
